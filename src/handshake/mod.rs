@@ -1,0 +1,14 @@
+//! The handshake that makes two devices share a root secret while one of them is away: X3DH.
+//!
+//! Usable alone, in memory: [`initiate`] and [`respond`] know nothing of records. What they return starts a
+//! [`Ratchet`](crate::ratchet::Ratchet); the [`Transcript`] goes into the associated data of every message of it.
+//!
+//! *The X3DH Key Agreement Protocol*, rev. 1; `docs/protocol.md`, section 6.
+
+mod message;
+mod transcript;
+mod x3dh;
+
+pub use message::Handshake;
+pub use transcript::{Established, Transcript};
+pub use x3dh::{HandshakeError, Initiated, Party, initiate, respond};

@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+extern crate alloc;
+
+pub mod handshake;
+mod identity;
+mod prekey;
+mod primitives;
+pub mod ratchet;
+mod session;
+mod step;
+pub mod wire;
+
+pub use identity::{
+    AccountId, AccountIdLength, Address, ChangeNumber, Decision, DescribeDevice, DeviceDescription,
+    DeviceError, DeviceId, IdentityKey, IdentityKeyPair, NotE164, NumberError, PhoneNumber, Register,
+    SafetyNumber, ScanError, TrustError, TrustMark, VerifiedNumber,
+};
+pub use prekey::{
+    BundleError, OneTimePrekeyField, PrekeyId, PrekeyUpload, ReplenishPrekeys, SignedStatement,
+    VerifiedBundle,
+};
+pub use primitives::{
+    KeyPair, NonContributory, PublicKey, PublicKeyError, Random, RandomError, SecretBytes, Signature,
+};
+pub use ratchet::RootSecret;
+pub use session::{
+    Arrival, DecideIdentity, DescribePeer, LearnNumber, MessageId, OpenError, PeerDescription, Receive,
+    Received, Send, SendError, Sent, SessionDescription, ShowSafetyNumber, Start, StartError, Started,
+    Strength,
+};
+pub use step::{
+    Advice, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs, Operation,
+    Record, RecordError, RecordKey, RecordKind, Rejected, Revision, Run, Step, Unanswered, UnixMillis, Write,
+    drive,
+};
+pub use wire::{DecodeError, Field, SessionId, Suite};

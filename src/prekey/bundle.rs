@@ -1,0 +1,197 @@
+//! Bundles: what a server hands out, and what is left of it once it is verified.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::{
+    identity::{Address, IdentityKey, IdentityKeyPair},
+    primitives::{PublicKey, Random, RandomError, Signature, kdf::length_prefix, labels},
+    step::{Advice, UnixMillis},
+    wire::{
+        BundleMessage, DecodeError, Field, MAX_BUNDLE, MAX_SUITES, Suite, decode_canonical, encode_versioned,
+        split_version,
+    },
+};
+
+/// The signed statements of a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SignedStatement {
+    /// The signed prekey.
+    SignedPrekey,
+    /// The suites that the device accepts, and its address.
+    Suites,
+}
+
+/// Why a bundle was refused. Nothing has changed, and nothing was computed with its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// No bundle.
+    Decode(DecodeError),
+    /// A statement is not signed by the bundle's identity key, or not for the address that was asked for.
+    BadSignature(SignedStatement),
+    /// The device accepts no suite that this crate speaks.
+    NoCommonSuite,
+}
+
+impl BundleError {
+    /// What the app does next.
+    #[must_use]
+    pub const fn advice(&self) -> Advice {
+        match self {
+            Self::Decode(error) => error.advice(),
+            Self::BadSignature(_) => Advice::Drop,
+            Self::NoCommonSuite => Advice::Update,
+        }
+    }
+}
+
+impl fmt::Display for BundleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => write!(f, "no bundle: {error}"),
+            Self::BadSignature(statement) => write!(f, "the bundle's signature of {statement:?} is wrong"),
+            Self::NoCommonSuite => f.write_str("the device accepts no suite that we speak"),
+        }
+    }
+}
+
+impl core::error::Error for BundleError {}
+
+impl From<DecodeError> for BundleError {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+/// A bundle whose signatures hold for one address. Only this type starts a session.
+///
+/// ```compile_fail
+/// // The bytes of a bundle start nothing:
+/// let start = outrigger::Start { bundle: &b"bytes from a server"[..] };
+/// ```
+#[derive(Clone, Debug)]
+pub struct VerifiedBundle {
+    address: Address,
+    identity_key: IdentityKey,
+    suite: Suite,
+    signed_prekey: PublicKey,
+    one_time_prekey: Option<PublicKey>,
+    issued_at: UnixMillis,
+}
+
+impl VerifiedBundle {
+    /// Parses and verifies the bundle that a server returned for `address`. Two signature verifications.
+    ///
+    /// | | type | size | meaning |
+    /// |---|---|---|---|
+    /// | in | `bytes` | 241 to 8192 B | the bundle |
+    /// | in | [`Address`] | | the device that was asked for, not what the server says |
+    ///
+    /// # Errors
+    /// [`BundleError`]: not a bundle, a key that is not canonical or of low order, a wrong signature, no common suite.
+    ///
+    /// # Spec
+    /// `docs/protocol.md`, section 4; *X3DH*, 3.3.
+    pub fn verify(bytes: &[u8], address: &Address) -> Result<Self, BundleError> {
+        let bad = DecodeError::Malformed;
+        let message: BundleMessage = decode_canonical(split_version(bytes, MAX_BUNDLE)?, Field::Frame)?;
+        let key = |bytes: &[u8], field| PublicKey::parse_encoded(bytes).map_err(|_| bad(field));
+        let identity_key = IdentityKey::new(key(&message.identity_key, Field::IdentityKey)?);
+        let signed_prekey = key(&message.signed_prekey, Field::SignedPrekey)?;
+        let one_time_prekey =
+            message.one_time_prekey.map(|bytes| key(&bytes, Field::OneTimePrekey)).transpose()?;
+        if !ascending(&message.suites) {
+            return Err(bad(Field::Suites).into());
+        }
+        if message.issued_at == 0 {
+            return Err(bad(Field::IssuedAt).into());
+        }
+        let issued_at = UnixMillis(message.issued_at);
+
+        let check = |signed: &[u8], signature: &[u8], statement| {
+            let signature = signature.try_into().map_err(|_| BundleError::Decode(bad(Field::Signature)))?;
+            identity_key
+                .verify(signed, &Signature::from_bytes(signature))
+                .map_err(|_| BundleError::BadSignature(statement))
+        };
+        let suites = suites_statement(address, issued_at, &message.suites);
+        check(&suites, &message.suites_signature, SignedStatement::Suites)?;
+        check(&signed_prekey.encoded(), &message.signed_prekey_signature, SignedStatement::SignedPrekey)?;
+
+        let spoken = message.suites.iter().rev().find_map(|byte| Suite::parse(*byte).ok());
+        let suite = spoken.ok_or(BundleError::NoCommonSuite)?;
+        Ok(Self { address: *address, identity_key, suite, signed_prekey, one_time_prekey, issued_at })
+    }
+
+    /// Whose bundle it is.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The device's identity key.
+    #[must_use]
+    pub fn identity_key(&self) -> &IdentityKey {
+        &self.identity_key
+    }
+
+    /// The suite that a session from this bundle will have: the highest that both sides speak.
+    #[must_use]
+    pub fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// The signed prekey.
+    #[must_use]
+    pub fn signed_prekey(&self) -> &PublicKey {
+        &self.signed_prekey
+    }
+
+    /// The one-time prekey, if the server had one left. Without it the session starts weak.
+    #[must_use]
+    pub fn one_time_prekey(&self) -> Option<&PublicKey> {
+        self.one_time_prekey.as_ref()
+    }
+
+    /// When the device signed its suites, by its own clock.
+    #[must_use]
+    pub fn issued_at(&self) -> UnixMillis {
+        self.issued_at
+    }
+}
+
+/// A suites byte string has 1 to 16 bytes, none 0, strictly ascending.
+fn ascending(suites: &[u8]) -> bool {
+    let in_order = suites.iter().zip(suites.iter().skip(1)).all(|(one, next)| one < next);
+    (1..=MAX_SUITES).contains(&suites.len()) && suites.first() != Some(&0) && in_order
+}
+
+fn suites_statement(address: &Address, issued_at: UnixMillis, suites: &[u8]) -> Vec<u8> {
+    address.with_encoded(|encoded| {
+        [labels::SUITES, &[0], encoded, &issued_at.0.to_be_bytes(), &length_prefix(suites), suites].concat()
+    })
+}
+
+/// The bundle without a one-time prekey, its suites statement freshly signed.
+pub(crate) fn encode_bundle(
+    address: &Address,
+    identity: &IdentityKeyPair,
+    (key, signature): &(PublicKey, Signature),
+    now: UnixMillis,
+    random: &mut Random<'_>,
+) -> Result<Vec<u8>, RandomError> {
+    // A statement's time is never 0, so that it is always written; a caller without a clock yet gets 1.
+    let issued_at = UnixMillis(now.0.max(1));
+    let suites_signature = identity.sign(&suites_statement(address, issued_at, Suite::SPOKEN), random)?;
+    Ok(encode_versioned(&BundleMessage {
+        identity_key: identity.public().encoded().to_vec(),
+        suites: Suite::SPOKEN.to_vec(),
+        issued_at: issued_at.0,
+        suites_signature: suites_signature.as_bytes().to_vec(),
+        signed_prekey: key.encoded().to_vec(),
+        signed_prekey_signature: signature.as_bytes().to_vec(),
+        one_time_prekey: None,
+    }))
+}

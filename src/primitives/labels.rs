@@ -1,0 +1,43 @@
+//! Every label of the protocol, each for one derivation or one signed statement. `docs/protocol.md`, section 2 "Labels".
+
+pub(crate) const X3DH: &[u8] = b"outrigger v1 x3dh";
+pub(crate) const TRANSCRIPT: &[u8] = b"outrigger v1 transcript";
+pub(crate) const SESSION_ROOT: &[u8] = b"outrigger v1 session root";
+pub(crate) const SESSION_ID: &[u8] = b"outrigger v1 session id";
+pub(crate) const RATCHET_ROOT: &[u8] = b"outrigger v1 ratchet root";
+pub(crate) const MESSAGE_AEAD: &[u8] = b"outrigger v1 message aead";
+pub(crate) const MESSAGE_ID: &[u8] = b"outrigger v1 message id";
+pub(crate) const PREKEY_ID: &[u8] = b"outrigger v1 prekey id";
+pub(crate) const SUITES: &[u8] = b"outrigger v1 suites";
+pub(crate) const NUMBER: &[u8] = b"outrigger v1 number";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// L19: one label per derivation, and none is the beginning of another.
+    #[test]
+    fn l19_labels_are_distinct_and_prefix_free() {
+        let all = [
+            X3DH,
+            TRANSCRIPT,
+            SESSION_ROOT,
+            SESSION_ID,
+            RATCHET_ROOT,
+            MESSAGE_AEAD,
+            MESSAGE_ID,
+            PREKEY_ID,
+            SUITES,
+            NUMBER,
+        ];
+        let declared =
+            include_str!("labels.rs").lines().filter(|line| line.starts_with("pub(crate) const")).count();
+        assert_eq!(all.len(), declared, "a label is missing from this list");
+        for (i, one) in all.iter().enumerate() {
+            assert!(one.starts_with(b"outrigger v1 "));
+            for other in all.iter().skip(i + 1) {
+                assert!(!one.starts_with(other) && !other.starts_with(one));
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Typed keys over the named crates; nothing of any protocol.
+//!
+//! Bytes become a type where they are parsed: what is not canonical or of low order never becomes a [`PublicKey`].
+//! Every secret wipes itself on drop, prints nothing and cannot be cloned or compared with `==`.
+//! `docs/protocol.md`, section 2.
+
+pub(crate) mod aead;
+mod dh;
+pub(crate) mod kdf;
+pub(crate) mod labels;
+mod random;
+mod secret;
+mod sign;
+
+pub(crate) use dh::SharedSecret;
+pub use dh::{KeyPair, NonContributory, PublicKey, PublicKeyError};
+pub use random::{Random, RandomError};
+pub use secret::SecretBytes;
+pub(crate) use secret::secret_key;
+pub use sign::Signature;
+pub(crate) use sign::{SignatureInvalid, sign, verify};

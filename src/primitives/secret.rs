@@ -1,0 +1,73 @@
+//! The one pattern of every secret: wiped on drop, silent in `Debug`, no `Clone`, no `PartialEq`.
+
+use alloc::vec::Vec;
+use core::{fmt, ops::Deref};
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Bytes that are wiped when dropped and never printed: a saved record, an opened plaintext.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct SecretBytes(Vec<u8>);
+
+impl SecretBytes {
+    /// Takes the bytes over, without a copy.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// Hands the bytes out; wiping them is the caller's from here on.
+    #[must_use]
+    pub fn into_vec(mut self) -> Vec<u8> {
+        core::mem::take(&mut self.0)
+    }
+
+    /// Overwrites the first bytes in place, as many as `bytes` has and this holds.
+    pub(crate) fn as_mut_vec(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+}
+
+impl Deref for SecretBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretBytes(redacted, {} bytes)", self.0.len())
+    }
+}
+
+/// Declares a 32-byte secret key type with the one set of doors: taken from an array that is wiped, exposed only inside the crate.
+macro_rules! secret_key {
+    ($(#[$doc:meta])* $visibility:vis $name:ident) => {
+        $(#[$doc])*
+        #[derive(zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+        $visibility struct $name([u8; 32]);
+
+        impl $name {
+            /// Takes the key and wipes the place it came from.
+            $visibility fn take_from(bytes: &mut [u8; 32]) -> Self {
+                let key = Self(*bytes);
+                zeroize::Zeroize::zeroize(bytes);
+                key
+            }
+
+            /// The only door to the bytes.
+            pub(crate) fn expose_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(redacted)"))
+            }
+        }
+    };
+}
+pub(crate) use secret_key;

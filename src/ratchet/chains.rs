@@ -1,0 +1,342 @@
+//! The state that every message rewrites, and its two acts: seal and open.
+
+use alloc::vec::Vec;
+
+use super::{
+    DecryptError, EncryptError, SkippedKeys,
+    chain::{ChainKey, MessageKey, RootKey, RootSecret},
+    place::Place,
+    skipped::Room,
+};
+use crate::{
+    primitives::{
+        KeyPair, PublicKey, Random, SecretBytes,
+        aead::{self, SealError},
+        kdf::length_prefix,
+    },
+    step::{Limits, UnixMillis},
+    wire::{Header, MAX_ASSOCIATED_DATA, MAX_PLAINTEXT, RatchetMessage},
+};
+
+/// Receiving chains before the current one that are remembered.
+const EARLIER_CHAINS: usize = 4;
+
+/// The beginning of a peer's ratchet key; names a chain among those of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChainTag(pub(crate) [u8; Self::LEN]);
+
+impl ChainTag {
+    pub(crate) const LEN: usize = 8;
+
+    pub(crate) fn of(key: &PublicKey) -> Self {
+        Self(key.as_bytes().first_chunk().copied().unwrap_or_default())
+    }
+}
+
+/// The sending half.
+#[derive(Debug)]
+pub(crate) enum Sending {
+    /// A responder that has received nothing: the key pair that the initiator's first chain is for.
+    Waiting(KeyPair),
+    /// A turn of the peer's was received; the next send draws a key pair.
+    Due,
+    /// The current ratchet key pair and its chain.
+    Chain { pair: KeyPair, chain: ChainKey, next: u32 },
+}
+
+/// The receiving half.
+#[derive(Debug)]
+pub(crate) enum Receiving {
+    /// A responder that has received nothing.
+    Nothing,
+    /// An initiator that has received nothing: the key that its first chain was made with.
+    KeyOnly(PublicKey),
+    /// The peer's current ratchet key and its chain.
+    Chain { peer: PublicKey, chain: ChainKey, next: u32 },
+}
+
+/// One side's Double Ratchet without the keys of skipped messages: about 240 bytes.
+#[derive(Debug)]
+pub(crate) struct Chains {
+    pub(super) root: RootKey,
+    pub(super) sending: Sending,
+    /// Length of the sending chain before the current or due one: PN.
+    pub(super) previous_counter: u32,
+    pub(super) receiving: Receiving,
+    /// The latest receiving chains before the current one, newest first.
+    pub(super) earlier: Vec<ChainTag>,
+}
+
+/// An opened message.
+pub(crate) struct Opened {
+    pub(crate) plaintext: SecretBytes,
+    /// Whether it brought a new ratchet key.
+    pub(crate) turned: bool,
+}
+
+/// The sending half of a turn or of a message, computed and not yet taken.
+struct NextSend {
+    root: Option<RootKey>,
+    pair: Option<KeyPair>,
+    chain: ChainKey,
+    header: Header,
+    key: MessageKey,
+}
+
+impl Chains {
+    /// The initiator: draws its first ratchet key pair and runs the first step with the responder's key.
+    pub(crate) fn initiate(
+        root: RootSecret,
+        peer: &PublicKey,
+        random: &mut Random<'_>,
+    ) -> Result<Self, EncryptError> {
+        let mut chains = Self {
+            root: root.into(),
+            sending: Sending::Due,
+            previous_counter: 0,
+            receiving: Receiving::KeyOnly(*peer),
+            earlier: Vec::new(),
+        };
+        let (root, pair, chain) = chains.sending_step(peer, random)?;
+        chains.root = root;
+        chains.sending = Sending::Chain { pair, chain, next: 0 };
+        Ok(chains)
+    }
+
+    /// The responder, with the key pair whose public half the initiator used.
+    pub(crate) fn respond(root: RootSecret, own: KeyPair) -> Self {
+        Self {
+            root: root.into(),
+            sending: Sending::Waiting(own),
+            previous_counter: 0,
+            receiving: Receiving::Nothing,
+            earlier: Vec::new(),
+        }
+    }
+
+    pub(crate) fn own_ratchet_key(&self) -> Option<&PublicKey> {
+        match &self.sending {
+            Sending::Waiting(pair) | Sending::Chain { pair, .. } => Some(pair.public()),
+            Sending::Due => None,
+        }
+    }
+
+    /// Seals the next message behind `front`, which is authenticated with it, and returns the whole with the header. On `Err` nothing has moved.
+    pub(crate) fn seal(
+        &mut self,
+        front: Vec<u8>,
+        plaintext: &[&[u8]],
+        associated: &[&[u8]],
+        random: &mut Random<'_>,
+    ) -> Result<(Vec<u8>, Header), EncryptError> {
+        let len = plaintext.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
+        if len > MAX_PLAINTEXT {
+            return Err(EncryptError::TooLong);
+        }
+        let next = self.next_send(random)?;
+        let sealed_len = len.saturating_add(aead::OVERHEAD);
+        let mut out = front;
+        out.reserve_exact(sealed_len.saturating_add(Header::MAX_LEN));
+        next.header.write_head(sealed_len, &mut out);
+        let associated = bind(&out, associated);
+        aead::seal(next.key.aead_key(), &associated, plaintext, random, &mut out).map_err(
+            |error| match error {
+                SealError::Random(error) => EncryptError::Random(error),
+                SealError::TooLong => EncryptError::TooLong,
+            },
+        )?;
+        Ok((out, self.commit_send(next)))
+    }
+
+    fn next_send(&self, random: &mut Random<'_>) -> Result<NextSend, EncryptError> {
+        let (root, pair, first, counter) = match (&self.sending, &self.receiving) {
+            (Sending::Chain { pair, chain, next }, _) => {
+                let (chain, key) = chain.step();
+                let header = self.header(pair, *next);
+                return match next.checked_add(1) {
+                    Some(_) => Ok(NextSend { root: None, pair: None, chain, header, key }),
+                    None => Err(EncryptError::Exhausted),
+                };
+            }
+            (Sending::Due, Receiving::Chain { peer, .. } | Receiving::KeyOnly(peer)) => {
+                let (root, pair, chain) = self.sending_step(peer, random)?;
+                (root, pair, chain, 0)
+            }
+            (Sending::Due, Receiving::Nothing) | (Sending::Waiting(_), _) => {
+                return Err(EncryptError::AwaitPeer);
+            }
+        };
+        let (chain, key) = first.step();
+        let header = self.header(&pair, counter);
+        Ok(NextSend { root: Some(root), pair: Some(pair), chain, header, key })
+    }
+
+    fn header(&self, pair: &KeyPair, counter: u32) -> Header {
+        Header { ratchet_key: *pair.public(), previous_counter: self.previous_counter, counter }
+    }
+
+    /// The sending half of a turn: a fresh key pair, one Diffie-Hellman.
+    fn sending_step(
+        &self,
+        peer: &PublicKey,
+        random: &mut Random<'_>,
+    ) -> Result<(RootKey, KeyPair, ChainKey), EncryptError> {
+        let pair = KeyPair::generate(random)?;
+        // A parsed key is contributory; were it not, no message could ever be sealed for it.
+        let shared = pair.diffie_hellman(peer).map_err(|_| EncryptError::Exhausted)?;
+        let (root, chain) = self.root.step(&shared);
+        Ok((root, pair, chain))
+    }
+
+    fn commit_send(&mut self, sent: NextSend) -> Header {
+        if let Some(root) = sent.root {
+            self.root = root;
+        }
+        let after = sent.header.counter.saturating_add(1);
+        match (sent.pair, &mut self.sending) {
+            (Some(pair), sending) => *sending = Sending::Chain { pair, chain: sent.chain, next: after },
+            (None, Sending::Chain { chain, next, .. }) => (*chain, *next) = (sent.chain, after),
+            (None, Sending::Due | Sending::Waiting(_)) => {}
+        }
+        sent.header
+    }
+
+    /// Opens a message at the place where [`locate`](Self::locate) found it. On `Err` nothing has moved, here or in `skipped`.
+    pub(crate) fn open(
+        &mut self,
+        place: Place,
+        message: &RatchetMessage<'_>,
+        associated: &[&[u8]],
+        skipped: &mut SkippedKeys<'_>,
+        now: UnixMillis,
+        limits: &Limits,
+    ) -> Result<Opened, DecryptError> {
+        let associated = bind(message.head, associated);
+        let try_open = |key: &MessageKey| {
+            aead::open(key.aead_key(), &associated, message.ciphertext)
+                .map_err(|_| DecryptError::NotAuthentic)
+        };
+        let Header { ratchet_key, counter, .. } = message.header;
+        match (place, &self.receiving) {
+            (Place::Late, _) => {
+                let found = skipped.find(ChainTag::of(&ratchet_key), counter, now, limits);
+                let (place, key) = found.ok_or(DecryptError::Duplicate)?;
+                let plaintext = try_open(&key)?;
+                skipped.remove(place);
+                Ok(Opened { plaintext, turned: false })
+            }
+            (Place::Current { skip }, Receiving::Chain { peer, chain, next }) => {
+                let mut kept = self.make_room(skipped, skip, None, now, limits);
+                let after = skip_keys(chain, ChainTag::of(peer), *next, skip, kept.as_mut());
+                let (chain, key) = after.as_ref().unwrap_or(chain).step();
+                let plaintext = try_open(&key)?;
+                self.receiving = Receiving::Chain { peer: *peer, chain, next: counter.saturating_add(1) };
+                commit_skipped(skipped, kept);
+                Ok(Opened { plaintext, turned: false })
+            }
+            (Place::Turn { finish, skip }, _) => {
+                let (root, first) = self.receiving_step(&ratchet_key)?;
+                let total = finish.saturating_add(skip);
+                let mut kept = self.make_room(skipped, total, Some(ChainTag::of(&ratchet_key)), now, limits);
+                if let Receiving::Chain { peer, chain, next } = &self.receiving {
+                    skip_keys(chain, ChainTag::of(peer), *next, finish, kept.as_mut());
+                }
+                let after = skip_keys(&first, ChainTag::of(&ratchet_key), 0, skip, kept.as_mut());
+                let (chain, key) = after.as_ref().unwrap_or(&first).step();
+                let plaintext = try_open(&key)?;
+                self.commit_turn(
+                    root,
+                    Receiving::Chain { peer: ratchet_key, chain, next: counter.saturating_add(1) },
+                );
+                commit_skipped(skipped, kept);
+                Ok(Opened { plaintext, turned: true })
+            }
+            (Place::Current { .. }, Receiving::Nothing | Receiving::KeyOnly(_)) => {
+                Err(DecryptError::OutOfStep)
+            }
+        }
+    }
+
+    /// The receiving half of a turn: one Diffie-Hellman.
+    fn receiving_step(&self, peer: &PublicKey) -> Result<(RootKey, ChainKey), DecryptError> {
+        match &self.sending {
+            Sending::Waiting(pair) | Sending::Chain { pair, .. } => {
+                let shared = pair.diffie_hellman(peer).map_err(|_| DecryptError::NotAuthentic)?;
+                Ok(self.root.step(&shared))
+            }
+            Sending::Due => Err(DecryptError::OutOfStep),
+        }
+    }
+
+    /// Takes the new chain, forgets the own key pair and sending chain, and makes the sending half due.
+    fn commit_turn(&mut self, root: RootKey, receiving: Receiving) {
+        self.root = root;
+        if let Receiving::Chain { peer, .. } = core::mem::replace(&mut self.receiving, receiving) {
+            self.earlier.truncate(EARLIER_CHAINS.saturating_sub(1));
+            self.earlier.insert(0, ChainTag::of(&peer));
+        }
+        self.previous_counter = match &self.sending {
+            Sending::Chain { next, .. } => *next,
+            Sending::Waiting(_) | Sending::Due => 0,
+        };
+        self.sending = Sending::Due;
+    }
+
+    /// A copy of the skipped keys with room for `more`, without those that are too old or of a chain that is about to be forgotten; `None` where nothing is skipped.
+    fn make_room(
+        &self,
+        skipped: &SkippedKeys<'_>,
+        more: u32,
+        new_chain: Option<ChainTag>,
+        now: UnixMillis,
+        limits: &Limits,
+    ) -> Option<Room> {
+        let current = match &self.receiving {
+            Receiving::Chain { peer, .. } => Some(ChainTag::of(peer)),
+            Receiving::Nothing | Receiving::KeyOnly(_) => None,
+        };
+        let chains = new_chain.into_iter().chain(current).chain(self.earlier.iter().copied());
+        let remembered: Vec<_> = chains.take(EARLIER_CHAINS.saturating_add(1)).collect();
+        (more > 0).then(|| skipped.with_room(more, &remembered, now, limits))
+    }
+}
+
+/// Steps over `count` messages of a chain and keeps their keys; the chain after them, `None` where none was skipped.
+fn skip_keys(
+    chain: &ChainKey,
+    tag: ChainTag,
+    from: u32,
+    count: u32,
+    kept: Option<&mut Room>,
+) -> Option<ChainKey> {
+    let kept = kept.filter(|_| count > 0)?;
+    let mut after = None;
+    for counter in from..from.saturating_add(count) {
+        let (next, key) = after.as_ref().unwrap_or(chain).step();
+        kept.push(tag, counter, &key);
+        after = Some(next);
+    }
+    after
+}
+
+fn commit_skipped(skipped: &mut SkippedKeys<'_>, kept: Option<Room>) {
+    if let Some(kept) = kept {
+        *skipped = kept.into_keys();
+    }
+}
+
+/// The AEAD's associated data: `lp(head) ‖ what the caller binds`.
+fn bind(head: &[u8], associated: &[&[u8]]) -> Vec<u8> {
+    let len =
+        associated.iter().fold(head.len().saturating_add(4), |sum, part| sum.saturating_add(part.len()));
+    let mut out = Vec::with_capacity(len);
+    out.extend_from_slice(&length_prefix(head));
+    out.extend_from_slice(head);
+    associated.iter().for_each(|part| out.extend_from_slice(part));
+    out
+}
+
+/// Whether the caller's associated data is within its limit.
+pub(crate) fn associated_fits(associated: &[u8]) -> bool {
+    associated.len() <= MAX_ASSOCIATED_DATA
+}

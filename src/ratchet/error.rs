@@ -1,0 +1,93 @@
+//! Why a ratchet refused.
+
+use core::fmt;
+
+use crate::{primitives::RandomError, wire::DecodeError};
+
+/// Why a message was not opened. The ratchet is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecryptError {
+    /// No message of a ratchet.
+    Decode(DecodeError),
+    /// Altered, for another ratchet, or with other associated data; which of them is not said.
+    NotAuthentic,
+    /// Opened before, or so late that its key has been dropped.
+    Duplicate,
+    /// It would skip more keys in a chain than the limit allows.
+    TooFarAhead {
+        /// Keys to be skipped.
+        gap: u32,
+        /// The limit in force.
+        limit: u32,
+    },
+    /// Under a ratchet key that is neither of a known chain nor the next: one of the two sides has lost or gone back in its state.
+    OutOfStep,
+}
+
+impl fmt::Display for DecryptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => error.fmt(f),
+            Self::NotAuthentic => f.write_str("not authentic"),
+            Self::Duplicate => f.write_str("opened before, or too late"),
+            Self::TooFarAhead { gap, limit } => {
+                write!(f, "{gap} messages are missing before this one, the limit is {limit}")
+            }
+            Self::OutOfStep => f.write_str("of no chain that this side knows"),
+        }
+    }
+}
+
+impl core::error::Error for DecryptError {}
+
+impl From<DecodeError> for DecryptError {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+/// Why nothing was encrypted. The ratchet is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncryptError {
+    /// A responder cannot speak before it has opened a message.
+    AwaitPeer,
+    /// Longer than the limit for plaintexts or for associated data.
+    TooLong,
+    /// 2^32 - 1 messages were sent without an answer; start a new session.
+    Exhausted,
+    /// The random source failed or repeats itself.
+    Random(RandomError),
+}
+
+impl fmt::Display for EncryptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AwaitPeer => f.write_str("the peer must speak first"),
+            Self::TooLong => f.write_str("longer than the limit"),
+            Self::Exhausted => f.write_str("too many messages without an answer"),
+            Self::Random(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for EncryptError {}
+
+impl From<RandomError> for EncryptError {
+    fn from(error: RandomError) -> Self {
+        Self::Random(error)
+    }
+}
+
+/// Saved bytes are no state of a [`Ratchet`](super::Ratchet).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RatchetStateError;
+
+impl fmt::Display for RatchetStateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a saved ratchet")
+    }
+}
+
+impl core::error::Error for RatchetStateError {}

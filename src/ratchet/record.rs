@@ -1,0 +1,61 @@
+//! The chains as bytes: a fixed layout, part of a session's record.
+
+use alloc::vec::Vec;
+
+use super::{
+    chain::{ChainKey, RootKey},
+    chains::{ChainTag, Chains, Receiving, Sending},
+};
+use crate::step::{RecordReader, RecordWriter};
+
+impl Chains {
+    /// Upper bound of the encoding in bytes.
+    pub(crate) const MAX_LEN: usize =
+        32 + (1 + 64 + 32 + 4) + 4 + (1 + 32 + 32 + 4) + (1 + 4 * ChainTag::LEN);
+
+    pub(crate) fn encode(&self, body: &mut RecordWriter) {
+        body.bytes(self.root.expose_bytes());
+        match &self.sending {
+            Sending::Waiting(pair) => body.u8(0).key_pair(pair),
+            Sending::Due => body.u8(1),
+            Sending::Chain { pair, chain, next } => {
+                body.u8(2).key_pair(pair).bytes(chain.expose_bytes()).u32(*next)
+            }
+        };
+        body.u32(self.previous_counter);
+        match &self.receiving {
+            Receiving::Nothing => body.u8(0),
+            Receiving::KeyOnly(peer) => body.u8(1).bytes(peer.as_bytes()),
+            Receiving::Chain { peer, chain, next } => {
+                body.u8(2).bytes(peer.as_bytes()).bytes(chain.expose_bytes()).u32(*next)
+            }
+        };
+        body.u8(u8::try_from(self.earlier.len()).unwrap_or(u8::MAX));
+        self.earlier.iter().for_each(|tag| {
+            body.bytes(&tag.0);
+        });
+    }
+
+    pub(crate) fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let chain = |body: &mut RecordReader<'_>| Some(ChainKey::take_from(&mut body.array()?));
+        let root = RootKey::take_from(&mut body.array()?);
+        let sending = match body.u8()? {
+            0 => Sending::Waiting(body.key_pair()?),
+            1 => Sending::Due,
+            2 => Sending::Chain { pair: body.key_pair()?, chain: chain(body)?, next: body.u32()? },
+            _ => return None,
+        };
+        let previous_counter = body.u32()?;
+        let receiving = match body.u8()? {
+            0 => Receiving::Nothing,
+            1 => Receiving::KeyOnly(body.public_key()?),
+            2 => Receiving::Chain { peer: body.public_key()?, chain: chain(body)?, next: body.u32()? },
+            _ => return None,
+        };
+        let earlier = match body.u8()? {
+            count @ 0..=4 => (0..count).map(|_| body.array().map(ChainTag)).collect::<Option<Vec<_>>>()?,
+            _ => return None,
+        };
+        Some(Self { root, sending, previous_counter, receiving, earlier })
+    }
+}

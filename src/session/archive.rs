@@ -1,0 +1,173 @@
+//! Sessions that receive only, and the rule which of two sessions is active. `docs/protocol.md`, section 8 "One active session".
+
+use alloc::vec::Vec;
+
+use super::{
+    peer::{ArchivedSession, skipped_key},
+    state::Session,
+};
+use crate::{
+    identity::Address,
+    prekey::{PrekeyId, Prekeys},
+    ratchet::SkippedKeys,
+    step::{
+        Context, KeyWriter, Limits, Loaded, Needs, RecordError, RecordKind, RecordReader, RecordType,
+        RecordWriter, Slot, UnixMillis, Write,
+    },
+    wire::SessionId,
+};
+
+/// Sessions without a one-time prekey that are remembered for a peer's device.
+const MAX_WEAK_STARTS: usize = 64;
+
+/// Whether a session that an envelope has just made takes the active one's place.
+pub(super) fn becomes_active(new: &Session, active: &Session) -> bool {
+    if new.replaces == Some(active.id) {
+        return true;
+    }
+    match active.started_here {
+        // Both started at once: the same comparison at both sides, in whatever order the envelopes come.
+        true => new.id < active.id,
+        // The peer lost the active session, unless the new one is the late one that the active one replaced.
+        false => active.replaces != Some(new.id),
+    }
+}
+
+/// What is archived for a peer's device, and which sessions without a one-time prekey it has started.
+#[derive(Debug, Default)]
+pub(super) struct Archive {
+    /// Newest first, with the time when it was archived.
+    sessions: Vec<(SessionId, UnixMillis)>,
+    /// With the signed prekey that each used: as long as that is held, the session's first envelopes must not make it again.
+    weak_starts: Vec<(SessionId, PrekeyId)>,
+}
+
+impl Archive {
+    pub(super) fn read(
+        have: &Loaded,
+        peer: &Address,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Slot<Self>, RecordError> {
+        have.read(peer.write_key(KeyWriter::new(RecordKind::Archive)).finish(), context, needs)
+    }
+
+    pub(super) fn knows_weak_start(&self, session: SessionId) -> bool {
+        self.weak_starts.iter().any(|(known, _)| *known == session)
+    }
+
+    /// Forgets the weak starts whose signed prekey is gone; whether there is room for another.
+    pub(super) fn has_room_for_weak_start(&mut self, prekeys: &Prekeys) -> bool {
+        self.weak_starts.retain(|(_, prekey)| prekeys.holds(prekey));
+        self.weak_starts.len() < MAX_WEAK_STARTS
+    }
+
+    pub(super) fn remember_weak_start(&mut self, session: SessionId, prekey: PrekeyId) {
+        self.weak_starts.push((session, prekey));
+    }
+
+    /// Archives a session and drops those that are too many or too old, with their keys.
+    pub(super) fn add(
+        &mut self,
+        session: Session,
+        place: ArchivePlace<'_>,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Vec<Write>, RecordError> {
+        let id = session.id;
+        let slot = Slot::absent(ArchivedSession::key(place.peer, id));
+        let mut writes = Vec::from([slot.write(ArchivedSession(session), context)]);
+        self.sessions.insert(0, (id, context.now));
+        for dropped in self.trim(context.now, &context.limits) {
+            writes.extend(place.remove(dropped, context, needs)?);
+        }
+        Ok(writes)
+    }
+
+    /// Drops all archived sessions, with their keys.
+    pub(super) fn clear(
+        &mut self,
+        place: ArchivePlace<'_>,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Vec<Write>, RecordError> {
+        let mut writes = Vec::new();
+        for (id, _) in self.sessions.drain(..) {
+            writes.extend(place.remove(id, context, needs)?);
+        }
+        Ok(writes)
+    }
+
+    fn trim(&mut self, now: UnixMillis, limits: &Limits) -> Vec<SessionId> {
+        let young = |at: &UnixMillis| now.since(*at) <= limits.archived_max_age;
+        let kept = self
+            .sessions
+            .iter()
+            .take_while(|(_, at)| young(at))
+            .count()
+            .clamp(1, usize::from(limits.max_archived));
+        self.sessions.drain(kept.min(self.sessions.len())..).map(|(id, _)| id).collect()
+    }
+}
+
+/// Whose archive, in which store.
+#[derive(Clone, Copy)]
+pub(super) struct ArchivePlace<'a> {
+    pub(super) have: &'a Loaded,
+    pub(super) peer: &'a Address,
+}
+
+impl ArchivePlace<'_> {
+    /// Removes an archived session and its skipped keys.
+    fn remove(
+        self,
+        session: SessionId,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<impl Iterator<Item = Write>, RecordError> {
+        let archived =
+            self.have.read::<ArchivedSession>(ArchivedSession::key(self.peer, session), context, needs)?;
+        Ok(archived.delete().into_iter().chain(self.remove_skipped(session, context, needs)?))
+    }
+
+    /// Removes a session's skipped keys.
+    pub(super) fn remove_skipped(
+        self,
+        session: SessionId,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<Write>, RecordError> {
+        let skipped = self.have.read::<SkippedKeys<'_>>(skipped_key(self.peer, session), context, needs)?;
+        Ok(skipped.delete())
+    }
+}
+
+impl RecordType<'_> for Archive {
+    const KIND: RecordKind = RecordKind::Archive;
+
+    fn max_body_len(&self) -> usize {
+        let sessions = self.sessions.len().saturating_mul(16);
+        self.weak_starts.len().saturating_mul(24).saturating_add(sessions).saturating_add(1)
+    }
+
+    fn encode(&self, body: &mut RecordWriter) {
+        body.u8(u8::try_from(self.sessions.len()).unwrap_or(u8::MAX));
+        for (id, at) in &self.sessions {
+            body.bytes(&id.0).u64(at.0);
+        }
+        for (id, prekey) in &self.weak_starts {
+            body.bytes(&id.0).bytes(prekey.as_bytes());
+        }
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let count = body.u8()?;
+        let one = |body: &mut RecordReader<'_>| Some((SessionId(body.array()?), UnixMillis(body.u64()?)));
+        let sessions = (0..count).map(|_| one(body)).collect::<Option<_>>()?;
+        let mut weak_starts = Vec::new();
+        while let Some(id) = body.array() {
+            weak_starts.push((SessionId(id), PrekeyId(body.array()?)));
+        }
+        Some(Self { sessions, weak_starts })
+    }
+}

@@ -1,0 +1,70 @@
+//! The user's decision about an identity key.
+
+use alloc::vec::Vec;
+
+use super::{
+    archive::{Archive, ArchivePlace},
+    peer::Peer,
+};
+use crate::{
+    identity::{Address, Decision, TrustError, TrustMark},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
+};
+
+/// Records what the user decided about a peer's identity key. Accepting another key ends the sessions under the old one, in the same step.
+///
+/// | | type | meaning |
+/// |---|---|---|
+/// | in | [`Address`] | the peer's device |
+/// | in | [`Decision`] | it names the key that the user was shown |
+/// | out | [`TrustMark`] | the mark from now on |
+///
+/// # Errors
+/// [`TrustError`].
+///
+/// # Spec
+/// `docs/protocol.md`, section 8 "Identity".
+#[derive(Clone, Copy, Debug)]
+pub struct DecideIdentity {
+    /// Whose key.
+    pub peer: Address,
+    /// What was decided.
+    pub decision: Decision,
+}
+
+impl Sealed for DecideIdentity {}
+
+impl Operation for DecideIdentity {
+    type Output = TrustMark;
+    type Error = TrustError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<TrustMark>, TrustError> {
+        let mut needs = Needs::new();
+        let mut slot = Peer::read(have, &self.peer, context, &mut needs)?;
+        let mut archive_slot = Archive::read(have, &self.peer, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let peer = slot.value.take().ok_or(TrustError::UnknownPeer)?;
+        let identity = peer.identity.decide(self.decision)?;
+        let mark = identity.mark();
+        if identity.key() == peer.identity.key() {
+            let write = slot.write(Peer { identity, session: peer.session }, context);
+            return Ok(Run::Done(Step::new(Vec::from([write]), mark)));
+        }
+
+        let place = ArchivePlace { have, peer: &self.peer };
+        let mut writes = Vec::from([slot.write(Peer { identity, session: None }, context)]);
+        if let Some(session) = peer.session {
+            writes.extend(place.remove_skipped(session.id, context, &mut needs)?);
+        }
+        if let Some(mut archive) = archive_slot.value.take() {
+            writes.extend(archive.clear(place, context, &mut needs)?);
+            writes.push(archive_slot.write(archive, context));
+        }
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        Ok(Run::Done(Step::new(writes, mark)))
+    }
+}

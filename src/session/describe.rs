@@ -1,0 +1,126 @@
+//! What is known of a peer's device, without secrets.
+
+use alloc::vec::Vec;
+
+use super::{
+    Strength,
+    number::Number,
+    peer::Peer,
+    state::{Phase, Session},
+};
+use crate::{
+    identity::{Address, Device, IdentityKey, SafetyNumber, TrustError, TrustMark, VerifiedNumber},
+    step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis},
+    wire::SessionId,
+};
+
+/// Says what is known of a peer's device. Writes nothing.
+///
+/// # Errors
+/// [`RecordError`]: a record cannot be used.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribePeer {
+    /// Which device.
+    pub peer: Address,
+}
+
+/// What is known of a peer's device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerDescription {
+    /// How far its identity key is trusted.
+    pub trust: TrustMark,
+    /// The key on record; none where trust is [`TrustMark::Unknown`].
+    pub identity_key: Option<IdentityKey>,
+    /// The key that waits for a decision, where trust is [`TrustMark::Changed`].
+    pub offered: Option<IdentityKey>,
+    /// The active session.
+    pub session: Option<SessionDescription>,
+    /// The account's newest verified phone number.
+    pub number: Option<VerifiedNumber>,
+}
+
+/// What can be said of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionDescription {
+    /// Names it at both sides.
+    pub id: SessionId,
+    /// When it began at this side.
+    pub started_at: UnixMillis,
+    /// Whether its messages still carry the handshake: nothing of the peer's has opened in it.
+    pub unanswered: bool,
+    /// Whether it began without a one-time prekey and no turn has been completed.
+    pub strength: Strength,
+}
+
+impl SessionDescription {
+    fn of(session: &Session) -> Self {
+        Self {
+            id: session.id,
+            started_at: session.started_at,
+            unanswered: matches!(session.phase, Phase::Initiating { .. }),
+            strength: session.strength(),
+        }
+    }
+}
+
+impl Sealed for DescribePeer {}
+
+impl Operation for DescribePeer {
+    type Output = PeerDescription;
+    type Error = RecordError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<PeerDescription>, RecordError> {
+        let mut needs = Needs::new();
+        let peer = Peer::read(have, &self.peer, context, &mut needs)?;
+        let number = Number::read(have, &self.peer.account, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let peer = peer.value.as_ref();
+        let description = PeerDescription {
+            trust: peer.map_or(TrustMark::Unknown, |peer| peer.identity.mark()),
+            identity_key: peer.map(|peer| peer.identity.key()),
+            offered: peer.and_then(|peer| peer.identity.offered()),
+            session: peer.and_then(|peer| peer.session.as_ref()).map(SessionDescription::of),
+            number: number.value.map(|number| number.0),
+        };
+        Ok(Run::Done(Step::new(Vec::new(), description)))
+    }
+}
+
+/// Computes the safety number of this account and a peer's, from the two phones' identity keys and account ids, for the user to compare. Writes nothing.
+///
+/// # Errors
+/// [`TrustError::UnknownPeer`]: no identity key on record for the peer, or no device in this store. [`TrustError::Record`].
+///
+/// # Spec
+/// `docs/protocol.md`, section 3 "Safety number".
+#[derive(Clone, Copy, Debug)]
+pub struct ShowSafetyNumber {
+    /// The peer's phone.
+    pub peer: Address,
+}
+
+impl Sealed for ShowSafetyNumber {}
+
+impl Operation for ShowSafetyNumber {
+    type Output = SafetyNumber;
+    type Error = TrustError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<SafetyNumber>, TrustError> {
+        let mut needs = Needs::new();
+        let device = Device::read(have, context, &mut needs)?;
+        let peer = Peer::read(have, &self.peer, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let (Some(device), Some(peer)) = (device.value, peer.value) else {
+            return Err(TrustError::UnknownPeer);
+        };
+        let own = (&device.identity.public(), device.address.account.as_bytes());
+        let number = SafetyNumber::new(own, (&peer.identity.key(), self.peer.account.as_bytes()));
+        Ok(Run::Done(Step::new(Vec::new(), number)))
+    }
+}

@@ -1,0 +1,270 @@
+//! Why starting, sending or opening was refused: one enum for each, and what to do next. `docs/errors.md` has them as tables.
+
+use core::fmt;
+
+use crate::{
+    handshake::HandshakeError,
+    identity::IdentityKey,
+    prekey::PrekeyId,
+    primitives::RandomError,
+    ratchet::{DecryptError, EncryptError},
+    step::{Advice, RecordError},
+    wire::DecodeError,
+};
+
+/// Why no session was started. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartError {
+    /// This store holds no device: run `Register` first.
+    NotRegistered,
+    /// The bundle is this device's own.
+    OwnDevice,
+    /// A session that this device started waits for its first reply: send in it; its messages carry the handshake.
+    AlreadyStarted,
+    /// The bundle's identity key is not the one on record, or a change waits for the user's decision.
+    IdentityChanged {
+        /// On record.
+        stored: IdentityKey,
+        /// In the bundle, or offered before.
+        offered: IdentityKey,
+    },
+    /// A Diffie-Hellman result was zero.
+    NonContributory,
+    /// The random source failed or repeats itself.
+    Random(RandomError),
+    /// A record cannot be used.
+    Record(RecordError),
+}
+
+impl StartError {
+    /// What the app does next.
+    #[must_use]
+    pub const fn advice(&self) -> Advice {
+        match self {
+            Self::NotRegistered | Self::OwnDevice | Self::AlreadyStarted => Advice::FixCall,
+            Self::IdentityChanged { .. } => Advice::AskUser,
+            Self::NonContributory => Advice::FetchBundle,
+            Self::Random(_) => Advice::CheckRandomSource,
+            Self::Record(error) => error.advice(),
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRegistered => f.write_str("the store holds no device"),
+            Self::OwnDevice => f.write_str("the bundle is this device's own"),
+            Self::AlreadyStarted => f.write_str("a session with this peer waits for its first reply"),
+            Self::IdentityChanged { stored, offered } => {
+                write!(f, "the identity key changed from {stored:?} to {offered:?}")
+            }
+            Self::NonContributory => f.write_str("a Diffie-Hellman result is zero"),
+            Self::Random(error) => error.fmt(f),
+            Self::Record(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for StartError {}
+
+impl From<HandshakeError> for StartError {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Random(error) => Self::Random(error),
+            HandshakeError::NonContributory => Self::NonContributory,
+        }
+    }
+}
+
+impl From<EncryptError> for StartError {
+    fn from(error: EncryptError) -> Self {
+        match error {
+            EncryptError::Random(error) => Self::Random(error),
+            // The first ratchet step fails for want of randomness or of a contributory key only.
+            EncryptError::AwaitPeer | EncryptError::TooLong | EncryptError::Exhausted => {
+                Self::NonContributory
+            }
+        }
+    }
+}
+
+impl From<RecordError> for StartError {
+    fn from(error: RecordError) -> Self {
+        Self::Record(error)
+    }
+}
+
+/// Why nothing was encrypted. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// There is no active session with this device.
+    NoSession,
+    /// Another identity key was offered for this device and the user has not decided.
+    IdentityChanged {
+        /// On record.
+        stored: IdentityKey,
+        /// Offered.
+        offered: IdentityKey,
+    },
+    /// Longer than the limit for plaintexts or for associated data.
+    TooLong,
+    /// 2^32 - 1 messages were sent in this session without an answer: start another.
+    Exhausted,
+    /// The random source failed or repeats itself.
+    Random(RandomError),
+    /// A record cannot be used.
+    Record(RecordError),
+}
+
+impl SendError {
+    /// What the app does next.
+    #[must_use]
+    pub const fn advice(&self) -> Advice {
+        match self {
+            Self::NoSession | Self::Exhausted => Advice::FetchBundle,
+            Self::IdentityChanged { .. } => Advice::AskUser,
+            Self::TooLong => Advice::FixCall,
+            Self::Random(_) => Advice::CheckRandomSource,
+            Self::Record(error) => error.advice(),
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSession => f.write_str("there is no session with this device"),
+            Self::IdentityChanged { stored, offered } => {
+                write!(f, "the identity key changed from {stored:?} to {offered:?}")
+            }
+            Self::TooLong => EncryptError::TooLong.fmt(f),
+            Self::Exhausted => EncryptError::Exhausted.fmt(f),
+            Self::Random(error) => error.fmt(f),
+            Self::Record(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SendError {}
+
+impl From<EncryptError> for SendError {
+    fn from(error: EncryptError) -> Self {
+        match error {
+            // A responder's session is made by opening a message, so it never waits for one.
+            EncryptError::AwaitPeer => Self::NoSession,
+            EncryptError::TooLong => Self::TooLong,
+            EncryptError::Exhausted => Self::Exhausted,
+            EncryptError::Random(error) => Self::Random(error),
+        }
+    }
+}
+
+impl From<RecordError> for SendError {
+    fn from(error: RecordError) -> Self {
+        Self::Record(error)
+    }
+}
+
+/// Why an envelope was not opened. Nothing has changed, and the same bytes can be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No envelope of a version and suite that we speak, or one beyond the limits.
+    Decode(DecodeError),
+    /// Altered, not from the device that it is said to come from, not for this one, or with other associated data; which of them is not said.
+    NotAuthentic,
+    /// Opened before, or so late that its key has been dropped.
+    Duplicate,
+    /// Further ahead than this side follows.
+    TooFarAhead {
+        /// Messages missing before it.
+        gap: u32,
+        /// The limit in force.
+        limit: u32,
+    },
+    /// Of no session or chain that this side knows: one of the two sides has lost or gone back in its state.
+    OutOfStep,
+    /// It starts a session with a prekey that this device does not hold, or no longer accepts.
+    MissingPrekey(PrekeyId),
+    /// It starts a session under another identity key than the one on record for its sender.
+    IdentityChanged {
+        /// On record.
+        stored: IdentityKey,
+        /// In the envelope; that the sender holds it is not proved before the user accepts it.
+        offered: IdentityKey,
+    },
+    /// It starts a session without a one-time prekey, and this sender has started 64 such ones under signed prekeys that are still held.
+    TooManyWeakStarts,
+    /// Authentic, and of a kind that a later version of the crate understands.
+    UnknownContent(u8),
+    /// It starts a session, and this store holds no device.
+    NotRegistered,
+    /// A record cannot be used.
+    Record(RecordError),
+}
+
+impl OpenError {
+    /// What the app does next.
+    #[must_use]
+    pub const fn advice(&self) -> Advice {
+        match self {
+            Self::Decode(error) => error.advice(),
+            Self::NotAuthentic | Self::Duplicate => Advice::Drop,
+            Self::TooFarAhead { .. } | Self::OutOfStep | Self::MissingPrekey(_) => Advice::RequestRetry,
+            Self::IdentityChanged { .. } => Advice::AskUser,
+            Self::TooManyWeakStarts => Advice::Replenish,
+            Self::UnknownContent(_) => Advice::Update,
+            Self::NotRegistered => Advice::FixCall,
+            Self::Record(error) => error.advice(),
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => error.fmt(f),
+            Self::NotAuthentic => DecryptError::NotAuthentic.fmt(f),
+            Self::Duplicate => DecryptError::Duplicate.fmt(f),
+            Self::TooFarAhead { gap, limit } => DecryptError::TooFarAhead { gap: *gap, limit: *limit }.fmt(f),
+            Self::OutOfStep => f.write_str("of no session that this device knows"),
+            Self::MissingPrekey(id) => write!(f, "{id:?} is not held"),
+            Self::IdentityChanged { stored, offered } => {
+                write!(f, "the identity key changed from {stored:?} to {offered:?}")
+            }
+            Self::TooManyWeakStarts => f.write_str("too many sessions started without a one-time prekey"),
+            Self::UnknownContent(kind) => write!(f, "content of kind {kind} is not known"),
+            Self::NotRegistered => f.write_str("the store holds no device"),
+            Self::Record(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+impl From<DecodeError> for OpenError {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<DecryptError> for OpenError {
+    fn from(error: DecryptError) -> Self {
+        match error {
+            DecryptError::Decode(error) => Self::Decode(error),
+            DecryptError::NotAuthentic => Self::NotAuthentic,
+            DecryptError::Duplicate => Self::Duplicate,
+            DecryptError::TooFarAhead { gap, limit } => Self::TooFarAhead { gap, limit },
+            DecryptError::OutOfStep => Self::OutOfStep,
+        }
+    }
+}
+
+impl From<RecordError> for OpenError {
+    fn from(error: RecordError) -> Self {
+        Self::Record(error)
+    }
+}

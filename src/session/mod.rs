@@ -1,0 +1,33 @@
+//! One conversation between two devices: start it, send, receive, decide about identities.
+//!
+//! ```text
+//! Start ─▶ initiating ──first reply opens──▶ settled ──another session becomes active──▶ archived: opens, sends nothing
+//! Receive ─▶ responding ──peer answers our key──▶ ┘
+//! ```
+//!
+//! What a message rewrites is one record, the [`Peer`](crate::RecordKind::Peer) record of the other device: its identity key, the user's trust, and the
+//! active session. Archived sessions, keys of skipped messages and prekeys are records of their own, read when an envelope names them. An envelope
+//! names its session, so it meets exactly one. `docs/protocol.md`, section 8; design: section 7.
+
+mod accept;
+mod archive;
+mod decide;
+mod describe;
+mod error;
+mod message_id;
+mod number;
+mod peer;
+mod receive;
+mod send;
+mod start;
+mod state;
+
+pub use decide::DecideIdentity;
+pub use describe::{DescribePeer, PeerDescription, SessionDescription, ShowSafetyNumber};
+pub use error::{OpenError, SendError, StartError};
+pub use message_id::MessageId;
+pub use number::LearnNumber;
+pub use receive::{Arrival, Receive, Received};
+pub use send::{Send, Sent};
+pub use start::{Start, Started};
+pub use state::Strength;

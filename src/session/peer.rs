@@ -1,0 +1,100 @@
+//! The record of a peer's device, which every message rewrites, and the records beside it.
+
+use super::state::Session;
+use crate::{
+    identity::{Address, PeerIdentity},
+    ratchet::SkippedKeys,
+    step::{
+        Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
+        RecordWriter, Slot, Write,
+    },
+    wire::SessionId,
+};
+
+/// What is known of a peer's device: identity and trust, and the active session. At most 400 bytes once a session is settled.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) identity: PeerIdentity,
+    pub(super) session: Option<Session>,
+}
+
+impl Peer {
+    pub(super) fn read(
+        have: &Loaded,
+        address: &Address,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Slot<Self>, RecordError> {
+        have.read(address.write_key(KeyWriter::new(RecordKind::Peer)).finish(), context, needs)
+    }
+}
+
+impl RecordType<'_> for Peer {
+    const KIND: RecordKind = RecordKind::Peer;
+
+    fn max_body_len(&self) -> usize {
+        PeerIdentity::MAX_LEN.saturating_add(1).saturating_add(Session::MAX_LEN)
+    }
+
+    fn encode(&self, body: &mut RecordWriter) {
+        self.identity.encode(body);
+        body.u8(u8::from(self.session.is_some()));
+        if let Some(session) = &self.session {
+            session.encode(body);
+        }
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let identity = PeerIdentity::decode(body)?;
+        let session = if body.flag()? { Some(Session::decode(body)?) } else { None };
+        Some(Self { identity, session })
+    }
+}
+
+/// A session that receives only.
+#[derive(Debug)]
+pub(super) struct ArchivedSession(pub(super) Session);
+
+impl ArchivedSession {
+    pub(super) fn key(peer: &Address, session: SessionId) -> RecordKey {
+        session_key(RecordKind::ArchivedSession, peer, session)
+    }
+}
+
+impl RecordType<'_> for ArchivedSession {
+    const KIND: RecordKind = RecordKind::ArchivedSession;
+
+    fn max_body_len(&self) -> usize {
+        Session::MAX_LEN
+    }
+
+    fn encode(&self, body: &mut RecordWriter) {
+        self.0.encode(body);
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        Session::decode(body).map(Self)
+    }
+}
+
+/// The key of a session's skipped keys; the same while it is active and archived.
+pub(super) fn skipped_key(peer: &Address, session: SessionId) -> RecordKey {
+    session_key(RecordKind::SkippedKeys, peer, session)
+}
+
+fn session_key(kind: RecordKind, peer: &Address, session: SessionId) -> RecordKey {
+    peer.write_key(KeyWriter::new(kind)).part(&session.0).finish()
+}
+
+/// The write that stores changed skipped keys; none where they did not change, and a removal where none is left.
+pub(super) fn write_skipped<'a>(
+    slot: &Slot<SkippedKeys<'a>>,
+    skipped: SkippedKeys<'a>,
+    context: &Context<'_>,
+) -> Option<Write> {
+    match skipped {
+        SkippedKeys::Stored(_) => None,
+        SkippedKeys::Changed(_) if skipped.as_bytes().is_empty() => slot.delete(),
+        SkippedKeys::Changed(_) => Some(slot.write(skipped, context)),
+    }
+}

@@ -1,0 +1,152 @@
+//! Receiving: the envelope names its session, and that one opens it or nothing does.
+
+use alloc::vec::Vec;
+
+use super::{
+    MessageId, OpenError, Strength,
+    accept::Accept,
+    peer::{ArchivedSession, Peer, skipped_key, write_skipped},
+    state::Session,
+};
+use crate::{
+    identity::Address,
+    primitives::SecretBytes,
+    ratchet::{SkippedKeys, associated_fits},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, Write},
+    wire::{DecodeError, Envelope, SessionId},
+};
+
+/// Opens an envelope.
+///
+/// | | type | size | meaning |
+/// |---|---|---|---|
+/// | in | [`Address`] | | the device that the transport says it is from; a wrong word of it opens nothing |
+/// | in | `envelope` | 75 to 1,048,576 B | |
+/// | in | `associated_data` | 0 to 4,096 B | what the sender bound |
+/// | out | [`Received`] | | the plaintext, and how it came |
+///
+/// In order it reads and writes one record and costs no Diffie-Hellman; a new ratchet key of the peer's costs one. A gap or a late message reads and writes the session's skipped keys too. The first
+/// envelope of a session costs three or four more Diffie-Hellmans; the one-time prekey is deleted in the same step. Draws no randomness.
+///
+/// Opening uses the message's key up: keep the plaintext, or what you make of it, in the same transaction as the step's writes.
+///
+/// # Errors
+/// [`OpenError`]; nothing has changed then, and the same bytes can be tried again.
+///
+/// # Spec
+/// *X3DH*, 3.4; *The Double Ratchet Algorithm*, 3.5; `docs/protocol.md`, sections 6 to 8.
+#[derive(Clone, Copy, Debug)]
+pub struct Receive<'a> {
+    /// From which device, by the transport's word.
+    pub from: Address,
+    /// What came.
+    pub envelope: &'a [u8],
+    /// What the sender bound.
+    pub associated_data: &'a [u8],
+}
+
+/// By which session an envelope was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arrival {
+    /// By the active session.
+    Active,
+    /// By an archived one: late, or the peer has not met the active one yet.
+    Archived,
+    /// By a session that it made, and which is the active one now.
+    NewSession,
+    /// By a session that it made, and which is archived: both sides started at once, or it is late.
+    NewArchived,
+}
+
+/// An opened message.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Received {
+    /// What was said.
+    pub plaintext: SecretBytes,
+    /// The message's id, the same at the sender.
+    pub message_id: MessageId,
+    /// The session that opened it.
+    pub session: SessionId,
+    /// How it came.
+    pub arrival: Arrival,
+    /// Weak: the session has no full strength yet; an answer gives it.
+    pub strength: Strength,
+}
+
+impl Sealed for Receive<'_> {}
+
+impl Operation for Receive<'_> {
+    type Output = Received;
+    type Error = OpenError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Received>, OpenError> {
+        if !associated_fits(self.associated_data) {
+            return Err(DecodeError::TooLong.into());
+        }
+        let envelope = Envelope::parse(self.envelope)?;
+        let mut needs = Needs::new();
+        let mut peer_slot = Peer::read(have, &self.from, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let peer = peer_slot.value.take();
+        if let Some(Peer { identity, session: Some(session) }) = peer {
+            if session.id == envelope.session_id {
+                let save = |session| peer_slot.write(Peer { identity, session: Some(session) }, context);
+                return self.open(&envelope, session, Arrival::Active, have, context, save);
+            }
+            peer_slot.value = Some(Peer { identity, session: Some(session) });
+        } else {
+            peer_slot.value = peer;
+        }
+
+        let archived_key = ArchivedSession::key(&self.from, envelope.session_id);
+        let mut archived = have.read::<ArchivedSession>(archived_key, context, &mut needs)?;
+        let accept =
+            envelope.handshake.map(|bytes| Accept::read(bytes, self, have, context, &mut needs)).transpose();
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        match (archived.value.take(), accept?) {
+            (Some(ArchivedSession(session)), _) => {
+                let save = |session| archived.write(ArchivedSession(session), context);
+                self.open(&envelope, session, Arrival::Archived, have, context, save)
+            }
+            (None, Some(accept)) => accept.finish(&envelope, self, peer_slot, have, context),
+            (None, None) => Err(OpenError::OutOfStep),
+        }
+    }
+}
+
+impl Receive<'_> {
+    /// Opens an envelope in a session that is on record.
+    fn open(
+        &self,
+        envelope: &Envelope<'_>,
+        mut session: Session,
+        arrival: Arrival,
+        have: &Loaded,
+        context: &Context<'_>,
+        save: impl FnOnce(Session) -> Write,
+    ) -> Result<Run<Received>, OpenError> {
+        let place = session.chains.locate(&envelope.message.header, &context.limits)?;
+        let skipped_key = skipped_key(&self.from, session.id);
+        let mut slot = Slot::<SkippedKeys<'_>>::absent(skipped_key);
+        if place.needs_skipped() {
+            let mut needs = Needs::new();
+            slot = have.read(skipped_key, context, &mut needs)?;
+            if !needs.is_empty() {
+                return Ok(Run::Needs(needs));
+            }
+        }
+        let mut skipped = slot.value.take().unwrap_or(SkippedKeys::none());
+        let (plaintext, message_id) =
+            session.open(place, envelope, self.associated_data, &mut skipped, context)?;
+        let received =
+            Received { plaintext, message_id, session: session.id, arrival, strength: session.strength() };
+        let mut writes = Vec::from([save(session)]);
+        writes.extend(write_skipped(&slot, skipped, context));
+        Ok(Run::Done(Step::new(writes, received)))
+    }
+}

@@ -1,0 +1,115 @@
+//! Starting a session from a verified bundle.
+
+use alloc::vec::Vec;
+
+use super::{
+    StartError, Strength,
+    archive::{Archive, ArchivePlace},
+    peer::Peer,
+    state::{Phase, Session},
+};
+use crate::{
+    handshake::{Handshake, Party, initiate},
+    identity::{Device, IdentityKey, PeerIdentity},
+    prekey::VerifiedBundle,
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step, UnixMillis},
+    wire::SessionId,
+};
+
+/// How long a session that was started here and has no reply keeps this device from starting another.
+const UNANSWERED: u64 = 30 * UnixMillis::DAY;
+
+/// Starts a session with the device whose bundle was verified; [`Send`](super::Send) then speaks in it at once. The first identity key seen at
+/// an address is pinned. A session that was active before is archived.
+///
+/// | | type | meaning |
+/// |---|---|---|
+/// | in | [`VerifiedBundle`] | from [`VerifiedBundle::verify`]; holds the peer's address |
+/// | out | [`Started`] | the session's id, and whether it starts weak |
+///
+/// Three or four Diffie-Hellmans for the handshake, one for the ratchet, two key generations. Draws 64 random bytes. Writes the peer's record, and where one was
+/// active before, the archive.
+///
+/// # Errors
+/// [`StartError`]. [`IdentityChanged`](StartError::IdentityChanged) waits for [`DecideIdentity`](super::DecideIdentity).
+///
+/// # Spec
+/// *X3DH*, 3.3; `docs/protocol.md`, sections 6 and 8.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// Whom to speak with.
+    pub bundle: &'a VerifiedBundle,
+}
+
+/// A session that can send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Started {
+    /// Names the session at both sides.
+    pub session: SessionId,
+    /// Weak where the bundle had no one-time prekey.
+    pub strength: Strength,
+}
+
+impl Sealed for Start<'_> {}
+
+impl Operation for Start<'_> {
+    type Output = Started;
+    type Error = StartError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Started>, StartError> {
+        let mut needs = Needs::new();
+        let address = self.bundle.address();
+        let device = Device::read(have, context, &mut needs)?;
+        let mut slot = Peer::read(have, address, context, &mut needs)?;
+        let mut archive_slot = Archive::read(have, address, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let device = device.value.ok_or(StartError::NotRegistered)?;
+        let offered = *self.bundle.identity_key();
+        if device.address == *address || device.identity.public() == offered {
+            return Err(StartError::OwnDevice);
+        }
+        let (identity, former) = match slot.value.take() {
+            Some(peer) => (known(peer.identity, offered)?, peer.session),
+            None => (PeerIdentity::pinned(offered), None),
+        };
+        if former.as_ref().is_some_and(|session| awaits_reply(session, context.now)) {
+            return Err(StartError::AlreadyStarted);
+        }
+
+        let own = Party { identity: &device.identity, address: &device.address };
+        let initiated = initiate(own, self.bundle, &mut context.random)?;
+        let replaces = former.as_ref().map(|session| session.id);
+        let handshake = Handshake { replaces, ..initiated.handshake };
+        let session = Session::initiate(initiated.established, &handshake, self.bundle, context)?;
+        let started = Started { session: session.id, strength: session.strength() };
+
+        let mut writes = Vec::new();
+        if let Some(former) = former {
+            let mut archive = archive_slot.value.take().unwrap_or_default();
+            writes = archive.add(former, ArchivePlace { have, peer: address }, context, &mut needs)?;
+            writes.push(archive_slot.write(archive, context));
+        }
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        writes.push(slot.write(Peer { identity, session: Some(session) }, context));
+        Ok(Run::Done(Step::new(writes, started)))
+    }
+}
+
+/// The identity on record, if it is the bundle's and no change waits.
+fn known(identity: PeerIdentity, offered: IdentityKey) -> Result<PeerIdentity, StartError> {
+    let stored = identity.key();
+    match identity.offered() {
+        Some(offered) => Err(StartError::IdentityChanged { stored, offered }),
+        None if stored != offered => Err(StartError::IdentityChanged { stored, offered }),
+        None => Ok(identity),
+    }
+}
+
+fn awaits_reply(session: &Session, now: UnixMillis) -> bool {
+    matches!(session.phase, Phase::Initiating { .. }) && now.since(session.started_at) < UNANSWERED
+}

@@ -1,0 +1,26 @@
+//! What the app does next: one closed list for the whole crate.
+
+/// The one right next move after an error. Every error of the crate answers `advice()` with one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Advice {
+    /// Forget the input: it was handled before, or nobody can use it.
+    Drop,
+    /// Ask the sender for the message again, once; keep what you have of it until the answer comes.
+    RequestRetry,
+    /// Fetch the peer's bundle, verify it, run `Start`, then run this again.
+    FetchBundle,
+    /// Show both identity keys to the user, run `DecideIdentity` with the answer, then run this again.
+    AskUser,
+    /// Wait for the peer's first message; this device cannot speak first in this session.
+    AwaitPeer,
+    /// Run `ReplenishPrekeys` and publish what it returns.
+    Replenish,
+    /// Show that a newer version of the app is needed; keep the input for it.
+    Update,
+    /// Repair the random source; nothing can be done without one.
+    CheckRandomSource,
+    /// The store is damaged or was restored from a backup: register this device anew in an empty store.
+    RegisterAnew,
+    /// The call itself is wrong, and will be wrong again: correct the program.
+    FixCall,
+}

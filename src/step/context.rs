@@ -1,0 +1,66 @@
+//! What an operation gets from outside: the time, randomness, the restore guard, the limits.
+
+use core::fmt;
+
+use rand_core::TryCryptoRng;
+
+use super::Limits;
+use crate::primitives::Random;
+
+/// A time: milliseconds since 1970-01-01 UTC. Always an argument; the crate has no clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixMillis(pub u64);
+
+impl UnixMillis {
+    /// Milliseconds in a day.
+    pub const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+    /// Milliseconds from `earlier` to this time; 0 where the clock went back.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// This time and so many milliseconds.
+    #[must_use]
+    pub fn plus(self, milliseconds: u64) -> Self {
+        Self(self.0.saturating_add(milliseconds))
+    }
+}
+
+/// The restore guard: 16 random bytes, drawn when the store is made and kept *outside* what backups save.
+///
+/// Every record carries it. A store that comes back from a backup onto a device with another value is refused by every operation with
+/// [`RecordError::RestoredFromBackup`](super::RecordError::RestoredFromBackup), before a key of its past is used again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Generation(pub [u8; 16]);
+
+impl fmt::Debug for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Generation(16 bytes)")
+    }
+}
+
+/// Everything that an operation takes from the world outside: nothing is fetched.
+#[derive(Debug)]
+pub struct Context<'a> {
+    pub(crate) now: UnixMillis,
+    pub(crate) generation: Generation,
+    pub(crate) random: Random<'a>,
+    pub(crate) limits: Limits,
+}
+
+impl<'a> Context<'a> {
+    /// The time now, the restore guard, and a random source: any `CryptoRng`, or a `TryCryptoRng`, whose errors then travel up.
+    pub fn new<R: TryCryptoRng>(now: UnixMillis, generation: Generation, random: &'a mut R) -> Self {
+        Self { now, generation, random: Random::new(random), limits: Limits::DEFAULT }
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        let mut this = self;
+        this.limits = limits;
+        this
+    }
+}

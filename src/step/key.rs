@@ -1,0 +1,127 @@
+//! Names of records, and their revisions.
+
+use core::{cmp::Ordering, fmt, hash};
+
+/// What a record is. The first byte of its key and of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum RecordKind {
+    /// This device: its address, identity key and number. One.
+    Device = 1,
+    /// Which prekeys are alive. One.
+    Prekeys = 2,
+    /// A signed prekey with its private half.
+    SignedPrekey = 3,
+    /// A one-time prekey with its private half.
+    OneTimePrekey = 4,
+    /// A peer's device: identity key, trust, and the active session. What every message rewrites.
+    Peer = 5,
+    /// What is archived for a peer's device, and which first messages it has sent.
+    Archive = 6,
+    /// An archived session: it receives only.
+    ArchivedSession = 7,
+    /// Keys of skipped messages of a session.
+    SkippedKeys = 8,
+    /// The newest verified phone number of an account.
+    Number = 9,
+}
+
+/// The key of a record: up to 80 bytes, the first of which is the [`RecordKind`]. Use [`as_bytes`](Self::as_bytes) as the key in your database.
+#[derive(Clone, Copy)]
+pub struct RecordKey {
+    bytes: [u8; Self::MAX_LEN],
+    len: u8,
+    kind: RecordKind,
+}
+
+impl RecordKey {
+    /// The longest key in bytes.
+    pub const MAX_LEN: usize = 80;
+
+    /// What the record is.
+    #[must_use]
+    pub fn kind(&self) -> RecordKind {
+        self.kind
+    }
+
+    /// The key, 1 to 80 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl PartialEq for RecordKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for RecordKey {}
+
+impl PartialOrd for RecordKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for RecordKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl hash::Hash for RecordKey {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl fmt::Debug for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordKey({:?}", self.kind)?;
+        self.as_bytes().iter().skip(1).try_for_each(|byte| write!(f, " {byte:02x}"))?;
+        f.write_str(")")
+    }
+}
+
+/// Builds a [`RecordKey`] from typed parts.
+pub(crate) struct KeyWriter(RecordKey);
+
+impl KeyWriter {
+    pub(crate) fn new(kind: RecordKind) -> Self {
+        let key = RecordKey { bytes: [0; RecordKey::MAX_LEN], len: 0, kind };
+        Self(key).part(&[kind as u8])
+    }
+
+    /// Appends bytes. The longest key (kind, 64-byte account id with its length, device id, session id) has 78.
+    pub(crate) fn part(mut self, bytes: &[u8]) -> Self {
+        for byte in bytes {
+            if let Some(place) = self.0.bytes.get_mut(usize::from(self.0.len)) {
+                *place = *byte;
+                self.0.len = self.0.len.saturating_add(1);
+            }
+        }
+        self
+    }
+
+    pub(crate) fn finish(self) -> RecordKey {
+        self.0
+    }
+}
+
+/// The version of a stored record, counted from 1 by the crate. A write names the one that it replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// The revision of a record that did not exist before.
+    pub const FIRST: Self = Self(1);
+
+    /// The one after this.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}

@@ -1,0 +1,63 @@
+//! What a receiver puts up with: the tunable bounds, with safe defaults.
+
+use super::UnixMillis;
+
+/// Bounds on work and memory that a peer can cause. The defaults are the protocol's; each can be lowered, never raised.
+///
+/// Fixed bounds (sizes on the wire) stand in `docs/protocol.md`, section 9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub(crate) max_forward: u32,
+    pub(crate) max_skipped: u16,
+    pub(crate) skipped_max_age: u64,
+    pub(crate) max_archived: u8,
+    pub(crate) archived_max_age: u64,
+}
+
+impl Limits {
+    /// The bounds of `docs/protocol.md`: 1,000 keys forward, 1,000 kept for 30 days, 16 archived sessions for 30 days.
+    pub const DEFAULT: Self = Self {
+        max_forward: 1_000,
+        max_skipped: 1_000,
+        skipped_max_age: 30 * UnixMillis::DAY,
+        max_archived: 16,
+        archived_max_age: 30 * UnixMillis::DAY,
+    };
+
+    /// Messages that one message may skip in one chain: how far a receiver follows a gap, and how many key derivations a
+    /// hostile counter can cause (twice as many where it names two chains). Default and ceiling 1,000.
+    #[must_use]
+    pub fn max_forward(self, messages: u32) -> Self {
+        Self { max_forward: messages.min(Self::DEFAULT.max_forward), ..self }
+    }
+
+    /// Keys of skipped messages kept for a session, 52 bytes each; the oldest goes first. Default and ceiling 1,000.
+    #[must_use]
+    pub fn max_skipped(self, keys: u16) -> Self {
+        Self { max_skipped: keys.min(Self::DEFAULT.max_skipped), ..self }
+    }
+
+    /// Milliseconds for which the key of a skipped message is kept. Default and ceiling 30 days.
+    #[must_use]
+    pub fn skipped_max_age(self, milliseconds: u64) -> Self {
+        Self { skipped_max_age: milliseconds.min(Self::DEFAULT.skipped_max_age), ..self }
+    }
+
+    /// Archived sessions kept for a pair of devices; the oldest goes first. At least 1, default and ceiling 16.
+    #[must_use]
+    pub fn max_archived(self, sessions: u8) -> Self {
+        Self { max_archived: sessions.clamp(1, Self::DEFAULT.max_archived), ..self }
+    }
+
+    /// Milliseconds for which an archived session is kept. Default and ceiling 30 days.
+    #[must_use]
+    pub fn archived_max_age(self, milliseconds: u64) -> Self {
+        Self { archived_max_age: milliseconds.min(Self::DEFAULT.archived_max_age), ..self }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

@@ -1,0 +1,164 @@
+//! What the app has loaded: every answer to what an operation asked, where "absent" and "not loaded" differ.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::fmt;
+
+use super::{
+    Context, RecordError, RecordKey, Revision, Write,
+    codec::{RecordHead, RecordType, decode_record},
+};
+use crate::primitives::SecretBytes;
+
+/// A stored record as the app loaded it.
+#[derive(Debug)]
+pub struct Record {
+    revision: Revision,
+    bytes: SecretBytes,
+}
+
+impl Record {
+    /// The bytes and revision of a [`Write`] that the app stored, as it loaded them.
+    #[must_use]
+    pub fn new(revision: Revision, bytes: Vec<u8>) -> Self {
+        Self { revision, bytes: SecretBytes::new(bytes) }
+    }
+
+    fn duplicate(&self) -> Self {
+        Self::new(self.revision, self.bytes.to_vec())
+    }
+}
+
+/// The records that an operation must see before it can go on. Answer each with [`Loaded::answer`], then run it again.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "load these records, answer them and run the operation again"]
+pub struct Needs(Vec<RecordKey>);
+
+impl Needs {
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn add(&mut self, key: &RecordKey) {
+        if !self.0.contains(key) {
+            self.0.push(*key);
+        }
+    }
+
+    /// The keys that are asked for, each once.
+    #[must_use]
+    pub fn keys(&self) -> &[RecordKey] {
+        &self.0
+    }
+}
+
+/// A record that was asked for and not answered. It is not taken for absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswered(pub RecordKey);
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} was asked for and not answered", self.0)
+    }
+}
+
+impl core::error::Error for Unanswered {}
+
+/// The answers so far: for each key that was asked, a record or "absent".
+#[derive(Debug, Default)]
+pub struct Loaded(BTreeMap<RecordKey, Option<Record>>);
+
+impl Loaded {
+    /// Nothing loaded yet: where every operation begins.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Answers needs one by one from a function that loads a record, `None` being "absent".
+    ///
+    /// # Errors
+    /// The first error of `load`; answers before it are kept.
+    pub fn answer<E>(
+        &mut self,
+        needs: Needs,
+        mut load: impl FnMut(&RecordKey) -> Result<Option<Record>, E>,
+    ) -> Result<(), E> {
+        for key in needs.0 {
+            let record = load(&key)?;
+            self.0.insert(key, record);
+        }
+        Ok(())
+    }
+
+    /// Answers needs with what an app has loaded by itself, in any order; for stores that are asynchronous or load many keys at once.
+    ///
+    /// # Errors
+    /// [`Unanswered`] where a key of `needs` is not among the answers.
+    pub fn answer_with(
+        &mut self,
+        needs: Needs,
+        answers: impl IntoIterator<Item = (RecordKey, Option<Record>)>,
+    ) -> Result<(), Unanswered> {
+        self.0.extend(answers);
+        match needs.0.iter().find(|key| !self.0.contains_key(key)) {
+            Some(key) => Err(Unanswered(*key)),
+            None => Ok(()),
+        }
+    }
+
+    /// A copy to lay a batch's writes over.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(self.0.iter().map(|(key, answer)| (*key, answer.as_ref().map(Record::duplicate))).collect())
+    }
+
+    /// Takes a write as if it had been stored and loaded again.
+    pub(crate) fn overlay(&mut self, write: &Write) {
+        let record = write.bytes().map(|bytes| Record::new(write.revision(), bytes.to_vec()));
+        self.0.insert(*write.key(), record);
+    }
+
+    /// Reads a record. One that is not loaded yet is added to `needs` and reads as absent; the operation looks at its needs before it believes so.
+    pub(crate) fn read<'a, R: RecordType<'a>>(
+        &'a self,
+        key: RecordKey,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Slot<R>, RecordError> {
+        let Some(answer) = self.0.get(&key) else {
+            needs.add(&key);
+            return Ok(Slot { key, revision: None, value: None });
+        };
+        let value = answer.as_ref().map(|record| decode_record(&key, &record.bytes, context)).transpose()?;
+        Ok(Slot { key, revision: answer.as_ref().map(|record| record.revision), value })
+    }
+}
+
+/// A record's place in the store: what is there now, and the way to replace it.
+#[derive(Debug)]
+pub(crate) struct Slot<R> {
+    key: RecordKey,
+    revision: Option<Revision>,
+    pub(crate) value: Option<R>,
+}
+
+impl<'a, R: RecordType<'a>> Slot<R> {
+    /// The place of a record that is new by its key: made of fresh random bytes.
+    pub(crate) const fn absent(key: RecordKey) -> Self {
+        Self { key, revision: None, value: None }
+    }
+
+    /// The write that puts `value` here.
+    pub(crate) fn write(&self, value: R, context: &Context<'_>) -> Write {
+        let head = RecordHead::new(R::KIND, context.generation);
+        Write::new(self.key, self.revision, Some(value.into_record(head)))
+    }
+
+    /// The write that removes what is here; `None` where nothing is.
+    pub(crate) fn delete(&self) -> Option<Write> {
+        self.revision.map(|revision| Write::new(self.key, Some(revision), None))
+    }
+}

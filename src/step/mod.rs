@@ -1,0 +1,39 @@
+//! The one life cycle of every act: an operation is a value, a step is atomic, outputs come out through the store.
+//!
+//! ```text
+//!            run(&have, &mut context)                 commit(store)
+//! Operation ───────────┬──────────▶ Needs ──▶ load, answer, run again
+//!                      ├──────────▶ Step { writes, output } ──────────▶ output
+//!                      └──────────▶ Err: nothing has changed
+//! ```
+//!
+//! `run` is pure: what it reads was loaded by the app, what it wants written is in the [`Step`], time and randomness come with the
+//! [`Context`]. The output is released by a store that said `Ok`, and by nothing else. Every write names the revision that it replaces, so
+//! any number of processes share one store by compare-and-swap; the loser drops its output and runs again.
+//! Nothing here knows what a record means. Design: section 2.
+
+mod advice;
+mod batch;
+mod codec;
+mod context;
+mod drive;
+mod key;
+mod limits;
+mod loaded;
+mod memory;
+mod operation;
+
+pub use advice::Advice;
+pub use batch::Batch;
+pub use codec::RecordError;
+pub(crate) use codec::{RecordHead, RecordReader, RecordType, RecordWriter};
+pub use context::{Context, Generation, UnixMillis};
+pub use drive::{DriveError, Rejected, drive};
+pub(crate) use key::KeyWriter;
+pub use key::{RecordKey, RecordKind, Revision};
+pub use limits::Limits;
+pub(crate) use loaded::Slot;
+pub use loaded::{Loaded, Needs, Record, Unanswered};
+pub use memory::MemoryStore;
+pub(crate) use operation::Sealed;
+pub use operation::{Held, Operation, Run, Step, Write};

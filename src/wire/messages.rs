@@ -1,0 +1,70 @@
+//! The messages that go through prost, as in `docs/outrigger.proto`; a test holds the two equal.
+//!
+//! Lengths of byte fields are checked by those who turn them into types; the whole was bounded before it was decoded.
+
+use alloc::{string::String, vec::Vec};
+
+/// `Handshake`: field 2 of an envelope.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct HandshakeMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) identity_key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) ephemeral_key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) signed_prekey_id: Vec<u8>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) one_time_prekey_id: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "5")]
+    pub(crate) pq: Option<Vec<u8>>,
+    #[prost(fixed64, optional, tag = "6")]
+    pub(crate) replaces: Option<u64>,
+}
+
+/// `Bundle`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct BundleMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) identity_key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) suites: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    pub(crate) issued_at: u64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) suites_signature: Vec<u8>,
+    #[prost(bytes = "vec", tag = "5")]
+    pub(crate) signed_prekey: Vec<u8>,
+    #[prost(bytes = "vec", tag = "6")]
+    pub(crate) signed_prekey_signature: Vec<u8>,
+    #[prost(bytes = "vec", optional, tag = "7")]
+    pub(crate) one_time_prekey: Option<Vec<u8>>,
+}
+
+/// `NumberStatement`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct NumberMessage {
+    #[prost(string, tag = "1")]
+    pub(crate) number: String,
+    #[prost(uint64, tag = "2")]
+    pub(crate) issued_at: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) signature: Vec<u8>,
+}
+
+/// `ScannableSafetyNumber`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct ScannableMessage {
+    #[prost(uint32, tag = "1")]
+    pub(crate) version: u32,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) local: Option<ScannableHalf>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) remote: Option<ScannableHalf>,
+}
+
+/// `ScannableSafetyNumber.Half`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct ScannableHalf {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) fingerprint: Vec<u8>,
+}

@@ -1,0 +1,27 @@
+//! The bytes that travel: protobuf with a version in front, limits before allocation, one encoding per value.
+//!
+//! ```text
+//! envelope = version ‖ suite ‖ session id ‖ [handshake] ‖ ratchet header ‖ ciphertext
+//!            └──────────────── the head, all of it authenticated ──────┘
+//! ```
+//!
+//! The two messages on every message's path ([`Envelope`] and [`RatchetMessage`]) have a borrowed codec of their own; everything else goes through
+//! prost and is refused unless it encodes to the very same bytes again. `docs/protocol.md`, sections 4 and 5; `docs/outrigger.proto`.
+
+mod canonical;
+mod envelope;
+mod error;
+mod limits;
+mod messages;
+mod suite;
+
+pub(crate) use canonical::{decode_canonical, encode_versioned, split_version};
+pub use envelope::SessionId;
+pub(crate) use envelope::{Envelope, Header, RatchetMessage, write_front};
+pub use error::{DecodeError, Field};
+pub use limits::{
+    MAX_ASSOCIATED_DATA, MAX_BUNDLE, MAX_ENVELOPE, MAX_HANDSHAKE, MAX_NUMBER_STATEMENT, MAX_PLAINTEXT,
+    MAX_PQ, MAX_SUITES,
+};
+pub(crate) use messages::{BundleMessage, HandshakeMessage, NumberMessage, ScannableHalf, ScannableMessage};
+pub use suite::{PROTOCOL_VERSION, Suite};
