@@ -10,6 +10,7 @@ use crate::{
     identity::{Address, IdentityKeyPair},
     prekey::{PrekeyId, VerifiedBundle},
     primitives::{KeyPair, NonContributory, Random, RandomError, SharedSecret, kdf, labels, secret_key},
+    step::Advice,
     wire::Suite,
 };
 
@@ -29,6 +30,17 @@ pub enum HandshakeError {
     Random(RandomError),
     /// A Diffie-Hellman result was zero.
     NonContributory,
+}
+
+impl HandshakeError {
+    /// What the app does next.
+    #[must_use]
+    pub const fn advice(&self) -> Advice {
+        match self {
+            Self::Random(_) => Advice::CheckRandomSource,
+            Self::NonContributory => Advice::FetchBundle,
+        }
+    }
 }
 
 impl fmt::Display for HandshakeError {

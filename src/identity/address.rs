@@ -115,7 +115,8 @@ impl Address {
         let mut bytes = [0; Self::MAX_ENCODED];
         let id = self.account.as_bytes();
         let parts = [&[0, 0, 0, self.account.len][..], id, &self.device.0.to_be_bytes()];
-        let len = bytes.iter_mut().zip(parts.into_iter().flatten()).map(|(place, byte)| *place = *byte).count();
+        let len =
+            bytes.iter_mut().zip(parts.into_iter().flatten()).map(|(place, byte)| *place = *byte).count();
         take(bytes.get(..len).unwrap_or_default())
     }
 

@@ -163,9 +163,11 @@ impl KeyPair {
         &self.public
     }
 
-    /// Both halves as a record holds them, 64 bytes; `None` where the public half is none. That they belong together is the record's word.
-    pub(crate) fn from_stored(private: [u8; 32], public: &[u8; 32]) -> Option<Self> {
-        Some(Self { private: StaticSecret::from(private), public: PublicKey::parse(public).ok()? })
+    /// Both halves as a record holds them; wipes the place of the private one. `None` where the public half is none. That they belong together is the record's word.
+    pub(crate) fn from_stored(private: &mut [u8; 32], public: &[u8; 32]) -> Option<Self> {
+        let secret = StaticSecret::from(*private);
+        private.zeroize();
+        Some(Self { private: secret, public: PublicKey::parse(public).ok()? })
     }
 
     pub(crate) fn expose_private(&self) -> &[u8; 32] {

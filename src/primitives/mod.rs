@@ -11,6 +11,8 @@ pub(crate) mod labels;
 mod random;
 mod secret;
 mod sign;
+#[cfg(test)]
+mod vectors;
 
 pub(crate) use dh::SharedSecret;
 pub use dh::{KeyPair, NonContributory, PublicKey, PublicKeyError};

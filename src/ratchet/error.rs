@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{primitives::RandomError, wire::DecodeError};
+use crate::{primitives::RandomError, step::Advice, wire::DecodeError};
 
 /// Why a message was not opened. The ratchet is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,18 @@ pub enum DecryptError {
     },
     /// Under a ratchet key that is neither of a known chain nor the next: one of the two sides has lost or gone back in its state.
     OutOfStep,
+}
+
+impl DecryptError {
+    /// What the app does next.
+    #[must_use]
+    pub const fn advice(&self) -> Advice {
+        match self {
+            Self::Decode(error) => error.advice(),
+            Self::NotAuthentic | Self::Duplicate => Advice::Drop,
+            Self::TooFarAhead { .. } | Self::OutOfStep => Advice::RequestRetry,
+        }
+    }
 }
 
 impl fmt::Display for DecryptError {
@@ -59,6 +71,19 @@ pub enum EncryptError {
     Exhausted,
     /// The random source failed or repeats itself.
     Random(RandomError),
+}
+
+impl EncryptError {
+    /// What the app does next.
+    #[must_use]
+    pub const fn advice(&self) -> Advice {
+        match self {
+            Self::AwaitPeer => Advice::AwaitPeer,
+            Self::TooLong => Advice::FixCall,
+            Self::Exhausted => Advice::FetchBundle,
+            Self::Random(_) => Advice::CheckRandomSource,
+        }
+    }
 }
 
 impl fmt::Display for EncryptError {

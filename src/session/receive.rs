@@ -108,13 +108,13 @@ impl Operation for Receive<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        match (archived.value.take(), accept?) {
-            (Some(ArchivedSession(session)), _) => {
-                let save = |session| archived.write(ArchivedSession(session), context);
-                self.open(&envelope, session, Arrival::Archived, have, context, save)
-            }
-            (None, Some(accept)) => accept.finish(&envelope, self, peer_slot, have, context),
-            (None, None) => Err(OpenError::OutOfStep),
+        if let Some(ArchivedSession(session)) = archived.value.take() {
+            let save = |session| archived.write(ArchivedSession(session), context);
+            return self.open(&envelope, session, Arrival::Archived, have, context, save);
+        }
+        match accept? {
+            Some(accept) => accept.finish(&envelope, self, peer_slot, have, context),
+            None => Err(OpenError::OutOfStep),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the app does next: one closed list for the whole crate.
 
-/// The one right next move after an error. Every error of the crate answers `advice()` with one of these.
+/// The one right next move after an error. Every error of an operation, a ratchet or a handshake answers `advice()` with one of these; errors of
+/// constructors (an account id of the wrong length) are the caller's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Advice {
     /// Forget the input: it was handled before, or nobody can use it.

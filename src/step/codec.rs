@@ -185,7 +185,7 @@ impl<'a> RecordReader<'a> {
     }
 
     pub(crate) fn key_pair(&mut self) -> Option<KeyPair> {
-        KeyPair::from_stored(self.array()?, &self.array()?)
+        KeyPair::from_stored(&mut self.array()?, &self.array()?)
     }
 
     pub(crate) fn public_key(&mut self) -> Option<PublicKey> {

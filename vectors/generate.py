@@ -1,0 +1,2632 @@
+#!/usr/bin/env python3
+"""Test vectors of the outrigger protocol, from docs/protocol.md alone.
+
+    python3 vectors/generate.py           writes the JSON files beside this script
+    python3 vectors/generate.py --check   computes them again and fails where a file on disk differs
+
+Needs Python 3.11 and the package `cryptography` (X25519, AES-256-GCM, and Ed25519 as a cross-check). XEdDSA, HKDF, the protobuf
+encoding, the handshake and the ratchet are written out here and share no code with the crate. The answers that others
+publish are asserted in `known_answers`.
+
+Licence: MIT OR Apache-2.0.
+"""
+
+import copy
+import hashlib
+import hmac
+import json
+import pathlib
+import sys
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+
+class Refused(Exception):
+    """The protocol says: MUST refuse. `kind` is "repeat" where it calls the message or the handshake a repeat, otherwise "refused"."""
+
+    def __init__(self, why, kind="refused"):
+        super().__init__(why)
+        self.kind = kind
+
+
+def refuse_if(condition, why):
+    if condition:
+        raise Refused(why)
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Seeds. Everything that looks random comes from SHA-256("outrigger vector " || name).
+
+SEEN_NAMES = set()
+SEEN_STARTS = set()
+
+
+def seed(name):
+    return hashlib.sha256(b"outrigger vector " + name.encode()).digest()
+
+
+def draw(name, length):
+    """One draw from a random source. No name is used twice and no two draws start with the same 12 bytes."""
+    value = seed(name)[:length] if length <= 32 else seed(name + " 0") + seed(name + " 1")
+    assert len(value) == length
+    assert name not in SEEN_NAMES and value[:12] not in SEEN_STARTS, name
+    SEEN_NAMES.add(name)
+    SEEN_STARTS.add(value[:12])
+    return value
+
+
+def filler(name, length):
+    """Bytes of any length that are not drawn: texts, account ids."""
+    out = b""
+    while len(out) < length:
+        out += seed(f"filler {name} {len(out)}")
+    return out[:length]
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# protocol.md, 1: notation
+
+def u32be(n):
+    return n.to_bytes(4, "big")
+
+
+def u64be(n):
+    return n.to_bytes(8, "big")
+
+
+def lp(x):
+    return u32be(len(x)) + x
+
+
+def sha256(x):
+    return hashlib.sha256(x).digest()
+
+
+def hmac_sha256(key, message):
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def expand(prk, info, length):
+    out, block, i = b"", b"", 1
+    while len(out) < length:
+        block = hmac_sha256(prk, block + info + bytes([i]))
+        out += block
+        i += 1
+    return out[:length]
+
+
+def hkdf(salt, ikm, info, length):
+    return expand(hmac_sha256(salt, ikm), info, length)
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# protocol.md, 9: limits
+
+MAX_ENVELOPE = 1_048_576
+MAX_SEALED = 1_044_480             # in a session: the kind byte and the body
+MAX_ASSOCIATED_DATA = 4_096
+MAX_HANDSHAKE = 4_096
+MAX_BUNDLE = 8_192
+MAX_NUMBER_STATEMENT = 128
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# protocol.md, 2: X25519 keys
+
+P = 2**255 - 19
+LOW_ORDER = {
+    0,
+    1,
+    2**255 - 20,
+    int.from_bytes(bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"), "little"),
+    int.from_bytes(bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"), "little"),
+}
+
+
+def public_key(private):
+    key = X25519PrivateKey.from_private_bytes(private).public_key()
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def dh(private, public):
+    """X25519; the library raises on an all-zero result."""
+    return X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(public))
+
+
+def check_public(u):
+    refuse_if(len(u) != 32, "a public key has 32 bytes")
+    n = int.from_bytes(u, "little")
+    refuse_if(n >= P, "public key not canonical")
+    refuse_if(n in LOW_ORDER, "public key of low order")
+    return u
+
+
+def enc(u):
+    return b"\x05" + u
+
+
+def parse_enc(data):
+    refuse_if(len(data) != 33, "an encoded public key has 33 bytes")
+    refuse_if(data[0] != 5, "key type")
+    return check_public(data[1:])
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# XEdDSA on plain integers. A point is (x, y) on -x^2 + y^2 = 1 + d x^2 y^2.
+
+Q = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, P) % P
+SQRT_M1 = pow(2, (P - 1) // 4, P)
+IDENTITY = (0, 1)
+
+
+def inv(x):
+    return pow(x, P - 2, P)  # inv(0) = 0
+
+
+def add(a, b):
+    (x1, y1), (x2, y2) = a, b
+    t = D * x1 * x2 * y1 * y2 % P
+    return (
+        (x1 * y2 + x2 * y1) * inv(1 + t) % P,
+        (y1 * y2 + x1 * x2) * inv(1 - t) % P,
+    )
+
+
+def negate(a):
+    return (-a[0] % P, a[1])
+
+
+def multiply(n, a):
+    """n a, in extended coordinates (X, Y, Z, T) so that one inversion is enough."""
+    def extended_add(p, q):
+        a_ = (p[1] - p[0]) * (q[1] - q[0]) % P
+        b_ = (p[1] + p[0]) * (q[1] + q[0]) % P
+        c_ = 2 * p[3] * q[3] * D % P
+        d_ = 2 * p[2] * q[2] % P
+        e, f, g, h = b_ - a_, d_ - c_, d_ + c_, b_ + a_
+        return (e * f % P, g * h % P, f * g % P, e * h % P)
+
+    total = (0, 1, 1, 0)
+    power = (a[0], a[1], 1, a[0] * a[1] % P)
+    while n:
+        if n & 1:
+            total = extended_add(total, power)
+        power = extended_add(power, power)
+        n >>= 1
+    z = inv(total[2])
+    return (total[0] * z % P, total[1] * z % P)
+
+
+def point_from_y(y, sign):
+    """The point with this y and this parity of x; None where y is on no point, or where x = 0 has the sign 1."""
+    square = (y * y - 1) * inv(D * y * y + 1) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * SQRT_M1 % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    return (P - x if x & 1 != sign else x, y)
+
+
+BASE = point_from_y(4 * inv(5) % P, 0)
+
+
+def le(n):
+    return n.to_bytes(32, "little")
+
+
+def from_le(b):
+    return int.from_bytes(b, "little")
+
+
+def encode_point(a):
+    return le(a[1] | (a[0] & 1) << 255)
+
+
+def u_to_y(u):
+    return (u - 1) * inv(u + 1) % P
+
+
+def y_to_u(y):
+    return (1 + y) * inv(1 - y) % P
+
+
+def small_order(a):
+    return multiply(8, a) == IDENTITY
+
+
+def hash_q(*parts):
+    return from_le(hashlib.sha512(b"".join(parts)).digest()) % Q
+
+
+HASH_1 = b"\xfe" + b"\xff" * 31
+
+
+def clamp(private):
+    k = bytearray(private)
+    k[0] &= 248
+    k[31] = k[31] & 127 | 64
+    return bytes(k)
+
+
+def key_pair(k):
+    """calculate_key_pair: (A, a, sign of kB)."""
+    e = multiply(k % Q, BASE)
+    sign = e[0] & 1
+    return point_from_y(e[1], 0), (-k if sign else k) % Q, sign
+
+
+def xeddsa_sign(private, message, z):
+    """Published form. Returns every intermediate value."""
+    k = clamp(private)
+    big_a, a, sign = key_pair(from_le(k))
+    big_a = encode_point(big_a)
+    r = hash_q(HASH_1, le(a), message, z)
+    big_r = encode_point(multiply(r, BASE))
+    h = hash_q(big_r, big_a, message)
+    s = (r + h * a) % Q
+    signature = big_r + le(s)
+    u = public_key(private)
+    assert from_le(big_a) == u_to_y(from_le(u))
+    assert xeddsa_verify(u, message, signature) is None and published_verify(u, message, signature)
+    assert ed25519_verify(big_a, message, signature)
+    return {
+        "seed": private, "k": k, "u": u, "A": big_a, "a": le(a), "edwards_sign": sign, "message": message, "z": z,
+        "r": le(r), "R": big_r, "h": le(h), "s": le(s), "signature": signature,
+    }
+
+
+def sign_published(private, message, z):
+    return xeddsa_sign(private, message, z)["signature"]
+
+
+def sign_deployed(private, message, z):
+    """The form of deployed clients: the natural Edwards key, its sign in the top bit of byte 63."""
+    k = from_le(clamp(private)) % Q
+    e = multiply(k, BASE)
+    r = hash_q(HASH_1, le(k), message, z)
+    big_r = encode_point(multiply(r, BASE))
+    s = (r + hash_q(big_r, encode_point(e), message) * k) % Q
+    return big_r + le(s | (e[0] & 1) << 255)
+
+
+def ed25519_verify(a, message, signature):
+    try:
+        Ed25519PublicKey.from_public_bytes(a).verify(signature, message)
+        return True
+    except InvalidSignature:
+        return False
+
+
+def check_bytes(a, message, signature, s):
+    """R == s B - h A, compared as bytes: the check without cofactor."""
+    h = hash_q(signature[:32], encode_point(a), message)
+    return encode_point(add(multiply(s, BASE), negate(multiply(h, a)))) == signature[:32]
+
+
+def published_verify(u, message, signature):
+    """The verifier of the published specification (lax about small order and s): shows that a crafted value is a real one."""
+    s = from_le(signature[32:])
+    if from_le(u) >= P or s >= 2**253:
+        return False
+    a = point_from_y(u_to_y(from_le(u)), 0)
+    return a is not None and check_bytes(a, message, signature, s)
+
+
+def xeddsa_verify(u, message, signature):
+    """outrigger's verifier (protocol.md, 2). None, or the reason of the refusal."""
+    if len(u) != 32 or len(signature) != 64:
+        return "length"
+    n = from_le(u)
+    if n >= P:
+        return "u is not canonical"
+    if n in LOW_ORDER:
+        return "u is of low order"
+    sign = signature[63] >> 7
+    s = from_le(signature[32:]) & (2**255 - 1)
+    if s >= Q:
+        return "s is not below the group order"
+    a = point_from_y(u_to_y(n), sign)
+    if a is None:
+        return "u has no Edwards form"
+    if small_order(a):
+        return "the key is of small order"
+    y = from_le(signature[:32]) & (2**255 - 1)
+    if y >= P:
+        return "R is not canonical"
+    r = point_from_y(y, signature[31] >> 7)
+    if r is None:
+        return "R is no point"
+    if small_order(r):
+        return "R is of small order"
+    return None if check_bytes(a, message, signature, s) else "the equation does not hold"
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Protobuf by hand. Wire types: 0 varint, 1 fixed64, 2 length-delimited.
+
+def varint(n):
+    out = b""
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def tag(number, wire_type):
+    return varint(number << 3 | wire_type)
+
+
+def uint_field(number, value):
+    return b"" if value == 0 else tag(number, 0) + varint(value)
+
+
+def bytes_field(number, value):
+    return tag(number, 2) + varint(len(value)) + value
+
+
+def fixed64_field(number, value):
+    assert len(value) == 8
+    return tag(number, 1) + value
+
+
+def read_varint(data, at):
+    n, shift = 0, 0
+    while True:
+        refuse_if(at >= len(data), "truncated varint")
+        byte = data[at]
+        at += 1
+        n |= (byte & 127) << shift
+        if byte < 128:
+            refuse_if(shift and byte == 0, "varint not of least length")
+            refuse_if(n >= 2**64, "varint above 64 bits")
+            return n, at
+        shift += 7
+        refuse_if(shift > 63, "varint too long")
+
+
+def read_message(data, shape, base=0):
+    """Reads one message; `shape` is {number: (name, wire type)}. Refuses all but the one encoding of the value."""
+    out, at, last = {}, 0, 0
+    while at < len(data):
+        key, at = read_varint(data, at)
+        number, wire_type = key >> 3, key & 7
+        refuse_if(number not in shape or shape[number][1] != wire_type, f"unknown field {number}")
+        refuse_if(number <= last, "fields not in ascending order")
+        last = number
+        name = shape[number][0]
+        if wire_type == 0:
+            value, at = read_varint(data, at)
+            refuse_if(value == 0, "a zero is written out")
+        else:
+            length = 8
+            if wire_type == 2:
+                length, at = read_varint(data, at)
+            refuse_if(length > len(data) - at, "truncated field")
+            out[name + " at"] = base + at
+            value, at = data[at:at + length], at + length
+        out[name] = value
+    return out
+
+
+def need(message, name, low, high=None):
+    value = message.get(name)
+    refuse_if(value is None, f"{name} is missing")
+    refuse_if(not low <= len(value) <= (high or low), f"length of {name}")
+    return value
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# protocol.md, 3 and 4: addresses, statements, safety numbers, prekeys, bundles
+
+def addr(account, device):
+    assert 16 <= len(account) <= 64
+    return lp(account) + u32be(device)
+
+
+def suites_statement(account, device, issued_at, suites):
+    return b"outrigger v1 suites" + b"\0" + lp(account) + u32be(device) + u64be(issued_at) + lp(suites)
+
+
+def number_statement(account, issued_at, number):
+    return b"outrigger v1 number" + b"\0" + lp(account) + u64be(issued_at) + lp(number)
+
+
+def encode_number(number, issued_at, signature):
+    return b"\x01" + bytes_field(1, number) + uint_field(2, issued_at) + bytes_field(3, signature)
+
+
+def check_number(account, identity, statement):
+    refuse_if(len(statement) > MAX_NUMBER_STATEMENT, "number statement too long")
+    refuse_if(statement[:1] != b"\x01", "version")
+    m = read_message(statement[1:], {1: ("number", 2), 2: ("issued_at", 0), 3: ("signature", 2)})
+    number = need(m, "number", 8, 16)
+    refuse_if(number[:1] != b"+" or not number[1:].isdigit() or number[1:2] == b"0", "not an E.164 number")
+    refuse_if("issued_at" not in m, "issued_at is 0")
+    signed = number_statement(account, m["issued_at"], number)
+    refuse_if(xeddsa_verify(identity, signed, need(m, "signature", 64)), "signature")
+
+
+def fingerprint(key, identifier):
+    x = b"\0\0" + key + identifier
+    for _ in range(5200):
+        x = hashlib.sha512(x + key).digest()
+    return x
+
+
+def half(x):
+    return "".join("%05d" % (int.from_bytes(x[5 * i:5 * i + 5], "big") % 100000) for i in range(6))
+
+
+def scannable(local, remote):
+    return uint_field(1, 1) + bytes_field(2, bytes_field(1, local[:32])) + bytes_field(3, bytes_field(1, remote[:32]))
+
+
+def prekey_id_input(u):
+    return lp(b"outrigger v1 prekey id") + enc(u)
+
+
+def prekey_id(u):
+    return sha256(prekey_id_input(u))[:16]
+
+
+def encode_bundle(identity, suites, issued_at, suites_signature, spk, spk_signature, opk=None, version=b"\x01"):
+    """The keys are given as their 33 bytes."""
+    return (
+        version
+        + bytes_field(1, identity)
+        + bytes_field(2, suites)
+        + uint_field(3, issued_at)
+        + bytes_field(4, suites_signature)
+        + bytes_field(5, spk)
+        + bytes_field(6, spk_signature)
+        + (bytes_field(7, opk) if opk else b"")
+    )
+
+
+BUNDLE = {
+    1: ("identity_key", 2), 2: ("suites", 2), 3: ("issued_at", 0), 4: ("suites_signature", 2), 5: ("signed_prekey", 2),
+    6: ("signed_prekey_signature", 2), 7: ("one_time_prekey", 2),
+}
+
+
+def check_bundle(bundle, account, device):
+    """(IK, SPK, OPK or None), or a refusal."""
+    refuse_if(len(bundle) > MAX_BUNDLE, "bundle too long")
+    refuse_if(bundle[:1] != b"\x01", "version")
+    m = read_message(bundle[1:], BUNDLE)
+    identity = parse_enc(need(m, "identity_key", 33))
+    suites = need(m, "suites", 1, 16)
+    refuse_if(suites[0] == 0 or list(suites) != sorted(set(suites)), "suites not ascending or zero")
+    refuse_if("issued_at" not in m, "issued_at is 0")
+    spk = parse_enc(need(m, "signed_prekey", 33))
+    opk = parse_enc(m["one_time_prekey"]) if "one_time_prekey" in m else None
+    signed = suites_statement(account, device, m["issued_at"], suites)
+    refuse_if(xeddsa_verify(identity, signed, need(m, "suites_signature", 64)), "suites signature")
+    refuse_if(xeddsa_verify(identity, enc(spk), need(m, "signed_prekey_signature", 64)), "signed prekey signature")
+    return identity, spk, opk
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# protocol.md, 6: X3DH
+
+F = b"\xff" * 32
+VERSION_AND_SUITE = b"\x01\x01"
+
+
+def encode_handshake(ik, ek, spk, opk, replaces=None):
+    return (
+        bytes_field(1, enc(ik)) + bytes_field(2, enc(ek)) + bytes_field(3, prekey_id(spk))
+        + (bytes_field(4, prekey_id(opk)) if opk else b"")
+        + (fixed64_field(6, replaces) if replaces is not None else b"")
+    )
+
+
+def x3dh(dhs, ika, ikb, address_a, address_b, ek, spk, opk, replaces=None, label=b"outrigger v1 x3dh"):
+    """All values that follow from the DH outputs and the public keys; the same at both sides. `replaces` is in the handshake alone."""
+    ikm = F + b"".join(dhs)
+    sk = hkdf(bytes(32), ikm, label, 32)
+    transcript_input = (
+        lp(b"outrigger v1 transcript") + lp(VERSION_AND_SUITE) + lp(enc(ika)) + lp(enc(ikb)) + lp(address_a) + lp(address_b)
+        + lp(enc(ek)) + lp(enc(spk)) + lp(enc(opk) if opk else b"")
+    )
+    t = sha256(transcript_input)
+    return {
+        "dh1": dhs[0], "dh2": dhs[1], "dh3": dhs[2], "dh4": dhs[3] if opk else None,
+        "kdf_input": ikm, "sk": sk, "transcript_input": transcript_input, "transcript": t,
+        "root_key": expand(sk, b"outrigger v1 session root" + t, 32),
+        "session_id": expand(sk, b"outrigger v1 session id" + t, 8),
+        "replaces": replaces, "handshake": encode_handshake(ika, ek, spk, opk, replaces),
+    }
+
+
+def x3dh_initiator(ik_private, ek_private, ikb, spk, opk, address_a, address_b, replaces=None):
+    dhs = [dh(ik_private, spk), dh(ek_private, ikb), dh(ek_private, spk)] + ([dh(ek_private, opk)] if opk else [])
+    return x3dh(dhs, public_key(ik_private), ikb, address_a, address_b, public_key(ek_private), spk, opk, replaces)
+
+
+def x3dh_responder(ik_private, spk_private, opk_private, ika, ek, address_a, address_b, replaces=None):
+    dhs = [dh(spk_private, ika), dh(ik_private, ek), dh(spk_private, ek)]
+    if opk_private:
+        dhs.append(dh(opk_private, ek))
+    opk = public_key(opk_private) if opk_private else None
+    return x3dh(dhs, ika, public_key(ik_private), address_a, address_b, ek, public_key(spk_private), opk, replaces)
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# protocol.md, 5 and 7: the message header and the ratchet
+
+MAX_SKIP = 1000
+MAX_STORED = 1000
+OLD_CHAINS = 4
+
+HEADER = {3: ("ratchet_key", 2), 4: ("previous_counter", 0), 5: ("counter", 0), 6: ("pq", 2), 7: ("ciphertext", 2)}
+ENVELOPE = {1: ("session_id", 1), 2: ("handshake", 2)} | HEADER
+HANDSHAKE = {
+    1: ("identity_key", 2), 2: ("ephemeral_key", 2), 3: ("signed_prekey_id", 2), 4: ("one_time_prekey_id", 2), 5: ("pq", 2),
+    6: ("replaces", 1),
+}
+
+
+def kdf_rk(root, dh_output, label=b"outrigger v1 ratchet root"):
+    out = hkdf(root, dh_output, label, 64)
+    return out[:32], out[32:]
+
+
+def kdf_ck(chain):
+    """(message key, next chain key)"""
+    return hmac_sha256(chain, b"\x01"), hmac_sha256(chain, b"\x02")
+
+
+def encode_header(ratchet_key, pn, n):
+    return bytes_field(3, ratchet_key) + uint_field(4, pn) + uint_field(5, n)
+
+
+def read_header(m):
+    """Field 3 to 7 of a parsed message: (key, PN, N, head length, sealed bytes)."""
+    key = check_public(need(m, "ratchet_key", 32))
+    pn, n = m.get("previous_counter", 0), m.get("counter", 0)
+    refuse_if(pn >= 2**32 - 1 or n >= 2**32 - 1, "counter")
+    refuse_if("pq" in m, "pq under suite 0x01")
+    sealed = need(m, "ciphertext", 28, 12 + MAX_SEALED + 16)
+    return key, pn, n, m["ciphertext at"], sealed
+
+
+def seal(message_key, nonce, front, content, t, associated_data):
+    """`front` is all that stands before field 7."""
+    head = front + tag(7, 2) + varint(12 + len(content) + 16)
+    aead_key = hmac_sha256(message_key, b"outrigger v1 message aead")
+    aad = lp(head) + t + associated_data
+    return {
+        "message_key": message_key, "aead_key": aead_key, "nonce": nonce, "head": head, "aead_associated_data": aad,
+        "wire": head + nonce + AESGCM(aead_key).encrypt(nonce, content, aad),
+    }
+
+
+class Ratchet:
+    """One side. `root`, `due` and so on as in the text; sending halves are deferred."""
+
+    @staticmethod
+    def initiator(secret, private, peer):
+        r = Ratchet()
+        r.private, r.peer, r.due = private, peer, False
+        r.first_dh = dh(private, peer)
+        r.root, r.send_chain = kdf_rk(secret, r.first_dh)
+        return r
+
+    @staticmethod
+    def responder(secret, private):
+        r = Ratchet()
+        r.root, r.private = secret, private
+        return r
+
+    def __init__(self):
+        self.private = None        # own ratchet key; None while the sending step is due
+        self.send_chain = None
+        self.send_n = 0
+        self.pn = 0
+        self.due = False
+        self.peer = None           # the peer's current ratchet key
+        self.recv_chain = None
+        self.recv_n = 0
+        self.old_peers = []        # up to four, the newest first
+        self.skipped = {}          # (first 8 bytes of the peer key, counter) -> message key, the oldest first
+
+    def step_and_key(self, fresh):
+        """The sending step, when due (`fresh()` draws the key), then one message key."""
+        out = {"root_before": self.root, "root_after": self.root, "dh": None}
+        if self.due:
+            self.private = fresh()
+            self.pn, self.send_n, self.due = self.send_n, 0, False
+            out["dh"] = dh(self.private, self.peer)
+            self.root, self.send_chain = kdf_rk(self.root, out["dh"])
+            out["root_after"] = self.root
+        refuse_if(self.send_chain is None, "the responder cannot send before it has received")
+        out["chain_before"] = self.send_chain
+        message_key, self.send_chain = kdf_ck(self.send_chain)
+        out["chain_after"] = self.send_chain
+        out |= {"ratchet_private": self.private, "ratchet_public": public_key(self.private)}
+        out |= {"previous_counter": self.pn, "counter": self.send_n}
+        self.send_n += 1
+        return out, message_key
+
+    def send(self, name, content, t, associated_data, front=b""):
+        """Returns every value of one sending, with the draws in their order."""
+        draws = []
+
+        def take(what, length):
+            draws.append(draw(f"{name} {what}", length))
+            return draws[-1]
+
+        due = self.due
+        out, message_key = self.step_and_key(lambda: take("ratchet key", 32))
+        header = encode_header(out["ratchet_public"], out["previous_counter"], out["counter"])
+        sealed = seal(message_key, take("nonce", 12), front + header, content, t, associated_data)
+        return {"draws": draws, "step_due": due} | out | sealed
+
+    def receive(self, key, pn, n, head, sealed, t, associated_data):
+        """Opens one message. Returns every value; raises Refused and leaves the state as it was."""
+        refuse_if(len(associated_data) > MAX_ASSOCIATED_DATA, "associated data too long")
+        work = copy.deepcopy(self)
+        out = work._receive(key, pn, n, head, sealed, t, associated_data)
+        self.__dict__ = work.__dict__
+        return out
+
+    def _skip_to(self, n, out):
+        while self.recv_n < n:
+            message_key, self.recv_chain = kdf_ck(self.recv_chain)
+            self.skipped[self.peer[:8], self.recv_n] = message_key
+            out["skipped"].append({"ratchet_key": self.peer, "counter": self.recv_n, "message_key": message_key})
+            self.recv_n += 1
+
+    def _receive(self, key, pn, n, head, sealed, t, associated_data):
+        out = {"chain": None, "root_before": self.root, "root_after": self.root, "dh": None, "skipped": []}
+        refuse_if(self.private and key == public_key(self.private), "own ratchet key")
+        if key == self.peer:
+            refuse_if(self.recv_chain is None, "no message is under the key that the initiator started from")
+            out["chain"] = "late" if n < self.recv_n else "current"
+            refuse_if(n - self.recv_n > MAX_SKIP, "too many skipped keys")
+        elif any(key[:8] == old[:8] for old in self.old_peers):
+            out["chain"] = "late"
+        else:
+            out["chain"] = "new"
+            refuse_if(self.due, "new ratchet key while the sending step is due")
+            old = self.recv_chain is not None and pn > self.recv_n
+            refuse_if(old and pn - self.recv_n > MAX_SKIP, "too many skipped keys in the old chain")
+            refuse_if(n > MAX_SKIP, "too many skipped keys")
+            if old:
+                self._skip_to(pn, out)
+            if self.recv_chain is not None:
+                self.old_peers.insert(0, self.peer)
+                for gone in self.old_peers[OLD_CHAINS:]:
+                    self.skipped = {k: v for k, v in self.skipped.items() if k[0] != gone[:8]}
+                self.old_peers = self.old_peers[:OLD_CHAINS]
+            out["dh"] = dh(self.private, key)
+            self.root, self.recv_chain = kdf_rk(self.root, out["dh"])
+            out["root_after"] = self.root
+            self.peer, self.recv_n = key, 0
+            self.private, self.send_chain, self.due = None, None, True
+
+        if out["chain"] == "late":
+            if (key[:8], n) not in self.skipped:
+                raise Refused("late, and its key is gone", "repeat")
+            message_key = self.skipped.pop((key[:8], n))
+        else:
+            self._skip_to(n, out)
+            message_key, self.recv_chain = kdf_ck(self.recv_chain)
+            self.recv_n += 1
+            while len(self.skipped) > MAX_STORED:
+                self.skipped.pop(next(iter(self.skipped)))
+
+        aead_key = hmac_sha256(message_key, b"outrigger v1 message aead")
+        try:
+            content = AESGCM(aead_key).decrypt(sealed[:12], sealed[12:], lp(head) + t + associated_data)
+        except InvalidTag:
+            raise Refused("the tag does not verify") from None
+        out |= {"message_key": message_key, "chain_after": None if out["chain"] == "late" else self.recv_chain, "content": content}
+        return out
+
+    def receive_alone(self, message, associated_data):
+        """A message of a ratchet that is used without session."""
+        refuse_if(len(message) > MAX_ENVELOPE, "message too long")
+        key, pn, n, at, sealed = read_header(read_message(message, HEADER))
+        return self.receive(key, pn, n, message[:at], sealed, b"", associated_data)
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# protocol.md, 8: devices and sessions
+
+def message_id(session_id, ratchet_key, counter):
+    return sha256(lp(b"outrigger v1 message id") + session_id + ratchet_key + u32be(counter))[:16]
+
+
+MAX_ARCHIVED = 16
+MAX_REMEMBERED = 64
+
+
+class Session:
+    def __init__(self, x, ratchet, initiator, used_one_time_prekey):
+        self.id, self.t, self.handshake, self.replaces = x["session_id"], x["transcript"], x["handshake"], x["replaces"]
+        self.ratchet, self.initiator = ratchet, initiator
+        self.answered = False      # at the initiator: a reply has opened in it
+        self.weak = not used_one_time_prekey
+
+    def front(self):
+        carried = self.initiator and not self.answered
+        return VERSION_AND_SUITE + fixed64_field(1, self.id) + (bytes_field(2, self.handshake) if carried else b"")
+
+
+class Device:
+    """One device; the peers are kept by their address."""
+
+    def __init__(self, name, account, device, issued_at, one_time_prekeys):
+        self.account, self.device = account, device
+        self.address = addr(account, device)
+        self.identity = draw(f"{name} identity key", 32)
+        self.public = public_key(self.identity)
+        self.pinned, self.active, self.archived, self.remembered = {}, {}, {}, {}
+        self.description = {
+            "account_id": account, "device_id": device, "address": self.address,
+            "identity_private": self.identity, "identity_public": self.public, "register_draws": [self.identity],
+            "prekeys": self.make_prekeys(f"{name} prekeys", issued_at, one_time_prekeys),
+        }
+
+    def make_prekeys(self, name, issued_at, one_time_prekeys):
+        suites = b"\x01"
+        spk = draw(f"{name} signed prekey", 32)
+        z1, z2 = draw(f"{name} signed prekey signature", 64), draw(f"{name} suites signature", 64)
+        opks = [draw(f"{name} one-time prekey {i}", 32) for i in range(one_time_prekeys)]
+        statement = suites_statement(self.account, self.device, issued_at, suites)
+        spk_signature = sign_published(self.identity, enc(public_key(spk)), z1)
+        suites_signature = sign_published(self.identity, statement, z2)
+        parts = (enc(self.public), suites, issued_at, suites_signature, enc(public_key(spk)), spk_signature)
+        self.signed_prekeys = {prekey_id(public_key(spk)): spk}
+        self.one_time_prekeys = {prekey_id(public_key(k)): k for k in opks}
+        self.bundle = encode_bundle(*parts)
+        self.bundles_with = [encode_bundle(*parts, opk=enc(public_key(k))) for k in opks]
+        return {
+            "draws": [spk, z1, z2] + opks,
+            "issued_at": issued_at, "suites": suites,
+            "signed_prekey_private": spk, "signed_prekey_public": public_key(spk), "signed_prekey_id": prekey_id(public_key(spk)),
+            "signed_prekey_signed_bytes": enc(public_key(spk)), "signed_prekey_signature": spk_signature,
+            "suites_signed_bytes": statement, "suites_signature": suites_signature,
+            "one_time_prekeys": [
+                {"private": k, "public": public_key(k), "id": prekey_id(public_key(k)), "upload": bytes_field(7, enc(public_key(k)))}
+                for k in opks
+            ],
+            "bundle": self.bundle,
+        }
+
+    def pin(self, peer, identity):
+        refuse_if(identity == self.public, "own identity key")
+        refuse_if(self.pinned.get(peer, identity) != identity, "identity key other than the one on record")
+
+    def start(self, name, peer, bundle):
+        """The first half of a session; returns all its values."""
+        identity, spk, opk = check_bundle(bundle, peer.account, peer.device)
+        self.pin(peer.address, identity)
+        former = self.active.get(peer.address)
+        assert former is None or not former.initiator or former.answered, "this device starts no other for 30 days"
+        ek, first = draw(f"{name} ephemeral key", 32), draw(f"{name} first ratchet key", 32)
+        replaces = former.id if former else None
+        x = x3dh_initiator(self.identity, ek, identity, spk, opk, self.address, peer.address, replaces)
+        ratchet = Ratchet.initiator(x["root_key"], first, spk)
+        session = Session(x, ratchet, True, opk is not None)
+        self.pinned[peer.address] = identity
+        self.activate(peer.address, session)
+        return {
+            "draws": [ek, first], "bundle": bundle, "ephemeral_private": ek, "ephemeral_public": public_key(ek),
+            "ratchet_private": first, "ratchet_public": public_key(first),
+        } | x | {"dh": ratchet.first_dh, "root_after": ratchet.root, "chain": ratchet.send_chain, "weak": session.weak} | self.standing(peer.address)
+
+    def archive(self, peer, session):
+        self.archived.setdefault(peer, []).insert(0, session)
+        del self.archived[peer][MAX_ARCHIVED:]
+
+    def activate(self, peer, session):
+        if peer in self.active:
+            self.archive(peer, self.active[peer])
+        self.active[peer] = session
+
+    def standing(self, peer):
+        return {"active": self.active[peer].id, "archived": [s.id for s in self.archived.get(peer, [])]}
+
+    def settle(self, peer, new):
+        """An envelope made the session `new`. Which one is active (protocol.md, 8)?"""
+        active = self.active.get(peer)
+        if active is None or new.replaces == active.id:
+            stays = False
+        elif active.initiator:
+            stays = active.id < new.id
+        else:
+            stays = active.replaces == new.id
+        if stays:
+            self.archive(peer, new)
+        else:
+            self.activate(peer, new)
+
+    def send(self, name, peer, body, associated_data):
+        session = self.active[peer.address]
+        content = b"\x01" + body
+        carried = session.initiator and not session.answered
+        out = session.ratchet.send(name, content, session.t, associated_data, session.front())
+        return {
+            "session_id": session.id, "handshake_carried": carried,
+            "message_id": message_id(session.id, out["ratchet_public"], out["counter"]),
+            "kind": 1, "plaintext": body, "content": content, "associated_data": associated_data,
+        } | out
+
+    def sessions(self, peer):
+        return [s for s in (self.active.get(peer), *self.archived.get(peer, [])) if s]
+
+    def receive(self, peer, envelope, associated_data):
+        """`peer` is the sender's address."""
+        refuse_if(len(envelope) > MAX_ENVELOPE, "envelope too long")
+        refuse_if(envelope[:1] != b"\x01", "version")
+        refuse_if(envelope[1:2] != b"\x01", "suite")
+        m = read_message(envelope[2:], ENVELOPE, 2)
+        session_id = need(m, "session_id", 8)
+        refuse_if(len(m.get("handshake", b"")) > MAX_HANDSHAKE, "handshake too long")
+        key, pn, n, at, sealed = read_header(m)
+
+        known = [s for s in self.sessions(peer) if s.id == session_id]
+        made = not known
+        if known:
+            session = known[0]     # a handshake is authenticated as a part of the head, and neither parsed nor run
+        else:
+            refuse_if("handshake" not in m, "no such session")
+            session, hs_ik, hs_opk = self.from_handshake(peer, m["handshake"], session_id)
+
+        work = copy.deepcopy(session.ratchet)
+        first_key = work.peer is None
+        out = work.receive(key, pn, n, envelope[:at], sealed, session.t, associated_data)
+        refuse_if(out["content"][:1] != b"\x01", "kind")
+        session.ratchet = work
+        if session.initiator:
+            session.answered, session.weak = True, False
+        elif out["chain"] == "new" and not first_key:
+            session.weak = False
+        if made:
+            self.pinned[peer] = hs_ik
+            if hs_opk:
+                del self.one_time_prekeys[hs_opk]
+            else:
+                self.remembered.setdefault(peer, []).append(session.id)
+            self.settle(peer, session)
+        values = {"session_id": session.id, "makes_session": made}
+        values["one_time_prekey_deleted"] = hs_opk if made else None
+        values["message_id"] = message_id(session.id, key, n)
+        values |= {"kind": out["content"][0], "plaintext": out["content"][1:]} | out
+        return values | {"weak": session.weak} | self.standing(peer)
+
+    def from_handshake(self, peer, handshake, session_id):
+        """The session that a handshake makes; nothing is kept yet. (session, IKa, the one-time prekey's id or None)"""
+        hs = read_message(handshake, HANDSHAKE)
+        ik, ek = parse_enc(need(hs, "identity_key", 33)), parse_enc(need(hs, "ephemeral_key", 33))
+        spk = need(hs, "signed_prekey_id", 16)
+        opk = need(hs, "one_time_prekey_id", 16) if "one_time_prekey_id" in hs else None
+        refuse_if("pq" in hs, "pq under suite 0x01")
+        self.pin(peer, ik)
+        refuse_if(spk not in self.signed_prekeys, "unknown signed prekey")
+        refuse_if(opk and opk not in self.one_time_prekeys, "unknown one-time prekey")
+        opk_private = self.one_time_prekeys[opk] if opk else None
+        spk_private = self.signed_prekeys[spk]
+        x = x3dh_responder(self.identity, spk_private, opk_private, ik, ek, peer, self.address, hs.get("replaces"))
+        refuse_if(x["session_id"] != session_id, "session id other than the derived one")
+        if not opk:
+            remembered = self.remembered.get(peer, [])
+            if session_id in remembered:
+                raise Refused("the handshake of a session that is gone", "repeat")
+            refuse_if(len(remembered) >= MAX_REMEMBERED, "too many sessions without one-time prekey")
+        assert x["handshake"] == handshake
+        return Session(x, Ratchet.responder(x["root_key"], spk_private), False, opk is not None), ik, opk
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# xeddsa.json
+
+FIXED_Z = bytes(range(64))
+
+
+def wrong_cases(private, message):
+    """Signatures that must be refused although each satisfies, or nearly satisfies, some laxer rule."""
+    u = public_key(private)
+    z = draw(f"xeddsa refused {u.hex()[:8]}", 64)
+    good = xeddsa_sign(private, message, z)
+    sig, s, a = good["signature"], from_le(good["s"]), from_le(good["a"])
+    big_a, sign = good["A"], good["edwards_sign"]
+    name = f"edwards sign {sign}"
+    yield f"{name}, valid", u, message, sig, "published form"
+    yield f"{name}, valid, deployed form", u, message, sign_deployed(private, message, z), "deployed form"
+
+    # s + q, chosen so that the published rule s < 2^253 accepts it
+    i = 0
+    while True:
+        m2 = message + b"%d" % i
+        one = xeddsa_sign(private, m2, z)
+        if from_le(one["s"]) + Q < 2**253:
+            break
+        i += 1
+    forged = one["R"] + le(from_le(one["s"]) + Q)
+    assert published_verify(u, m2, forged)
+    yield f"{name}, s + q", u, m2, forged, "s is not below the group order; the published rule accepts it"
+    yield f"{name}, s + 2^253", u, message, sig[:32] + le(s + 2**253), "s is not below the group order (bit 253 set)"
+    yield f"{name}, s + 2^254", u, message, sig[:32] + le(s + 2**254), "s is not below the group order (bit 254 set)"
+    yield f"{name}, s = q", u, message, sig[:32] + le(Q), "s is not below the group order"
+
+    deployed = sign_deployed(private, message, z)
+    flipped = bytearray(sig)
+    flipped[63] ^= 0x80
+    yield f"{name}, published, top bit flipped", u, message, bytes(flipped), "the sign is not that of the key that was hashed"
+    if sign:
+        flipped = bytearray(deployed)
+        flipped[63] ^= 0x80
+        yield f"{name}, deployed, top bit cleared", u, message, bytes(flipped), "the sign is not that of the key that was hashed"
+        s_deployed = from_le(deployed[32:]) & (2**255 - 1)
+        if s_deployed + Q < 2**255:
+            wrong = deployed[:32] + le(s_deployed + Q | 1 << 255)
+            yield f"{name}, deployed, s + q", u, message, wrong, "s is not below the group order, after the sign bit is taken out"
+
+    yield f"{name}, other message", u, message + b"x", sig, "the message is another one"
+    yield f"{name}, message cut short", u, message[:-1], sig, "the message is another one"
+    other = public_key(draw(f"xeddsa refused other {u.hex()[:8]}", 32))
+    yield f"{name}, other key", other, message, sig, "the key is another one"
+    for at, what in ((0, "R"), (31, "R, top bits"), (32, "s")):
+        flipped = bytearray(sig)
+        flipped[at] ^= 0x80 if at == 31 else 1
+        yield f"{name}, bit flipped in {what}", u, message, bytes(flipped), "the equation does not hold"
+    yield f"{name}, all zero", u, message, bytes(64), "R is of small order (y = 0), the equation does not hold"
+    yield f"{name}, bit 255 of u set", u[:31] + bytes([u[31] | 128]), message, sig, "u is not canonical"
+
+    # R of small order: s = h a makes sB - hA the identity
+    h = hash_q(le(1), big_a, message)
+    forged = le(1) + le(h * a % Q)
+    assert published_verify(u, message, forged)
+    yield f"{name}, R = identity, s = h a", u, message, forged, "R is of small order; the equation holds"
+    for r, why in (
+        (le(P + 1), "R is not canonical (y = p + 1, the identity) and of small order; the equation holds for the point"),
+        (le(1 | 1 << 255), "R is not canonical (x = 0 with the sign 1) and of small order; the equation holds for the point"),
+        (le((P + 1) | 1 << 255), "R is not canonical (y = p + 1 and x = 0 with the sign 1); the equation holds for the point"),
+    ):
+        yield f"{name}, R = {r.hex()[:2]}..{r.hex()[-2:]}, s = h a", u, message, r + le(hash_q(r, big_a, message) * a % Q), why
+    no_point = next(y for y in range(2, 100) if point_from_y(y, 0) is None)
+    yield f"{name}, R is no point", u, message, le(no_point) + sig[32:], "R is no point of the curve"
+
+    # R = rB + T with T of order 2: a check with cofactor accepts it
+    r = hash_q(b"vector cofactor", private)
+    big_r = encode_point(add(multiply(r, BASE), (0, P - 1)))
+    h = hash_q(big_r, big_a, message)
+    yield f"{name}, R with a torsion part", u, message, big_r + le((r + h * a) % Q), "only a check with cofactor accepts it"
+
+
+def mixed_key_cases():
+    """A key kB + T with T of order 8. It has no private key for X25519, but it is a canonical u and not of low order."""
+    k = hash_q(b"vector mixed key")
+    t8 = point_from_y(u_to_y(from_le(bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"))), 0)
+    assert multiply(8, t8) == IDENTITY != multiply(4, t8)
+    e = add(multiply(k, BASE), t8)
+    a, torsion = (k, t8) if e[0] & 1 == 0 else (-k % Q, negate(t8))
+    big_a = add(multiply(a, BASE), torsion)
+    assert big_a[0] & 1 == 0
+    u = le(y_to_u(big_a[1]))
+
+    def craft(name, want, r, shift, why):
+        """R = rB - shift T, with a message so that `want(h)` holds; s = r + h a."""
+        i = 0
+        while True:
+            message = f"{name} {i}".encode()
+            big_r = encode_point(add(multiply(r, BASE), negate(multiply(shift, torsion))))
+            h = hash_q(big_r, encode_point(big_a), message)
+            if want(h):
+                return name, u, message, big_r + le((r + h * a) % Q), why
+            i += 1
+
+    r = hash_q(b"vector mixed nonce")
+    yield craft("key with a torsion part, h = 0 mod 8", lambda h: h % 8 == 0, r, 0,
+                "the key is not of small order, and the equation without cofactor holds")
+    yield craft("key and R with a torsion part, equation holds", lambda h: h % 8 == 3, r, 3,
+                "neither is of small order, and the equation without cofactor holds")
+    yield craft("key with a torsion part, h odd", lambda h: h % 2 == 1, r, 0, "only a check with cofactor accepts it")
+    for j, order in ((1, 8), (2, 4), (4, 2)):
+        yield craft(f"key with a torsion part, R of order {order}", lambda h, j=j: h % 8 == j, 0, j,
+                    "R is of small order; the equation without cofactor holds")
+
+
+def low_order_cases():
+    """No private key is needed: R = rB and s = r, with a message so that h A is the identity."""
+    keys = [
+        ("0", le(0)), ("1", le(1)),
+        ("order 8, first", bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800")),
+        ("order 8, second", bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157")),
+        ("p - 1", le(P - 1)), ("p", le(P)), ("p + 1", le(P + 1)),
+    ]
+    r = hash_q(b"vector low order nonce")
+    big_r = encode_point(multiply(r, BASE))
+    for name, u in keys:
+        a = point_from_y(u_to_y(from_le(u) % P), 0)
+        i = 0
+        while multiply(hash_q(big_r, encode_point(a), b"m%d" % i), a) != IDENTITY:
+            i += 1
+        message, sig = b"m%d" % i, big_r + le(r)
+        assert from_le(u) >= P or published_verify(u, message, sig)
+        why = "u is of low order; the published rules accept this without any private key"
+        if name == "p - 1":
+            why = "u has no Edwards form (u + 1 = 0) and is of low order on the twist"
+        elif from_le(u) >= P:
+            why = "u is not canonical, and of low order"
+        yield f"low order u = {name}", u, message, sig, why
+        yield f"low order u = {name}, bit 255 set", u[:31] + bytes([u[31] | 128]), message, sig, "u is not canonical, and of low order"
+
+
+DEPLOYED = [
+    ("414862f45ddcdf54660ce2951e78dd540fb5060ffe3668872863251bb0cf7758", "",
+     "8b9107bbcaefc156121f58897d84b1d2e8004f7fe921715d2dbfe1cd05dd2eaf50c5c7bff2c5c297da1979d09320f1522c5fea14f83ec8f557ce4e0ddcd07b8d"),
+    ("19570179e9b2159f758001ba91cdcac8bca93af46657c3ef8bf0650f97922957", "23dd9e1f687ddc",
+     "ad115941a29708fd748a8d1b4e802961d8933f7847a96a0262c85403dde758cfdfbe6ff950e2bb7a6e83512708ecce8cb106f75c9383961a52003d7a6edd918c"),
+    ("61059916b0286995ddca5ffde1ffff4bf2ce0c77ad9689d681285746dd98982f", "c8f98e113650aa98ac449b038e87ec3951f1a8deb5",
+     "439b3542ab06302838a18eb20c347436637ddb22e8d7c45576cdc6e38d21c7a0bd067306e0af95cec47c855001c8d7e9fbe9f5269aa5bd5c8eee491abddbf707"),
+    ("3ba28d56f85425d5b2635b288a2423de28ac42f12e30405091580f02da5e3253",
+     "40937e92f07f99ebe594a4de81ddf5fd8cf4be8ddff30de64b5d26468896ae7944b6c7f1530dbe8ed561",
+     "65a72a087155b46bb675d4b959891ebf880d731c4fae5d6cc97793dd0f9974ffa16f9e4a3fcad3b96fcd518cad4fb9bb1da787771843efdb4e21f412c3306488"),
+]
+
+
+def xeddsa_file():
+    sign = []
+    for i, (what, message) in enumerate([("xeddsa 0", b""), ("xeddsa 1", b"outrigger")]):
+        private = sha256(b"outrigger example " + what.encode())
+        sign.append({"name": f"example {i + 1}"} | xeddsa_sign(private, message, FIXED_Z))
+    private = sha256(b"outrigger example IKb")
+    spk = public_key(sha256(b"outrigger example SPKb"))
+    sign.append({"name": "example signed prekey"} | xeddsa_sign(private, enc(spk), FIXED_Z))
+    for i in range(8):
+        private = draw(f"xeddsa key {i}", 32)
+        for length in (0, 1, 32, 33, 200):
+            name = f"key {i}, {length} bytes"
+            message = filler(f"xeddsa message {name}", length)
+            sign.append({"name": name} | xeddsa_sign(private, message, draw(f"xeddsa z {name}", 64)))
+    signs = [s["edwards_sign"] for s in sign[3::5]]
+    assert 3 <= sum(signs) <= 5, signs
+
+    cases = []
+    for s in sign:
+        cases.append((f"published form, {s['name']}", s["u"], s["message"], s["signature"], "published form"))
+        deployed = sign_deployed(s["seed"], s["message"], s["z"])
+        assert (deployed == s["signature"]) == (s["edwards_sign"] == 0) == (deployed[63] < 128)
+        assert published_verify(s["u"], s["message"], deployed) == (s["edwards_sign"] == 0)
+        if s["edwards_sign"] and len(s["message"]) in (0, 9, 33, 200):
+            cases.append((f"deployed form, {s['name']}", s["u"], s["message"], deployed, "deployed form, sign bit 1"))
+        elif len(s["message"]) == 32:
+            cases.append((f"deployed form, {s['name']}", s["u"], s["message"], deployed, f"deployed form, sign bit {s['edwards_sign']}"))
+    for i, (u, message, signature) in enumerate(DEPLOYED):
+        u, message, signature = map(bytes.fromhex, (u, message, signature))
+        cases.append((f"deployed client {i + 1}", u, message, signature, f"made by a deployed client, sign bit {signature[63] >> 7}"))
+
+    # u = 9 is the base point: the private scalar is 1, so a signature for its second encoding can be made
+    message = b"base point"
+    r = hash_q(b"vector base point nonce")
+    big_r = encode_point(multiply(r, BASE))
+    sig = big_r + le((r + hash_q(big_r, encode_point(BASE), message)) % Q)
+    cases.append(("u = 9", le(9), message, sig, "the base point as key; a canonical u"))
+    cases.append(("u = 9 + p", le(9 + P), message, sig, "u is not canonical (the same key as u = 9)"))
+    for u in (2, P - 2):
+        on_twist = point_from_y(u_to_y(u), 0) is None
+        if on_twist:
+            cases.append((f"u = {u if u < 99 else 'p - 2'}", le(u), message, sig, "u is on the twist: no Edwards form"))
+    assert cases[-1][4].startswith("u is on the twist")
+
+    both = [s["seed"] for s in sign if s["edwards_sign"] == 0][-1], [s["seed"] for s in sign if s["edwards_sign"] == 1][-1]
+    for private in both:
+        cases += wrong_cases(private, b"the message that was signed")
+    cases += mixed_key_cases()
+    forgery = bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"), b"m0", b"\x01" + bytes(63)
+    assert published_verify(*forgery)
+    cases.append(("keyless forgery", *forgery, "u is of low order, R is the identity; the published rules accept it"))
+    cases += low_order_cases()
+
+    verify = []
+    for name, u, message, signature, why in cases:
+        reason = xeddsa_verify(u, message, signature)
+        verify.append({"name": name, "u": u, "message": message, "signature": signature, "valid": reason is None, "why": why})
+    accepted = ("published form", "deployed form", "made by a deployed", "the base point", "the key is not of small", "neither is")
+    for v in verify:
+        assert v["valid"] == v["why"].startswith(accepted), v
+    assert len({v["name"] for v in verify}) == len(verify)
+
+    s = sign[0]
+    malformed = [
+        ("signature of 63 bytes", s["u"], s["signature"][:63]), ("signature of 65 bytes", s["u"], s["signature"] + b"\0"),
+        ("no signature", s["u"], b""), ("key of 31 bytes", s["u"][:31], s["signature"]), ("key of 33 bytes", s["u"] + b"\0", s["signature"]),
+    ]
+    return {
+        "about": "XEdDSA: sign in the published form; verify accepts the published and the deployed form (protocol.md, 2)",
+        "sign": sign, "verify": verify,
+        "malformed": [{"name": n, "u": u, "message": s["message"], "signature": sig, "why": "length"} for n, u, sig in malformed],
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# fingerprints.json
+
+def fingerprint_pair(name, key_a, id_a, key_b, id_b):
+    a, b = fingerprint(key_a, id_a), fingerprint(key_b, id_b)
+    half_a, half_b = half(a), half(b)
+    assert len(half_a) == len(half_b) == 30 and len(scannable(a, b)) == 74
+    return {
+        "name": name, "key_a": key_a, "id_a": id_a, "key_b": key_b, "id_b": id_b, "fingerprint_a": a, "fingerprint_b": b,
+        "half_a": half_a, "half_b": half_b, "number": min(half_a, half_b) + max(half_a, half_b),
+        "scannable_a": scannable(a, b), "scannable_b": scannable(b, a),
+    }
+
+
+def fingerprints_file():
+    def key(name):
+        return enc(public_key(draw(f"fingerprints {name}", 32)))
+
+    same_key, same_id = key("equal"), filler("fingerprints equal", 16)
+    phone = key("one key")
+    return {
+        "about": "Safety numbers and their scannable form (protocol.md, 3). half_*, number: decimal digits; the rest: hex",
+        "pairs": [
+            fingerprint_pair(
+                "published test value of deployed clients",
+                bytes.fromhex("0506863bc66d02b40d27b8d49ca7c09e9239236f9d7d25d6fcca5ce13c7064d868"), b"+14152222222",
+                bytes.fromhex("05f781b6fb32fed9ba1cf2de978d4d5da28dc34046ae814402b5c0dbd96fda907b"), b"+14153333333"),
+            fingerprint_pair(
+                "keys of the handshake example",
+                enc(public_key(sha256(b"outrigger example IKa"))), b"+14155550100",
+                enc(public_key(sha256(b"outrigger example IKb"))), b"+14155550101"),
+            fingerprint_pair("binary identifiers of 16 bytes", key("16 a"), filler("fingerprints 16 a", 16),
+                             key("16 b"), filler("fingerprints 16 b", 16)),
+            fingerprint_pair("identifiers of 64 bytes", key("64 a"), filler("fingerprints 64 a", 64),
+                             key("64 b"), filler("fingerprints 64 b", 64)),
+            fingerprint_pair("identifiers of 16 and 64 bytes", key("mixed a"), bytes(16), key("mixed b"), b"\xff" * 64),
+            fingerprint_pair("one key, two identifiers", phone, filler("fingerprints one key a", 16),
+                             phone, filler("fingerprints one key b", 16)),
+            fingerprint_pair("equal parties", same_key, same_id, same_key, same_id),
+        ],
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# prekeys.json
+
+TIME = 1_767_225_600_000  # 2026-01-01, in milliseconds
+
+
+def prekeys_file():
+    ids = []
+    for name, u in [("example SPKb", public_key(sha256(b"outrigger example SPKb")))] + [
+        (f"prekey {i}", public_key(draw(f"prekeys id {i}", 32))) for i in range(3)
+    ]:
+        ids.append({"name": name, "public": u, "encoded": enc(u), "hash_input": prekey_id_input(u),
+                    "hash": sha256(prekey_id_input(u)), "id": prekey_id(u)})
+
+    def account(name, length):
+        return filler(f"account {name}", length)
+
+    suites = []
+    for i, (length, device, issued_at, listed) in enumerate([
+        (16, 0, TIME, [1]), (64, 2**32 - 1, TIME + 1, [1]), (32, 7, 1, [1, 2, 3, 16]), (64, 1, 2**64 - 1, list(range(1, 17))),
+    ]):
+        private = draw(f"prekeys suites {i}", 32)
+        z = draw(f"prekeys suites {i} z", 64)
+        signed = suites_statement(account(f"suites {i}", length), device, issued_at, bytes(listed))
+        assert 57 <= len(signed) <= 120
+        suites.append({
+            "name": f"suites {i}", "account_id": account(f"suites {i}", length), "device_id": device, "issued_at": issued_at,
+            "suites": bytes(listed), "identity_private": private, "identity_public": public_key(private), "z": z,
+            "signed_bytes": signed, "signature": sign_published(private, signed, z),
+        })
+    assert len(suites[0]["signed_bytes"]) == 57 and len(suites[3]["signed_bytes"]) == 120
+
+    numbers, numbers_refused = [], []
+    for i, (length, issued_at, number) in enumerate([
+        (16, TIME, b"+14155550100"), (64, 2**64 - 1, b"+123456789012345"), (16, 1, b"+1234567"), (33, 300, b"+4915112345678"),
+    ]):
+        private = draw(f"prekeys number {i}", 32)
+        z = draw(f"prekeys number {i} z", 64)
+        account_id = account(f"number {i}", length)
+        signed = number_statement(account_id, issued_at, number)
+        assert 60 <= len(signed) <= 116
+        signature = sign_published(private, signed, z)
+        statement = encode_number(number, issued_at, signature)
+        check_number(account_id, public_key(private), statement)
+        numbers.append({
+            "name": f"number {i}", "account_id": account_id, "issued_at": issued_at, "number": number.decode(),
+            "identity_private": private, "identity_public": public_key(private), "z": z, "signed_bytes": signed,
+            "signature": signature, "statement": statement,
+        })
+
+    def number_refused(name, why, number=b"+14155550100", issued_at=TIME, account_id=None, build=encode_number):
+        private = sha256(b"outrigger vector prekeys number 0")
+        mine = numbers[0]["account_id"]
+        signed = number_statement(account_id or mine, issued_at, number)
+        statement = build(number, issued_at, sign_published(private, signed, draw(f"prekeys number refused {name}", 64)))
+        numbers_refused.append({"name": name, "account_id": mine, "identity_public": public_key(private), "statement": statement, "why": why})
+        try:
+            check_number(mine, public_key(private), statement)
+        except Refused:
+            return
+        raise AssertionError(name)
+
+    number_refused("other account", "the signed account id is another one", account_id=account("other", 16))
+    number_refused("no plus", "not E.164", number=b"14155550100")
+    number_refused("leading zero", "not E.164", number=b"+04155550100")
+    number_refused("six digits", "not E.164", number=b"+123456")
+    number_refused("sixteen digits", "not E.164", number=b"+1234567890123456")
+    number_refused("space", "not E.164", number=b"+1415 5550100")
+    number_refused("version 2", "version", build=lambda *x: b"\x02" + encode_number(*x)[1:])
+    number_refused("signature of 63 bytes", "length", build=lambda n, t, s: encode_number(n, t, s[:63]))
+    number_refused("signature flipped", "signature", build=lambda n, t, s: encode_number(n, t, bytes([s[0] ^ 1]) + s[1:]))
+    number_refused("time 0", "issued_at is 0, and signed so", issued_at=0)
+    number_refused("time 0, written out", "a uint that is 0 is left out, and issued_at is 0", issued_at=0,
+                   build=lambda n, t, s: b"\x01" + bytes_field(1, n) + b"\x10\x00" + bytes_field(3, s))
+    number_refused("time changed", "signature", build=lambda n, t, s: encode_number(n, t + 1, s))
+    number_refused("trailing field", "unknown field 4", build=lambda *x: encode_number(*x) + uint_field(4, 1))
+    number_refused("order", "fields not in ascending order",
+                   build=lambda n, t, s: b"\x01" + uint_field(2, t) + bytes_field(1, n) + bytes_field(3, s))
+    number_refused("long varint", "varint not of least length", issued_at=1,
+                   build=lambda n, t, s: b"\x01" + bytes_field(1, n) + b"\x10\x81\x00" + bytes_field(3, s))
+
+    bundles = []
+    for name, length, device, opks in (("phone", 16, 0, 2), ("companion", 64, 2**32 - 1, 1), ("none left", 16, 1, 0)):
+        d = Device(f"prekeys {name}", account(f"bundle {name}", length), device, TIME, opks)
+        for b in [d.bundle] + d.bundles_with:
+            check_bundle(b, d.account, d.device)
+        for with_, one in zip(d.bundles_with, d.description["prekeys"]["one_time_prekeys"]):
+            assert with_ == d.bundle + one["upload"] and one["upload"][:2] == b"\x3a\x21"
+        bundles.append({"name": name} | d.description | {"bundles_with_one_time_prekey": d.bundles_with})
+
+    # Bundles by hand. Each differs from an acceptable one in the thing that it is named for.
+    private = draw("prekeys by hand identity key", 32)
+    account_id, device = account("by hand", 16), 5
+    spk = enc(public_key(draw("prekeys by hand signed prekey", 32)))
+    opk = enc(public_key(draw("prekeys by hand one-time prekey", 32)))
+    identity = enc(public_key(private))
+    accepted, refused = [], []
+
+    def by_hand(name, why, into=refused, suites=b"\x01", issued_at=TIME, signed_account=None, signed_device=None, spk=spk, opk=opk,
+                identity=identity, spk_signed=None, sign=sign_published, build=encode_bundle):
+        statement = suites_statement(signed_account or account_id, device if signed_device is None else signed_device, issued_at, suites)
+        suites_signature = sign(private, statement, draw(f"prekeys by hand {name} suites", 64))
+        spk_signature = sign(private, spk if spk_signed is None else spk_signed, draw(f"prekeys by hand {name} signed prekey", 64))
+        bundle = build(identity, suites, issued_at, suites_signature, spk, spk_signature, opk)
+        into.append({"name": name, "account_id": account_id, "device_id": device, "bundle": bundle, "why": why})
+        try:
+            check_bundle(bundle, account_id, device)
+        except Refused:
+            assert into is refused, name
+        else:
+            assert into is accepted, name
+
+    assert xeddsa_sign(private, b"", FIXED_Z)["edwards_sign"] == 1, "the deployed form must differ here"
+    by_hand("plain", "as made by a device", accepted)
+    by_hand("deployed form", "signatures of the deployed form are accepted", accepted, sign=sign_deployed)
+    by_hand("suites not known", "suites that are not known are no error", accepted, suites=b"\x01\x02\x7f\xff")
+    by_hand("sixteen suites", "the longest list", accepted, suites=bytes(range(1, 17)))
+    by_hand("no one-time prekey", "field 7 is optional", accepted, opk=None)
+    by_hand("other device", "the suites statement names another device", signed_device=6)
+    by_hand("other account", "the suites statement names another account", signed_account=account("other", 16))
+    by_hand("signature over 32 bytes", "the signed prekey's signature is over u, without the type byte", spk_signed=spk[1:])
+    by_hand("signature over another prekey", "signed prekey signature", spk_signed=opk)
+    by_hand("suites changed", "a suite was added after signing", build=lambda i, s, *x: encode_bundle(i, s + b"\x02", *x))
+    by_hand("time changed", "suites signature", build=lambda i, s, t, *x: encode_bundle(i, s, t + 1, *x))
+    by_hand("signatures swapped", "each is over the other's bytes",
+            build=lambda i, s, t, g, k, h, o: encode_bundle(i, s, t, h, k, g, o))
+    by_hand("time 0", "issued_at is 0", issued_at=0)
+    by_hand("no suites", "1 to 16 suites", suites=b"")
+    by_hand("seventeen suites", "1 to 16 suites", suites=bytes(range(1, 18)))
+    by_hand("suite 0", "no suite is 0", suites=b"\x00\x01")
+    by_hand("suites descending", "strictly ascending", suites=b"\x02\x01")
+    by_hand("suite twice", "strictly ascending", suites=b"\x01\x01")
+    by_hand("identity key type 6", "key type", identity=b"\x06" + identity[1:])
+    by_hand("identity key of low order", "low order", identity=enc(le(1)))
+    by_hand("identity key not canonical", "canonical", identity=identity[:32] + bytes([identity[32] | 128]))
+    by_hand("signed prekey type 6", "key type", spk=b"\x06" + spk[1:])
+    for u in sorted(LOW_ORDER) + [P, P + 1]:
+        by_hand(f"signed prekey {le(u).hex()}", "low order or not canonical", spk=enc(le(u)))
+        by_hand(f"one-time prekey {le(u).hex()}", "low order or not canonical", opk=enc(le(u)))
+    by_hand("signed prekey with bit 255", "canonical", spk=spk[:32] + bytes([spk[32] | 128]))
+    by_hand("one-time prekey of 32 bytes", "length", opk=opk[1:])
+    by_hand("version 2", "version", build=lambda *x: encode_bundle(*x, version=b"\x02"))
+    by_hand("version 0", "version", build=lambda *x: encode_bundle(*x, version=b"\x00"))
+    by_hand("nothing after the version", "fields are missing", build=lambda *x: b"\x01")
+    by_hand("no signed prekey", "a field is missing",
+            build=lambda i, s, t, g, k, h, o: encode_bundle(i, s, t, g, k, h, o).replace(bytes_field(5, k), b""))
+    by_hand("unknown field 8", "unknown field", build=lambda *x: encode_bundle(*x) + bytes_field(8, bytes(4)))
+    by_hand("one-time prekey twice", "a field twice", build=lambda *x: encode_bundle(*x) + bytes_field(7, opk))
+    by_hand("fields out of order", "ascending order",
+            build=lambda *x: b"\x01" + bytes_field(7, opk) + encode_bundle(*x[:6])[1:])
+    by_hand("long varint", "varint not of least length", issued_at=1,
+            build=lambda *x: encode_bundle(*x).replace(b"\x18\x01\x22\x40", b"\x18\x81\x00\x22\x40"))
+    by_hand("long length", "varint not of least length",
+            build=lambda *x: encode_bundle(*x).replace(b"\x0a\x21", b"\x0a\xa1\x00", 1))
+    by_hand("truncated", "the last byte is missing", build=lambda *x: encode_bundle(*x)[:-1])
+    by_hand("trailing byte", "a byte too many", build=lambda *x: encode_bundle(*x) + b"\0")
+    return {
+        "about": "Prekey ids, signed statements, bundles (protocol.md, 2 to 4). Draws in the order in which a device takes them",
+        "prekey_ids": ids, "suites": suites, "numbers": numbers, "numbers_refused": numbers_refused, "bundles": bundles,
+        "bundles_accepted": accepted, "bundles_refused": refused,
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# x3dh.json
+
+def x3dh_case(name, keys, account_a, device_a, account_b, device_b, with_opk, replaces=None):
+    """`keys` gives the private half for each of IKa, EKa, IKb, SPKb, OPKb."""
+    ika, eka, ikb, spk, opk = (keys(n) for n in ("IKa", "EKa", "IKb", "SPKb", "OPKb"))
+    opk = opk if with_opk else None
+    opk_public = public_key(opk) if opk else None
+    address_a, address_b = addr(account_a, device_a), addr(account_b, device_b)
+    x = x3dh_initiator(ika, eka, public_key(ikb), public_key(spk), opk_public, address_a, address_b, replaces)
+    assert x == x3dh_responder(ikb, spk, opk, public_key(ika), public_key(eka), address_a, address_b, replaces)
+    return {
+        "name": name,
+        "initiator": {
+            "account_id": account_a, "device_id": device_a, "address": address_a,
+            "identity_private": ika, "identity_public": public_key(ika), "ephemeral_private": eka, "ephemeral_public": public_key(eka),
+        },
+        "responder": {
+            "account_id": account_b, "device_id": device_b, "address": address_b,
+            "identity_private": ikb, "identity_public": public_key(ikb), "signed_prekey_private": spk, "signed_prekey_public": public_key(spk),
+            "signed_prekey_id": prekey_id(public_key(spk)), "one_time_prekey_private": opk, "one_time_prekey_public": opk_public,
+            "one_time_prekey_id": prekey_id(opk_public) if opk else None,
+        },
+    } | x
+
+
+def x3dh_file():
+    def example(name):
+        return sha256(b"outrigger example " + name.encode())
+
+    short_a, short_b = filler("account x3dh a", 16), filler("account x3dh b", 16)
+    long_a, long_b = filler("account x3dh long a", 64), filler("account x3dh long b", 64)
+    cases = [
+        x3dh_case("example keys, without one-time prekey", example, short_a, 0, short_b, 0, False),
+        x3dh_case("example keys, with one-time prekey", example, short_a, 0, short_b, 0, True),
+        x3dh_case("example keys, other address", example, short_a, 1, short_b, 0, True),
+        x3dh_case("example keys, without one-time prekey, replaces a session", example, short_a, 0, short_b, 0, False, bytes(range(1, 9))),
+        x3dh_case("example keys, with one-time prekey, replaces session 0", example, short_a, 0, short_b, 0, True, bytes(8)),
+    ]
+    for without, replacing in ((0, 3), (1, 4)):
+        assert all(cases[without][k] == cases[replacing][k] for k in ("transcript", "session_id", "root_key"))
+        assert len(cases[replacing]["handshake"]) == len(cases[without]["handshake"]) + 9
+    for i, (a, da, b, db, opk) in enumerate([
+        (short_a, 0, short_b, 0, True), (short_a, 0, short_b, 0, False), (long_a, 2**32 - 1, long_b, 0, True),
+        (short_a, 0, long_b, 2**32 - 1, False), (long_a, 3, short_b, 2**32 - 1, True),
+        (short_a, 0, short_a, 1, True),
+    ]):
+        cases.append(x3dh_case(f"case {i}", lambda n: draw(f"x3dh case {i} {n}", 32), a, da, b, db, opk))
+    return {"about": "X3DH handshakes (protocol.md, 6). transcript is T", "cases": cases}
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# ratchet.json
+
+class RatchetCase:
+    """Two parties a (initiator) and b. Messages are named by their sender and a number: a0, a1, b0."""
+
+    def __init__(self, name):
+        self.name = f"ratchet {name}"
+        secret = seed(f"{self.name} root secret")
+        private_b = draw(f"{self.name} responder key", 32)
+        private_a = draw(f"{self.name} first ratchet key", 32)
+        self.party = {"a": Ratchet.initiator(secret, private_a, public_key(private_b)), "b": Ratchet.responder(secret, private_b)}
+        a = self.party["a"]
+        self.initial = {
+            "root_secret": secret, "responder_private": private_b, "responder_public": public_key(private_b),
+            "initiator_draws": [private_a], "initiator_private": private_a, "initiator_public": public_key(private_a),
+            "initiator_dh": a.first_dh, "initiator_root": a.root, "initiator_chain": a.send_chain,
+        }
+        self.steps, self.sent, self.after = [], {}, []
+        self.count = {"a": 0, "b": 0}
+
+    def send(self, by, length=None):
+        label = f"{by}{self.count[by]}"
+        self.count[by] += 1
+        i = len(self.steps)
+        length = (5, 0, 1, 16, 31, 64, 130)[i % 7] if length is None else length
+        text = filler(f"{self.name} text {i}", length)
+        ad = filler(f"{self.name} associated data {i}", (0, 1, 20, 64)[i % 4])
+        out = self.party[by].send(f"{self.name} {label}", text, b"", ad)
+        self.sent[label] = i
+        wire = out.pop("wire")
+        self.steps.append({"op": "send", "by": by, "name": label, "plaintext": text, "associated_data": ad} | out | {"message": wire})
+
+    def receive(self, by, label, expect):
+        """Adds the step if the model says what is expected; with expect=None only if it is one of the two."""
+        sent = self.steps[self.sent[label]]
+        try:
+            out = self.party[by].receive_alone(sent["message"], sent["associated_data"])
+            result = "opens"
+            assert out.pop("content") == sent["plaintext"] and out["message_key"] == sent["message_key"]
+        except Refused as e:
+            out, result = {}, e.kind
+        if expect is None and result == "refused":
+            return
+        assert expect in (None, result), (label, expect, result)
+        self.steps.append({"op": "receive", "by": by, "name": label, "message": self.sent[label], "expect": result} | out)
+
+    def attempt(self, name, by, message, associated_data, expect, why, plaintext=None):
+        try:
+            out = self.party[by].receive_alone(message, associated_data)
+            result = "opens"
+            assert out["content"] == plaintext
+        except Refused as e:
+            result = e.kind
+        assert result == expect, (name, result)
+        return {
+            "name": name, "by": by, "message": message, "associated_data": associated_data, "expect": expect, "why": why,
+            "plaintext": plaintext,
+        }
+
+    def try_after(self, *arguments):
+        """Bytes to be tried after the last step, in this order."""
+        self.after.append(self.attempt(*arguments))
+
+    def try_now(self, *arguments):
+        """Bytes to be tried between the steps."""
+        self.steps.append({"op": "try"} | self.attempt(*arguments))
+
+    def message(self, label):
+        sent = self.steps[self.sent[label]]
+        return sent["message"], sent["associated_data"]
+
+    def run(self, text):
+        for line in text.strip().splitlines():
+            by, direction = line[0], line[1]
+            for word in line[2:].strip().split("  ")[0].split():
+                if direction == ":":
+                    self.send(by)
+                    assert word == self.steps[-1]["name"], (line, self.steps[-1]["name"])
+                else:
+                    self.receive(by, word.rstrip("!"), "repeat" if word.endswith("!") else "opens")
+
+    def as_new_chain(self, name, by, key):
+        """What opens at a receiver that takes `key` for a new one, though it is no new one."""
+        r = self.party[by]
+        message_key, _ = kdf_ck(kdf_rk(r.root, dh(r.private, key))[1])
+        nonce = draw(f"{self.name} crafted {name} nonce", 12)
+        return seal(message_key, nonce, encode_header(key, 0, 0), b"wrong chain", b"", b"data")["wire"]
+
+    def result(self):
+        return {"name": self.name} | self.initial | {"steps": self.steps, "after": self.after}
+
+
+HAND_MADE = """
+a: a0 a1 a2        three messages of the first chain
+b< a1 a0 a1! a0!   out of order, both again
+b: b0 b1           first answer; a2 is still under way
+a< b1              b0 is skipped
+a: a3 a4           new chain, PN = 3
+b< a4              a2 is skipped in the old chain, a3 in the new one
+b< a2 a2! a4!      late, of the chain before
+a< b0 b0!          late, of the current chain
+b: b2 b3 b4        PN = 2
+a< b3              b2 is skipped; b4 is lost for the time being
+a: a5
+b< a5
+b: b5              PN = 3
+a< b5              b4 is skipped on the turn
+a: a6 a7           a6 is lost for ever
+b< a7
+b< a3 a3!          late, two chains before
+b: b6 b7 b8        all sent before anything comes back
+a: a8              and a goes on in its chain meanwhile
+b< a8
+a< b8 b6           b7 is skipped
+a: a9 a10 a11
+b< a11
+a< b2 b2!          late, two chains before
+b: b9
+a< b9 b9!
+a: a12
+b< a12             a9 is lost for ever
+b: b10
+a< b10 b4          b4: late, four chains before
+a: a13 a14
+b< a14
+b< a6              a6: late, three chains before
+b: b11 b12
+a< b12             b11 is skipped
+a: a15 a16
+b: b13             crossing: b still in its chain
+a< b13
+b< a15
+b: b14
+a< b14 b7          b7: late, four chains before
+a: a17
+b< a17 a10         a10: late, four chains before
+b: b15 b16
+a< b16
+a: a18 a19 a20
+b< a19 a18
+b< a16             late, two chains before
+"""
+
+
+def ratchet_hand_made():
+    case = RatchetCase("by hand")
+    case.run(HAND_MADE)
+    assert len(case.steps) >= 30
+    a, b = case.party["a"], case.party["b"]
+    assert not a.due and b.due
+    by_label = {label: case.steps[i] for label, i in case.sent.items()}
+
+    def craft(name, content, ad, sender=a, front=None, ahead=0, step=False):
+        """A message that the sender could make, without its state going on; `front(key, pn, n)` builds the header."""
+        sender = copy.deepcopy(sender)
+        sender.due |= step
+        for _ in range(ahead + 1):
+            out, message_key = sender.step_and_key(lambda: draw(f"{case.name} crafted {name} key", 32))
+        header = (front or encode_header)(out["ratchet_public"], out["previous_counter"], out["counter"])
+        return seal(message_key, draw(f"{case.name} crafted {name} nonce", 12), header, content, b"", ad)["wire"]
+
+    def refused(name, message, why, by="b", ad=b"data"):
+        case.try_after(name, by, message, ad, "refused", why)
+
+    text = b"the next message"
+    good = craft("good", text, b"data")
+    refused("empty", b"", "fields are missing")
+    refused("other associated data", good, "the tag does not verify", ad=b"date")
+    refused("bit flipped in the tag", good[:-1] + bytes([good[-1] ^ 1]), "the tag does not verify")
+    refused("bit flipped in the nonce", good[:-len(text) - 28] + bytes([good[-len(text) - 28] ^ 1]) + good[-len(text) - 27:],
+            "the tag does not verify")
+    refused("truncated", good[:-1], "the last byte is missing")
+    refused("trailing byte", good + b"\0", "a byte too many")
+    refused("own key", by_label["a20"]["message"], "the receiver's own ratchet key", "a", by_label["a20"]["associated_data"])
+    refused("chain five before, b", by_label["a9"]["message"], "the chain is forgotten, so the key is new, and the sending step is due", "b",
+            by_label["a9"]["associated_data"])
+    refused("chain five before, a", by_label["b7"]["message"], "the chain is forgotten, so the key is new, and the tag does not verify", "a",
+            by_label["b7"]["associated_data"])
+    flipped = by_label["b11"]["message"]
+    refused("late, tag flipped", flipped[:-1] + bytes([flipped[-1] ^ 1]), "the stored key does not open it and stays", "a",
+            by_label["b11"]["associated_data"])
+
+    def other_tail(name, label):
+        """The message with the last 24 bytes of its key changed: as it was sealed, and sealed anew under its own message key."""
+        sent = by_label[label]
+        key = sent["ratchet_public"]
+        key = key[:8] + filler(f"{case.name} {name}", 23) + bytes([key[31] ^ 1])
+        header = encode_header(key, sent["previous_counter"], sent["counter"])
+        nonce = draw(f"{case.name} crafted {name} nonce", 12)
+        kept = sent["message"].replace(sent["ratchet_public"], key)
+        return kept, seal(sent["message_key"], nonce, header, sent["plaintext"], b"", sent["associated_data"])["wire"]
+
+    tail, tail_sealed = other_tail("tail", "b11")
+    refused("late, 24 bytes of the key changed", tail, "the stored key does not open it and stays: the key is in the head", "a",
+            by_label["b11"]["associated_data"])
+    _, current_tail = other_tail("current tail", "b15")
+    refused("current chain, 24 bytes of the key changed", current_tail,
+            "the key is not the peer's current one and its first 8 bytes are none of a chain before, so it is new, and the tag does not verify",
+            "a", by_label["b15"]["associated_data"])
+    refused("own key, sealed as a new chain", case.as_new_chain("own key", "a", public_key(a.private)),
+            "the receiver's own ratchet key; the tag verifies for a receiver that takes it for a new one", "a")
+    refused("step while due", craft("step while due", text, b"data", step=True),
+            "a new ratchet key while the receiver's sending step is due")
+    refused("1,001 skipped", craft("1,001 skipped", text, b"data", ahead=1001 - (a.send_n - b.recv_n)),
+            "more than 1,000 skipped keys")
+    refused("counter 2^32 - 1", craft("counter", text, b"data", front=lambda k, p, n: encode_header(k, p, 2**32 - 1)), "counter")
+    refused("counter 2^32", craft("counter 33 bits", text, b"data", front=lambda k, p, n: encode_header(k, p, 2**32)), "counter")
+    odd = {
+        "pq": (lambda k, p, n: encode_header(k, p, n) + bytes_field(6, b"\0"), "field 6 under suite 0x01"),
+        "unknown field": (lambda k, p, n: encode_header(k, p, 0) + tag(8, 0) + varint(n), "unknown field 8"),
+        "session id": (lambda k, p, n: fixed64_field(1, bytes(8)) + encode_header(k, p, n), "field 1 in a ratchet used alone"),
+        "long varint": (lambda k, p, n: bytes_field(3, k) + uint_field(4, p) + b"\x28" + bytes([n | 128, 0]), "varint not of least length"),
+        "counters swapped": (lambda k, p, n: bytes_field(3, k) + uint_field(5, n) + uint_field(4, p), "fields not in ascending order"),
+        "counter twice": (lambda k, p, n: encode_header(k, p, n) + uint_field(5, n), "a field twice"),
+        "long key length": (lambda k, p, n: b"\x1a\xa0\x00" + encode_header(k, p, n)[2:], "varint not of least length"),
+        "encoded key": (lambda k, p, n: encode_header(enc(k), p, n), "the ratchet key travels as the bare 32 bytes"),
+        "key with bit 255": (lambda k, p, n: encode_header(k[:31] + bytes([k[31] | 128]), p, n), "not canonical"),
+        "no key": (lambda k, p, n: uint_field(4, p) + uint_field(5, n), "a field is missing"),
+    }
+    for name, (front, why) in odd.items():
+        refused(name, craft(name, text, b"data", front=front), why)
+    for u in sorted(LOW_ORDER) + [P, P + 1]:
+        refused(f"ratchet key {le(u).hex()}", encode_header(le(u), 0, 0) + bytes_field(7, bytes(28)), "low order or not canonical")
+    short = craft("short", b"", b"data")
+    refused("ciphertext of 27 bytes", short[:-29] + b"\x1b" + short[-28:-1], "shorter than nonce and tag")
+    refused("length as two bytes", short[:-29] + b"\x9c\x00" + short[-28:], "varint not of least length")
+
+    # b's turn: its next chain starts with N = 0
+    refused("zero written out", craft("zero written out", text, b"data", sender=b,
+                                      front=lambda k, p, n: bytes_field(3, k) + uint_field(4, p) + b"\x28\x00"),
+            "a uint that is 0 is left out", by="a")
+    refused("PN too far", craft("PN too far", text, b"data", sender=b, front=lambda k, p, n: encode_header(k, a.recv_n + 1001, n)),
+            "more than 1,000 skipped keys in the old chain", by="a")
+    refused("N too far in a new chain", craft("N too far", text, b"data", sender=b,
+                                              front=lambda k, p, n: encode_header(k, p, 1001)),
+            "more than 1,000 skipped keys in the new chain", by="a")
+
+    case.try_after("good", "b", good, b"data", "opens", "the message that the ones above were made from", text)
+    case.try_after("good again", "b", good, b"data", "repeat", "opened before")
+    ad = by_label["a20"]["associated_data"]
+    case.try_after("a20", "b", by_label["a20"]["message"], ad, "opens", "skipped by the message before", by_label["a20"]["plaintext"])
+    far = craft("far", b"far", b"", ahead=1000 - (a.send_n - b.recv_n))
+    case.try_after("1,000 skipped", "b", far, b"", "opens", "exactly 1,000 skipped keys", b"far")
+    case.try_after("the first of those skipped", "b", craft("near", b"near", b"", ahead=b.recv_n - 1001 - a.send_n), b"", "opens",
+                   "1,000 skipped keys are stored", b"near")
+    lost = by_label["a13"]
+    case.try_after("a13", "b", lost["message"], lost["associated_data"], "repeat", "its stored key has made room for newer ones")
+    late = by_label["b15"]
+    case.try_after("b15", "a", late["message"], late["associated_data"], "opens", "late, of the current chain", late["plaintext"])
+    late = by_label["b11"]
+    case.try_after("b11, 24 bytes of the key changed and sealed so", "a", tail_sealed, late["associated_data"], "opens",
+                   "late, two chains before: the stored key is found by the first 8 bytes and N", late["plaintext"])
+    case.try_after("b11", "a", late["message"], late["associated_data"], "repeat", "its key was used by the one before")
+    turn = craft("turn", b"turn", b"", sender=b, ahead=1000, front=lambda k, p, n: encode_header(k, a.recv_n + 1000, n))
+    case.try_after("1,000 skipped in each chain", "a", turn, b"", "opens", "neither count is above 1,000", b"turn")
+    return case.result()
+
+
+def ratchet_first_messages():
+    """Before anything has opened: the key that the initiator started from is no key of a message."""
+    case = RatchetCase("first messages")
+    prekey = case.initial["responder_public"]
+    case.try_now("own key at the responder", "b", case.as_new_chain("responder's own", "b", prekey), b"data", "refused",
+                 "the responder's key pair is its own current ratchet key; the tag verifies for a receiver that takes it for a new one")
+    case.run("a: a0 a1")
+    start = case.as_new_chain("start", "a", prekey)
+    case.try_now("the responder's first key", "a", start, b"data", "refused",
+                 "the initiator has opened nothing, and no message is under that key; the tag verifies for a receiver that takes it for a new one")
+    key, pn, n, at, sealed = read_header(read_message(start, HEADER))
+    for counter in (1, 1001, 2**32 - 2):
+        case.try_now(f"the responder's first key, N = {counter}", "a", encode_header(key, pn, counter) + bytes_field(7, sealed), b"data",
+                     "refused", "the initiator has opened nothing, and no message is under that key")
+    case.try_now("own key", "a", *case.message("a0"), "refused", "the receiver's own ratchet key")
+    case.try_now("own key, sealed as a new chain", "a", case.as_new_chain("own", "a", public_key(case.party["a"].private)), b"data", "refused",
+                 "the receiver's own ratchet key; the tag verifies for a receiver that takes it for a new one")
+    case.run("""
+b< a1
+b: b0
+a< b0
+a: a2
+b< a2 a0
+""")
+    return case.result()
+
+
+FORGOTTEN = """
+a: a0 a1 a2 a3
+b< a3              three keys of the first chain are stored, and no other until the end
+b: b0
+a< b0
+a: a4
+b< a4
+b: b1
+a< b1
+a: a5
+b< a5
+b: b2
+a< b2
+a: a6
+b< a6
+b: b3
+a< b3
+a: a7
+b< a7 a0           the first chain is the fourth before the current one
+b: b4
+a< b4
+a: a8
+b< a8              and now the fifth: forgotten
+"""
+
+
+def ratchet_forgotten():
+    case = RatchetCase("forgotten chain")
+    case.run(FORGOTTEN)
+    case.try_now("a1, sending step due", "b", *case.message("a1"), "refused",
+                 "its chain is forgotten, so the key is new, and the sending step is due; no key was added since")
+    case.run("b: b5")
+    case.try_now("a1, sending step done", "b", *case.message("a1"), "refused",
+                 "its chain is forgotten, so the key is new, and the tag does not verify; no key was added since")
+    case.run("""
+a< b5
+a: a9 a10
+b< a10             a9 is stored
+""")
+    case.try_now("a2", "b", *case.message("a2"), "refused", "its chain is forgotten, so the key is new, and the sending step is due")
+    case.run("""
+b< a9 a9!
+b: b6
+a< b6
+""")
+    return case.result()
+
+
+def ratchet_shuffled():
+    """A schedule that is drawn: sending, delivery in any order, second delivery, loss."""
+    case = RatchetCase("shuffled")
+    labels = {"a": [], "b": []}     # messages on the way to that party, delivered ones too
+    for i in range(260):
+        choice = seed(f"schedule {i}")
+        by = "ab"[choice[0] & 1]
+        if choice[1] < 110:
+            if case.party[by].send_chain is None and not case.party[by].due:
+                continue
+            case.send(by)
+            labels["b" if by == "a" else "a"].append(case.steps[-1]["name"])
+        elif labels[by]:
+            newest = labels[by][-8:]
+            case.receive(by, newest[choice[2] % len(newest)], None)
+    kinds = [s.get("expect") for s in case.steps]
+    assert kinds.count("opens") > 40 and kinds.count("repeat") > 10, kinds
+    assert sum(s.get("dh") is not None for s in case.steps if s["op"] == "send") > 10
+    return case.result()
+
+
+def ratchet_file():
+    return {
+        "about": "The ratchet used alone (protocol.md, 7): no version, suite, session id or handshake in front. a is the initiator. "
+                 "A receiving step names the index of its sending step in `steps`; a step `try` and `after` (in order, after the last step) "
+                 "hold bytes to be tried",
+        "cases": [ratchet_hand_made(), ratchet_first_messages(), ratchet_forgotten(), ratchet_shuffled()],
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# session.json
+
+class ByHand:
+    """A session towards the device `to` that no Device keeps, so that each part of it can be chosen. The initiator's side only."""
+
+    def __init__(self, name, to, identity, address, spk=None, opk=None, replaces=None, session_id=None, more=b"", three=False):
+        self.name, self.count = name, 0
+        ek, first = draw(f"{name} ephemeral key", 32), draw(f"{name} ratchet key", 32)
+        spk = spk or public_key(next(iter(to.signed_prekeys.values())))
+        x = x3dh_initiator(identity, ek, to.public, spk, None if three else opk, address, to.address, replaces)
+        self.ratchet, self.t, self.id = Ratchet.initiator(x["root_key"], first, spk), x["transcript"], session_id or x["session_id"]
+        handshake = encode_handshake(public_key(identity), public_key(ek), spk, opk, replaces) + more
+        self.front = VERSION_AND_SUITE + fixed64_field(1, self.id) + bytes_field(2, handshake)
+
+    def envelope(self, content=b"\x01hello"):
+        out, key = self.ratchet.step_and_key(None)
+        front = self.front + encode_header(out["ratchet_public"], out["previous_counter"], out["counter"])
+        nonce = draw(f"{self.name} nonce {self.count}", 12)
+        self.count += 1
+        return seal(key, nonce, front, content, self.t, b"data")["wire"]
+
+
+class SessionCase:
+    def __init__(self, name, accounts, one_time_prekeys=2):
+        self.name = name
+        self.device = {
+            by: Device(f"session {name} {by}", account, device, TIME + 1000 * i, one_time_prekeys)
+            for i, (by, (account, device)) in enumerate(accounts.items())
+        }
+        self.steps, self.sent, self.after, self.started = [], {}, [], []
+        self.count = dict.fromkeys(self.device, 0)
+
+    @staticmethod
+    def peer(by):
+        return "b" if by == "a" else "a"
+
+    def start(self, by, with_one_time_prekey):
+        peer = self.device[self.peer(by)]
+        before = [one for one, _ in self.started].count(by)
+        bundle = peer.bundles_with[before] if with_one_time_prekey else peer.bundle
+        out = self.device[by].start(f"session {self.name} start {by} {before}", peer, bundle)
+        self.started.append((by, out["session_id"]))
+        self.steps.append({"op": "start", "by": by, "with": self.peer(by)} | out)
+
+    def send(self, by):
+        label = f"{by}{self.count[by]}"
+        self.count[by] += 1
+        i = len(self.steps)
+        body = filler(f"session {self.name} text {i}", (12, 0, 1, 40, 200)[i % 5])
+        ad = filler(f"session {self.name} associated data {i}", (0, 8, 33)[i % 3])
+        out = self.device[by].send(f"session {self.name} {label}", self.device[self.peer(by)], body, ad)
+        out["envelope"] = out.pop("wire")
+        self.sent[label] = i
+        self.steps.append({"op": "send", "by": by, "to": self.peer(by), "name": label} | out)
+
+    def receive(self, by, label, expect="opens"):
+        sent = self.steps[self.sent[label]]
+        step = {"op": "receive", "by": by, "from": self.peer(by), "name": label, "envelope": self.sent[label], "expect": expect}
+        try:
+            out = self.device[by].receive(self.device[self.peer(by)].address, sent["envelope"], sent["associated_data"])
+            result = "opens"
+            for same in ("session_id", "message_id", "message_key", "content", "plaintext", "kind"):
+                assert out[same] == sent[same], (label, same)
+        except Refused as e:
+            out, result = {}, e.kind
+        assert result == expect, (self.name, label, result)
+        self.steps.append(step | out)
+
+    def run(self, text):
+        for line in text.strip().splitlines():
+            by, direction = line[0], line[1]
+            for word in line[2:].strip().split("  ")[0].split():
+                if direction == ":":
+                    self.send(by)
+                    assert word == self.steps[-1]["name"], (line, self.steps[-1]["name"])
+                elif direction == "*":
+                    self.start(by, {"four": True, "three": False}[word])
+                else:
+                    self.receive(by, word.rstrip("!"), "repeat" if word.endswith("!") else "opens")
+
+    def attempt(self, name, by, sender, envelope, expect, why, associated_data=b"data", body=None):
+        """`sender` is the device that the server names."""
+        device, peer = self.device[by], self.device[sender].address
+        out = {}
+        try:
+            out = device.receive(peer, envelope, associated_data)
+            result = "opens"
+            assert out["plaintext"] == body, name
+        except Refused as e:
+            result = e.kind
+        assert result == expect, (self.name, name, result)
+        return {
+            "name": name, "by": by, "from": sender, "envelope": envelope, "associated_data": associated_data, "expect": expect,
+            "plaintext": body, "why": why,
+        } | {k: out[k] for k in ("session_id", "makes_session", "active", "archived") if out}
+
+    def try_after(self, *arguments, **more):
+        """Bytes to be tried after the last step, in this order."""
+        self.after.append(self.attempt(*arguments, **more))
+
+    def try_now(self, *arguments, **more):
+        """Bytes to be tried between the steps."""
+        self.steps.append({"op": "try"} | self.attempt(*arguments, **more))
+
+    def active(self, by):
+        return self.device[by].active[self.device[self.peer(by)].address]
+
+    def craft(self, what, by, front=None, content=b"\x01text", ahead=0, step=False, associated_data=b"data"):
+        """An envelope that `by` could send in its active session, without its state going on; all values of it.
+
+        `front(start, handshake, header)` puts together what stands before field 7."""
+        session = copy.deepcopy(self.active(by))
+        session.ratchet.due |= step
+        for _ in range(ahead + 1):
+            out, key = session.ratchet.step_and_key(lambda: draw(f"session {self.name} crafted {what} key", 32))
+        start = VERSION_AND_SUITE + fixed64_field(1, session.id)
+        handshake = session.front()[len(start):]
+        header = encode_header(out["ratchet_public"], out["previous_counter"], out["counter"])
+        front = (front or (lambda start, handshake, header: start + handshake + header))(start, handshake, header)
+        nonce = draw(f"session {self.name} crafted {what} nonce", 12)
+        return seal(key, nonce, front, content, session.t, associated_data)
+
+    def result(self):
+        out = {"name": self.name, "time": TIME + 60_000}
+        out["devices"] = {by: d.description for by, d in self.device.items()}
+        out |= {"steps": self.steps, "after": self.after}
+        return out
+
+
+ONE_STARTS = """
+a: a0 a1 a2           each carries the handshake
+b< a1                 the session comes from the second envelope
+b< a0 a1! a0!         late, then both again: the handshake is not run again
+a: a3                 still not answered: carries the handshake
+b: b0 b1              b0 is held back
+a< b1                 the first reply that opens
+a: a4 a5              without handshake, new ratchet key
+b< a5                 skips a2 and a3 in the old chain and a4 in the new one
+b< a3                 carries a handshake of a session on record
+a< b0 b0!
+b: b2 b3 b4           b2 is lost
+a< b4 b3
+a: a6
+b< a6 a2
+b: b5
+a: a7
+b< a7
+a< b5 b5!
+a: a8 a9              a8 is lost
+b< a9
+b: b6
+a< b6
+a: a10
+b< a10 a4
+"""
+
+
+def session_refusals(case):
+    """What b must refuse in the end. c is a device of another account that b has never seen."""
+    a, b, c = (case.device[x] for x in "abc")
+    name = f"session {case.name} crafted"
+
+    def craft(what, front=None, **more):
+        return case.craft(what, "a", front and (lambda start, handshake, header: front(start, header)), **more)["wire"]
+
+    def refused(what, envelope, why, sender="a"):
+        case.try_after(what, "b", sender, envelope, "refused", why)
+
+    assert not a.active[b.address].ratchet.due
+    good = craft("good")
+    for what, cut in (("empty", b""), ("one byte", good[:1]), ("two bytes", good[:2]), ("truncated", good[:-1])):
+        refused(what, cut, "truncated")
+    refused("version 2", b"\x02" + good[1:], "version")
+    refused("version 2, sealed", craft("version 2", lambda s, h: b"\x02" + s[1:] + h), "version; the tag verifies")
+    for suite in (0, 2, 3, 0x10, 0x1f, 0xff):
+        refused(f"suite {suite:#04x}", craft(f"suite {suite}", lambda s, h: bytes([1, suite]) + s[2:] + h), "suite; the tag verifies")
+    refused("pq", craft("pq", lambda s, h: s + h + bytes_field(6, bytes(2))), "field 6 under suite 0x01; the tag verifies")
+    refused("no session id", craft("no session id", lambda s, h: s[:2] + h), "session_id is always there")
+    refused("session id zero", craft("session id zero", lambda s, h: s[:3] + bytes(8) + h), "no such session")
+    refused("unknown field", craft("unknown field", lambda s, h: s + h + tag(6, 0) + b"\1"), "field 6 of another wire type")
+    refused("order", craft("order", lambda s, h: s[:2] + h + s[2:]), "fields not in ascending order")
+    refused("handshake twice", craft("handshake twice", lambda s, h: s + bytes_field(2, b"one") + bytes_field(2, b"two") + h),
+            "a field twice; the tag verifies")
+    refused("handshake as a number", craft("handshake as a number", lambda s, h: s + tag(2, 0) + b"\1" + h), "field 2 of another wire type")
+    refused("kind 0", craft("kind 0", content=b"\x00text"), "kind; the tag verifies, and no state changes")
+    refused("kind 2", craft("kind 2", content=b"\x02text"), "kind; the tag verifies, and no state changes")
+    refused("no kind", craft("no kind", content=b""), "content is empty; the tag verifies, and no state changes")
+    refused("kind 2 after a gap", craft("kind 2 after a gap", content=b"\x02text", ahead=3), "kind; the tag verifies, and no key is stored")
+    refused("other sender", good, "the session belongs to another device", "c")
+
+    def start(what, content=b"\x01hello", identity=None, address=None, **more):
+        """A first envelope to b; a wrong thing in it is named by the argument."""
+        return ByHand(f"{name} {what}", b, identity or c.identity, address or c.address, **more).envelope(content)
+
+    held = public_key(next(iter(b.one_time_prekeys.values())))
+    stranger = public_key(draw(f"{name} stranger's prekey", 32))
+    used = [k for k in case.device["b"].description["prekeys"]["one_time_prekeys"] if k["id"] not in b.one_time_prekeys]
+    if used:
+        refused("one-time prekey again", start("one-time prekey again", opk=used[0]["public"]), "the one-time prekey is used up", "c")
+    refused("unknown one-time prekey", start("unknown one-time prekey", opk=stranger), "a prekey id that b does not hold", "c")
+    refused("no fall-back", start("no fall-back", opk=stranger, three=True), "three DHs although a one-time prekey is named", "c")
+    refused("unknown signed prekey", start("unknown signed prekey", spk=stranger, opk=held), "a prekey id that b does not hold", "c")
+    refused("own identity key", start("own identity key", identity=b.identity, opk=held), "b's own identity key", "c")
+    refused("other identity key", start("other identity key", address=a.address, opk=held), "another identity key is on record for a", "a")
+    refused("other session id", start("other session id", opk=held, session_id=bytes(8)), "not the derived session id", "c")
+    refused("other address", start("other address", opk=held, address=addr(c.account, c.device + 1)),
+            "the initiator's address in the transcript is another one", "c")
+    for what, more, why in (
+        ("pq in the handshake", bytes_field(5, b"\0"), "field 5 under suite 0x01"),
+        ("unknown field in the handshake", uint_field(7, 1), "unknown field"),
+        ("replaces as a number", uint_field(6, 1), "field 6 of another wire type"),
+        ("replaces as bytes", bytes_field(6, bytes(8)), "field 6 of another wire type"),
+        ("replaces of 7 bytes", tag(6, 1) + bytes(7), "truncated"),
+        ("replaces twice", fixed64_field(6, bytes(8)) * 2, "a field twice"),
+        ("pq after replaces", fixed64_field(6, bytes(8)) + bytes_field(5, b"\0"), "fields not in ascending order"),
+    ):
+        refused(what, start(what, opk=held, more=more), why, "c")
+    for what, content in (("kind 2", b"\x02hello"), ("kind 0", b"\x00hello"), ("no kind", b"")):
+        refused(f"start with {what}", start(f"start with {what}", content, opk=held),
+                "kind; the tag verifies, no session is made and the one-time prekey stays", "c")
+    replaces = filler(f"{name} replaces", 8)
+    first = start("good start", opk=held, replaces=replaces)
+    refused("good start, tag flipped", first[:-1] + bytes([first[-1] ^ 1]), "the tag does not verify; the one-time prekey stays", "c")
+    assert first.count(replaces) == 1
+    refused("good start, replaces flipped", first.replace(replaces, replaces[:7] + bytes([replaces[7] ^ 1])),
+            "replaces is not in the transcript but in the head: the tag does not verify", "c")
+    at, length = 13, first[12]
+    assert first[11] == 0x12 and first[at + length - 9:at + length] == fixed64_field(6, replaces)
+    refused("good start, replaces cut out", first[:12] + bytes([length - 9]) + first[at:at + length - 9] + first[at + length:],
+            "replaces is not in the transcript but in the head: the tag does not verify", "c")
+    case.try_after("good start", "b", "c", first, "opens",
+                   "the one-time prekey was not used up by the refused ones; b holds no session that replaces could name", body=b"hello")
+    case.try_after("good start again", "b", "c", first, "repeat", "the session is on record")
+    case.try_after("handshake of no shape", "b", "a", craft("no shape", lambda s, h: s + bytes_field(2, b"no handshake at all") + h, ahead=1),
+                   "opens", "the session is on record: its handshake is authenticated, and neither parsed nor compared", body=b"text")
+    case.try_after("good", "b", "a", good, "opens", "the envelope that the ones above were made from", body=b"text")
+    case.try_after("good again", "b", "a", good, "repeat", "opened before")
+
+
+def session_before_the_answer(accounts):
+    """What an initiator that has opened nothing must refuse, repeated handshakes at the responder, and unknown kinds."""
+    case = SessionCase("before the answer", accounts)
+    case.run("""
+a* four
+a: a0 a1
+""")
+    session, b_prekey = case.active("a"), case.device["b"].description["prekeys"]["signed_prekey_public"]
+
+    def as_new_chain(what, key):
+        r = session.ratchet
+        message_key, _ = kdf_ck(kdf_rk(r.root, dh(r.private, key))[1])
+        front = VERSION_AND_SUITE + fixed64_field(1, session.id) + encode_header(key, 0, 0)
+        return seal(message_key, draw(f"session {case.name} crafted {what} nonce", 12), front, b"\x01text", session.t, b"data")["wire"]
+
+    case.try_now("the signed prekey as ratchet key", "a", "b", as_new_chain("prekey", b_prekey), "refused",
+                 "no message is under that key; the tag verifies for a receiver that takes it for a new one")
+    case.try_now("own ratchet key", "a", "b", as_new_chain("own", public_key(session.ratchet.private)), "refused",
+                 "a's own ratchet key; the tag verifies for a receiver that takes it for a new one")
+    sent = case.steps[case.sent["a0"]]
+    case.try_now("a0 sent back", "a", "b", sent["envelope"], "refused", "a's own ratchet key", associated_data=sent["associated_data"])
+    case.run("b< a1                 the session comes from the second envelope")
+
+    ad, envelope = sent["associated_data"], sent["envelope"]
+    at = envelope.index(session.handshake)
+    front, end = envelope[:11], envelope[at + len(session.handshake):]
+    assert envelope == front + bytes_field(2, session.handshake) + end
+    flipped = bytearray(session.handshake)
+    flipped[10] ^= 1
+    for what, again in (
+        ("one bit of its handshake flipped", bytes_field(2, bytes(flipped))),
+        ("its handshake cut out", b""),
+        ("its handshake with one byte more", bytes_field(2, session.handshake + b"\0")),
+        ("replaces added to its handshake", bytes_field(2, session.handshake + fixed64_field(6, bytes(8)))),
+        ("another handshake that b could run", bytes_field(2, encode_handshake(
+            case.device["a"].public, public_key(draw(f"session {case.name} another ephemeral key", 32)), b_prekey, None))),
+    ):
+        case.try_now(f"a0, {what}", "b", "a", front + again + end, "refused",
+                     "the handshake of a session on record is neither parsed nor compared, but the head is another one", associated_data=ad)
+    case.run("b< a0")
+
+    for what, content in (("kind 2", b"\x02text"), ("kind 0", b"\x00text"), ("kind 255", b"\xfftext"), ("no kind", b"")):
+        case.try_now(f"answer with {what}", "a", "b", case.craft(f"answer with {what}", "b", content=content)["wire"], "refused",
+                     "kind; the tag verifies, the session stays unanswered and the ratchet takes no step")
+    case.run("""
+a: a2                 carries the handshake
+b: b0 b1
+a< b1                 the answer
+a: a3 a4              without handshake, new chain
+""")
+    carried = {s["name"]: s["handshake_carried"] for s in case.steps if s["op"] == "send"}
+    assert carried["a2"] and not carried["a3"]
+    for what, content in (("kind 2", b"\x02text"), ("no kind", b"")):
+        case.try_now(f"new chain with {what}", "b", "a", case.craft(f"new chain with {what}", "a", content=content)["wire"], "refused",
+                     "kind; the tag verifies, the ratchet takes no step and no key is stored")
+    case.run("b< a4                 a2 and a3 are skipped")
+    for label in ("a2", "a3"):
+        sent = case.steps[case.sent[label]]
+        front = sent["head"][:-2]
+        assert sent["head"] == front + tag(7, 2) + varint(28 + len(sent["content"])) and len(sent["content"]) < 100
+        late = seal(sent["message_key"], draw(f"session {case.name} crafted late {label} nonce", 12), front, b"\x02text",
+                    case.active("b").t, b"data")["wire"]
+        case.try_now(f"late, kind 2 under the key of {label}", "b", "a", late, "refused", "kind; the tag verifies, and the stored key stays")
+    case.run("""
+b< a3 a2 a2!
+b: b2
+a< b2 b0
+""")
+    return case
+
+
+def session_limits(accounts):
+    case = SessionCase("limits", accounts)
+    case.run("""
+a* three
+a: a0
+b< a0
+b: b0
+a< b0
+a: a1
+b< a1
+""")
+
+    def handshake(length):
+        return lambda s, h, header: s + bytes_field(2, bytes(length)) + header
+
+    case.try_after("handshake of 4,097 bytes", "b", "a", case.craft("handshake 4097", "a", handshake(4097))["wire"], "refused",
+                   "handshake field; the session is on record and the tag verifies")
+    case.try_after("handshake of 4,096 bytes", "b", "a", case.craft("handshake 4096", "a", handshake(4096))["wire"], "opens",
+                   "the session is on record, so the field is not parsed", body=b"text")
+    for length, expect in ((4097, "refused"), (4096, "opens")):
+        ad = filler(f"session {case.name} associated data", length)
+        envelope = case.craft(f"associated data {length}", "a", ahead=1, associated_data=ad)["wire"]
+        case.try_after(f"associated data of {length:,} bytes", "b", "a", envelope, expect,
+                       "caller's associated data" + ("; the tag verifies" if expect == "refused" else ""),
+                       associated_data=ad, body=b"text" if expect == "opens" else None)
+
+    large = []
+    for length, expect in ((MAX_SEALED + 1, "refused"), (MAX_SEALED, "opens")):
+        out = case.craft(f"large {length}", "a", content=b"\x01" * length, ahead=2)
+        envelope = out["wire"]
+        assert len(envelope) <= MAX_ENVELOPE
+        case.attempt(f"large {length}", "b", "a", envelope, expect, "", body=b"\x01" * (length - 1) if expect == "opens" else None)
+        large.append({
+            "name": f"content of {length:,} bytes", "by": "b", "from": "a", "head": out["head"], "nonce": out["nonce"],
+            "aead_key": out["aead_key"], "aead_associated_data": out["aead_associated_data"], "associated_data": b"data",
+            "content_byte": 1, "content_length": length, "envelope_length": len(envelope), "envelope_sha256": sha256(envelope),
+            "expect": expect, "why": "the kind byte and the body count" + ("; the tag verifies" if expect == "refused" else ""),
+        })
+    return case.result() | {"large": large}
+
+
+def session_rules(accounts):
+    """b's choice of the active session, by sessions of a that are made by hand."""
+    case = SessionCase("which session is active", accounts)
+    case.run("""
+b* three
+b: b0
+""")
+    a, b = case.device["a"], case.device["b"]
+    own = case.started[0][1]
+    count = 0
+
+    def make(replaces=None, want=lambda i: True):
+        nonlocal count
+        while True:
+            count += 1
+            one = ByHand(f"session {case.name} by hand {count}", b, a.identity, a.address, replaces=replaces)
+            if want(one.id):
+                return one
+
+    def opens(name, one, active, why):
+        case.try_after(name, "b", "a", one.envelope(), "opens", why, body=b"hello")
+        assert case.after[-1]["active"] == active.id, name
+
+    s1 = make(want=lambda i: i > own)
+    case.try_after("S1, larger", "b", "a", s1.envelope(), "opens", "rule 2: b started the active session, and its id is smaller", body=b"hello")
+    assert case.active("b").id == own
+    s2 = make(want=lambda i: i < own)
+    opens("S2, smaller", s2, s2, "rule 2: b started the active session, and its id is larger")
+    opens("S1 again", s1, s2, "archived, and stays so")
+    s3 = make(s2.id, lambda i: i > s2.id)
+    opens("S3, replaces S2", s3, s3, "rule 1")
+    opens("S2 again", s2, s3, "archived, and stays so")
+    s4 = make(s3.id)
+    s5 = make(s4.id)
+    opens("S5, replaces S4", s5, s5, "rule 3: a started the active session S3, and that names S2; S4 is still on its way")
+    opens("S4, replaces S3", s4, s5, "rule 3: late, as the active session S5 names it")
+    s6 = make()
+    opens("S6, replaces none", s6, s6, "rule 3: a has lost S5")
+    s7 = make(bytes(8))
+    opens("S7, replaces 0", s7, s7, "rule 3: a session that b never saw is named")
+    s8 = make(s3.id)
+    opens("S8, replaces S3", s8, s8, "rule 3: S3 is archived, so it is not the active session that is named")
+    for i, one in enumerate((s1, s2, s3, s4, s5, s6, s7), 1):
+        opens(f"S{i} at the end", one, s8, "archived, and stays so")
+    opens("S8 at the end", s8, s8, "active")
+    return case
+
+
+def session_many(accounts):
+    """The bounds of the archive and of the remembered ids; every session by hand."""
+    case = SessionCase("many sessions without one-time prekey", accounts)
+    a, b, c = (case.device[x] for x in "abc")
+    made = []
+
+    def make(**more):
+        previous = made[-1].id if made else None
+        made.append(ByHand(f"session {case.name} by hand {len(made)}", b, a.identity, a.address, replaces=previous, **more))
+        return made[-1]
+
+    for i in range(MAX_REMEMBERED):
+        case.try_after(f"session {i}", "b", "a", make().envelope(), "opens", "rule 1" if i else "the first one", body=b"hello")
+        assert case.after[-1]["active"] == made[-1].id and len(case.after[-1]["archived"]) == min(i, MAX_ARCHIVED)
+    case.try_after("session 64", "b", "a", make().envelope(), "refused", "64 ids of sessions without one-time prekey are remembered")
+    made.pop()
+    opk = public_key(next(iter(b.one_time_prekeys.values())))
+    replaces = made[-1].id
+    with_opk = ByHand(f"session {case.name} by hand four", b, a.identity, a.address, replaces=replaces, opk=opk)
+    case.try_after("session with a one-time prekey", "b", "a", with_opk.envelope(), "opens", "nothing has to be remembered for it", body=b"hello")
+    other = ByHand(f"session {case.name} by hand c", b, c.identity, c.address)
+    case.try_after("session of c", "b", "c", other.envelope(), "opens", "64 for each peer device", body=b"hello")
+    case.try_after("session 0, its first envelope", "b", "a", case.after[0]["envelope"], "repeat",
+                   "the session is gone from the archive, and its id is remembered")
+    case.try_after("session 0, an envelope that b never saw", "b", "a", made[0].envelope(), "repeat",
+                   "the session is gone from the archive, and its id is remembered")
+    case.try_after("session 47, an envelope that b never saw", "b", "a", made[47].envelope(), "repeat", "the last one to leave the archive")
+    case.try_after("session 48, an envelope that b never saw", "b", "a", made[48].envelope(), "opens", "the oldest of the 16 archived", body=b"hello")
+    case.try_after("session 63, an envelope that b never saw", "b", "a", made[63].envelope(), "opens", "the newest of the 16 archived", body=b"hello")
+    case.try_after("session with a one-time prekey, again", "b", "a", case.after[65]["envelope"], "repeat", "the session is on record")
+    return case
+
+
+def session_search(name, accounts, script, want):
+    """Runs the script until the ids of the started sessions are as wanted."""
+    for attempt in range(64):
+        case = SessionCase(f"{name} ({attempt})", accounts)
+        case.run(script)
+        if want([i for _, i in case.started]):
+            return case
+    raise AssertionError(name)
+
+
+def both_active(case, session_id):
+    for by in "ab":
+        assert case.active(by).id == session_id, (case.name, by)
+
+
+def session_restarts(accounts):
+    """One side starts again while a session is there: its handshake names that one, which has the smaller id each time."""
+    smaller_first = lambda ids: ids[0] < ids[1]
+    settled = """
+a* four
+a: a0 a1              a1 is held back
+b< a0
+b: b0 b1              b1 is held back
+a< b0
+a: a2 a3              a3 is held back
+b< a2
+b: b2
+a< b2
+"""
+
+    def done(name, case):
+        both_active(case, case.started[-1][1])
+        starts = [s for s in case.steps if s["op"] == "start"]
+        assert starts[0]["replaces"] is None and starts[1]["replaces"] == starts[0]["session_id"]
+        for s in case.steps:
+            if s.get("expect") == "opens" and s["session_id"] == starts[0]["session_id"] and s.get("archived"):
+                assert s["active"] == starts[1]["session_id"]
+        return case.result() | {"name": name, "active_afterwards": case.started[-1][1]}
+
+    name = "the responder starts again"
+    case = session_search(name, accounts, settled + "b* four", smaller_first)
+    case.run("""
+b: b3 b4              each carries a handshake with replaces
+a< b4                 rule 1, although a started the active session and its id is smaller
+a< b1                 late, in the archive
+a: a4                 in the new session
+b< a3                 late, in the archive, before the answer
+b< a4                 the answer
+b: b5                 without handshake
+a< b5 b3 b4!
+b< a1                 late, in the archive, with a handshake that is not run again
+a: a5
+b< a5
+""")
+    yield done(name, case)
+
+    name = "the initiator starts again"
+    case = session_search(name, accounts, settled + "a* three", smaller_first)
+    case.run("""
+a: a4 a5
+b< a4                 rule 1
+b< a1                 late, in the archive, with a handshake that is not run again
+b: b3                 in the new session
+a< b1                 late, in the archive, before the answer
+a< b3
+b< a3 a5
+a: a6
+b< a6 a1!
+""")
+    yield done(name, case)
+
+    name = "the responder starts again before it has answered"
+    case = session_search(name, accounts, """
+a* three
+a: a0 a1
+b< a0
+b* four
+""", smaller_first)
+    case.run("""
+b: b0
+a< b0                 rule 1, although a's session is unanswered and its id is smaller
+b< a1                 late, in the archive, with a handshake that is not run again
+a: a2
+b< a2
+b: b1
+a< b1
+""")
+    yield done(name, case)
+
+    name = "the responder starts again, and the answer comes after that"
+    case = session_search(name, accounts, """
+a* four
+a: a0 a1
+b< a0
+b: b0                 the answer, which is late
+b* three
+""", smaller_first)
+    case.run("""
+b: b1
+a: a2                 in the session that b has replaced, with its handshake
+a< b1                 rule 1
+a< b0                 the answer to a's session opens in the archive
+b< a2
+a: a3
+b< a3 a1
+b: b2
+a< b2
+""")
+    yield done(name, case)
+
+    for smaller in "ab":
+        other = SessionCase.peer(smaller)
+        name = f"both start again at once, the session of {smaller} is active"
+        case = session_search(name, accounts, settled + "a* four\nb* three", lambda ids: (ids[1] < ids[2]) == (smaller == "a"))
+        old, ids = case.started[0][1], dict(case.started[1:])
+        assert all(s["replaces"] == old for s in case.steps[-2:])
+        n, m = (4, 3) if smaller == "a" else (3, 4)
+        x, y = smaller, other
+        held_x, held_y = ("b1", "a3") if smaller == "a" else ("a3", "b1")
+        case.run(f"""
+{x}: {x}{n} {x}{n + 1}              each side in its own session
+{y}: {y}{m} {y}{m + 1}
+{y}< {x}{n + 1}                 rule 2: the smaller one
+{y}: {y}{m + 2}                 the answer, in the smaller one
+{x}< {y}{m + 2}                 answered, before anything of the larger one came
+{x}< {y}{m}                 rule 2: the larger one is archived
+{x}< {held_x}                 late, of the session that both have replaced
+{y}< {held_y} {x}{n}
+{x}: {x}{n + 2}                 without handshake
+{y}< {x}{n + 2}
+{y}: {y}{m + 3}
+{x}< {y}{m + 3} {y}{m + 1}
+""")
+        both_active(case, ids[smaller])
+        assert min(ids, key=ids.get) == smaller
+        yield case.result() | {"name": name, "active_afterwards": ids[smaller]}
+
+
+def session_crossings(accounts):
+    """Both start at once. Twice each, so that each side's session is once the smaller one."""
+    scripts = (
+        ("both start", True, """
+{s}: {s}0 {s}1              in its own session
+{o}: {o}0 {o}1              in its own session
+{o}< {s}1
+{s}< {o}0
+{s}: {s}2                 not answered in this session: carries the handshake
+{o}< {s}2
+{o}: {o}2                 the answer, in the active session
+{o}< {s}0                 late, of the active session
+{s}< {o}1                 opens in the archived session
+{s}< {o}2                 answered
+{s}: {s}3 {s}4              without handshake
+{o}< {s}4 {s}3 {s}4!
+{o}: {o}3
+{s}< {o}3 {o}0! {o}1!
+"""),
+        ("both start, the answer comes before the other's first message", False, """
+{s}: {s}0 {s}1
+{o}: {o}0 {o}1
+{o}< {s}0                 the smaller one becomes active
+{o}: {o}2                 answers in it
+{s}< {o}2                 answered, and nothing of the larger one has come yet
+{s}< {o}0                 the late first message of the larger one: archived although the smaller one is answered
+{s}: {s}2                 without handshake
+{o}< {s}2
+{s}< {o}1
+{o}< {s}1
+{o}: {o}3
+{s}< {o}3 {o}0!
+"""),
+        ("both start, the first message of the smaller session is the last to come", True, """
+{s}: {s}0
+{o}: {o}0 {o}1
+{s}< {o}0                 the larger one is archived
+{s}: {s}1                 in the smaller one, with its handshake
+{o}< {s}1                 it becomes active, by its second message
+{o}: {o}2                 answers in it
+{s}< {o}2
+{s}< {o}1                 late, in the archive
+{s}: {s}2
+{o}< {s}2
+{o}< {s}0                 the late first message
+{o}: {o}3
+{s}< {o}3 {o}1!
+"""),
+    )
+    for what, opk, script in scripts:
+        for smaller in "ab":
+            name = f"{what}, the session of {smaller} is active"
+            first = "a* four\nb* four" if (smaller == "a") == opk else "a* three\nb* three"
+            case = session_search(name, accounts, first, lambda ids: (ids[0] < ids[1]) == (smaller == "a"))
+            ids = dict(case.started)
+            other = SessionCase.peer(smaller)
+            case.run(script.format(s=smaller, o=other))
+            both_active(case, ids[smaller])
+            for by in "ab":
+                d, peer = case.device[by], case.device[SessionCase.peer(by)].address
+                assert [s.id for s in d.archived[peer]] == [ids[other]]
+            assert all(s["active"] == ids[smaller] for s in case.steps if s.get("expect") == "opens")
+            yield case.result() | {
+                "name": name, "session_id_started_by_a": ids["a"], "session_id_started_by_b": ids["b"], "active_afterwards": ids[smaller],
+            }
+
+
+def session_file():
+    short_a, short_b = filler("account session a", 16), filler("account session b", 16)
+    long_a, long_b, third = filler("account session long a", 64), filler("account session long b", 64), filler("account session c", 20)
+    cases = []
+    for name, opk, accounts in (
+        ("with a one-time prekey", True, {"a": (short_a, 0), "b": (short_b, 0), "c": (third, 9)}),
+        ("without a one-time prekey", False, {"a": (long_a, 2**32 - 1), "b": (long_b, 1), "c": (third, 0)}),
+    ):
+        case = SessionCase(name, accounts)
+        case.start("a", opk)
+        case.run(ONE_STARTS)
+        for s in case.steps:
+            if s["op"] == "send":
+                assert s["handshake_carried"] == (s["name"] in ("a0", "a1", "a2", "a3"))
+        opened = [s for s in case.steps if s.get("expect") == "opens"]
+        assert [s["makes_session"] for s in opened] == [True] + [False] * (len(opened) - 1)
+        assert all(len(s["archived"]) == 0 for s in opened)
+        if not opk:
+            weak = {(s["by"], s["name"]): s["weak"] for s in opened}
+            assert weak["b", "a1"] and not weak["a", "b1"] and not weak["b", "a5"]
+        session_refusals(case)
+        cases.append(case.result())
+
+    two = {"a": (short_a, 0), "b": (short_b, 4)}
+    cases.append(session_before_the_answer(two).result())
+    cases.append(session_limits(two))
+    cases += session_crossings(two)
+    cases += session_restarts(two)
+    cases.append(session_rules(two).result())
+    cases.append(session_many({"a": (short_a, 0), "b": (short_b, 0), "c": (third, 9)}).result())
+    return {
+        "about": "Whole sessions between the devices a and b (protocol.md, 4 to 8). A receiving step names the index of its sending "
+                 "step in `steps`; a step `try` and `after` (in order, after the last step) hold bytes to be tried",
+        "cases": cases,
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Answers that are published elsewhere, so that this script is checked itself
+
+def known_answers():
+    x = bytes.fromhex
+
+    # RFC 5869, test case 1
+    assert hkdf(bytes(range(13)), b"\x0b" * 22, x("f0f1f2f3f4f5f6f7f8f9"), 42).hex() == (
+        "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865")
+
+    # XEdDSA: two worked examples
+    one = xeddsa_sign(sha256(b"outrigger example xeddsa 0"), b"", FIXED_Z)
+    two = xeddsa_sign(sha256(b"outrigger example xeddsa 1"), b"outrigger", FIXED_Z)
+    for got, want in (
+        (one, {
+            "seed": "411a494df53a8d2bd2ae87b7d38e2383f1215ea42795d5c9c6c80453c60a3fe7", "edwards_sign": 0,
+            "k": "401a494df53a8d2bd2ae87b7d38e2383f1215ea42795d5c9c6c80453c60a3f67",
+            "u": "4582951ddb61add0f6a886a12ced2d318f801db5f063bfaf1299ebf513355573",
+            "A": "e066b9b0ed2dba1d4ff77d5c68388d53f158aa4f0e29ffe9a2aec9fa6989e200",
+            "a": "b222861f57e81e1bcc01bae59bb3e905f1215ea42795d5c9c6c80453c60a3f07",
+            "r": "ba9bee2747cc70c5e582f57b6654d9412761cad69dc8c58911db792748299b04",
+            "h": "e20b94c85cd1af4a4e31a1d1a9218ccb7a847a6ff13d285d54e7e02c35dce707",
+            "signature": "9caf45f7cd040bf4fd0f5ee193d514aa7857685da7f79770a783c2301842a85e"
+                         "a5ffe538a56de495b95d4067cae4384d631f81b86a8c1b759ba0e893e7ead205",
+        }),
+        (two, {
+            "seed": "370349695a2c8f3b75c34259dfd89d8048277d9b4dc69c295cf56ec770a3409f", "edwards_sign": 1,
+            "k": "300349695a2c8f3b75c34259dfd89d8048277d9b4dc69c295cf56ec770a3405f",
+            "u": "b433e6bac0bd4a3d30f12a67e61046e407358e0d18b9d2a2daed5da82686d44c",
+            "A": "01f7936576d163ce3b719e6fc2a23e488de8319ae907f3aa99b5289716193126",
+            "a": "5ef479c44326dfd490e98a7858029cfcb7d88264b23963d6a30a91388f5cbf00",
+            "r": "fa7c6bd19e67e8340193f15d67d5f97735ae56557e639b29ff94c5fff2305702",
+            "h": "bb79126939457efd87df73b629d59535e9935010a881a4930bed8e2c84dc2e0f",
+            "signature": "299b3e6421f96d0cce4bd3e19e7be80848f8efdb3f7d84b4052a85e6ccfe6d5f"
+                         "3a4a66a01aab4991add985838e5eca7d0f999f51ad4f467b266882412dfe050a",
+        }),
+    ):
+        for name, value in want.items():
+            assert got[name] == (value if name == "edwards_sign" else x(value)), name
+    assert le(from_le(one["s"]) + Q).hex() == "92d3db95bfd0f6ed8ffa370aa9de1762631f81b86a8c1b759ba0e893e7ead215"
+    assert sign_deployed(one["seed"], b"", FIXED_Z) == one["signature"]
+    assert sign_deployed(two["seed"], b"outrigger", FIXED_Z).hex() == (
+        "c708b07bb319296b09e1bb84040729d6bf3120e7eec071c52356d2b9d2c5a207"
+        "13793b7c023cb9157763c5e8835c5f426bfb9050fb0925ae59fbeb4d49fb5b86")
+    for u, message, signature in DEPLOYED:
+        assert xeddsa_verify(x(u), x(message), x(signature)) is None
+    assert [x(s)[63] >> 7 for _, _, s in DEPLOYED] == [1, 1, 0, 1]
+
+    # every one of the 512 bits counts
+    for bit in range(512):
+        flipped = bytearray(two["signature"])
+        flipped[bit // 8] ^= 1 << bit % 8
+        assert xeddsa_verify(two["u"], b"outrigger", bytes(flipped))
+
+    # X3DH: keys, DH outputs, secrets (the example's own label), signature over the signed prekey
+    private = {n: sha256(b"outrigger example " + n.encode()) for n in ("IKa", "EKa", "IKb", "SPKb", "OPKb", "DHa1", "DHb1")}
+    pub = {n: public_key(k) for n, k in private.items()}
+    for n, k, u in (
+        ("IKa", "35cb23b8c72a5bd736941759507241180d7e58b23e13862668a47eabf6d16b1c",
+         "035581ed2eed0e99495f1c79b034ea8269b925946faa2eca4d9d17309baf9d5e"),
+        ("EKa", "640b0bd03296c75efd1b23beb030f830be571e21bdc1957d4f252c3ef0366c82",
+         "839ac73fb3c6f394b9f743578a1ae8ee1b33880fa7e554b89bca8b961f43dd79"),
+        ("IKb", "7db0335bada6bdc23b03fc41732e629b6ecf38b3f033bd9ea96ebacdca8058ea",
+         "f4085f31e337efee0519def7cd29bd122f8c5b7a4792aadf1345aaa691181169"),
+        ("SPKb", "ca510099d83f069cc9d8210c3c0810b2006f84457cc576535e1117c563ab75af",
+         "c3559d831253ab1d994725b2b3bc228846e9855c22de7a0836ddb9228b1da40f"),
+        ("OPKb", "567643dbf146dccc4bd70593ad37448a5c7cc9ef0e051237af82a4f19e0c65de",
+         "1782631e8b56db259540d9f381b632658e9492b1eb353b246dda5bec13d4946f"),
+        ("DHa1", "2e609c35145d3c3562a35201a7c3aac35f1f9a8d4dc38d09e94411e481b6ff53",
+         "ae11528a5ccf93e14aae808572cf0bfc572eba063747a40f931ee427b25b7603"),
+        ("DHb1", "898941ded52aca180218b67d9736fef34a5c5a3cce615323ac10522059204dbf",
+         "3da85e89edde79ace698cc0fffce54729fd7db579ff2db8457445c12741d1827"),
+    ):
+        assert private[n].hex() == k and pub[n].hex() == u, n
+    dhs = [dh(private["IKa"], pub["SPKb"]), dh(private["EKa"], pub["IKb"]), dh(private["EKa"], pub["SPKb"]), dh(private["EKa"], pub["OPKb"])]
+    assert [d.hex() for d in dhs] == [
+        "9939f32ddbd0f78c81746ca8aa4ad6a0a898d94854a89a3438046d091d422f45",
+        "48af92b55a4bad362778c6f9ec8033314a486c8aa60cbdf06506035b3d833434",
+        "433bf4a7ae630fe8e8100c7711bdd7cc93e3bd8d66720f588d45ac847ed9b429",
+        "c66a1e1dab928e8411f7fb1db2c190043fcfbd9151d4de422a52ae34f562a649",
+    ]
+    rest = pub["IKa"], pub["IKb"], b"", b"", pub["EKa"], pub["SPKb"]
+    label = b"outrigger-spec-example X3DH"
+    three = x3dh(dhs[:3], *rest, None, label=label)
+    four = x3dh(dhs, *rest, pub["OPKb"], label=label)
+    assert three["sk"].hex() == "cc13764229b58b9202eb2b363ab2163379204b521dbf07393ff84a439805bb8d"
+    assert four["sk"].hex() == "e6bfdc1068f39576bed32f771ad782aa46511458668d9bc228d8831e49684a37"
+    assert (len(three["kdf_input"]), len(four["kdf_input"])) == (128, 160)
+    assert sign_published(private["IKb"], enc(pub["SPKb"]), FIXED_Z).hex() == (
+        "8589fabc300b000ecfeb49f41ed0ad8d322ef9ebf440c49f277d78175b505c2a"
+        "ef300146f1ae0fba92dc40472b3b883074676a613ff9fc859bb48837b18cdd08")
+    assert sign_deployed(private["IKb"], enc(pub["SPKb"]), FIXED_Z).hex() == (
+        "8c998f51704b6cfeed49b9df22138365f141547388c7e601b5c6362907955af1"
+        "264db232cbfcf372844349f911dee506d797ea634b4e60f2c6c36bd3c547b48a")
+
+    # Double Ratchet: key schedule (the example's own labels)
+    label = b"outrigger-spec-example root"
+    first = dh(private["DHa1"], pub["SPKb"])
+    assert first.hex() == "03539927470e70daa10b49338191db09ee593fe809f9c8ce665f59c67e2ba250"
+    rk1, cka = kdf_rk(four["sk"], first, label)
+    assert rk1.hex() == "6c1610d26d13f2dbae10959976d6f042509ccad6459ea0848f4cf5fcb7910799"
+    assert cka.hex() == "b61568931ee42fd451a74553844836ae948dc337aa525000c7168420209707f1"
+    mk0, ck1 = kdf_ck(cka)
+    mk1, ck2 = kdf_ck(ck1)
+    assert mk0.hex() == "f31252e6b353a0ee2ce38a5f3b68458f531e3838aa97b2f3ea6f95e9648a9d2c"
+    assert ck1.hex() == "15baafbe0849a07a6d7093ad636e970b685335043a44398978b98ed911f78bdf"
+    assert mk1.hex() == "163808108fdc8787bcb6f7aecb73aeefcfa5e053d29bbd6c86068448b107481a"
+    assert ck2.hex() == "a1e9a7181dd0bfad1c2303157462b3efb00e8d818738be736185a1b457ab93f8"
+    second = dh(private["DHb1"], pub["DHa1"])
+    assert second.hex() == "1b6af0c87687030825d3c133c67f43a7ae8df6477e4d5087b7ddd7decc732b17"
+    rk2, ckb = kdf_rk(rk1, second, label)
+    assert rk2.hex() == "250483849edabd23d68d1fb6150de2873b08076082da648829aa1230f7d74021"
+    assert ckb.hex() == "06873c668ac6e65188f1119a518a64230a537847513656d8975fa1fdd7ee4ef1"
+    assert kdf_ck(ckb)[0].hex() == "a6548c75b78a172f6405c9d81a77edf02871f5b4d66a0f32f391cf071eca9a1a"
+    assert hkdf(rk1, second, label, 96)[64:].hex() == "9326d0981b5fc0827fcf905f2dc6a331358dfd0e6e9c466f2c1cfb73268eaf32"
+    split = hkdf(bytes(32), mk0, b"outrigger-spec-example message", 80).hex()
+    assert split == (
+        "035c8746614117202b40827d25aa83fa0e4c5458d238d10a05cbc4bf757cd5db"
+        "28040548331b789cf0c4a77521417b59bc37fab4f5f5ab98efa064ecf10bbc16"
+        "9445256ffcbc02b1c4bd7a12795c4902")
+
+    # Safety numbers: the value published for deployed clients, and the example
+    pair = fingerprint_pair(
+        "", x("0506863bc66d02b40d27b8d49ca7c09e9239236f9d7d25d6fcca5ce13c7064d868"), b"+14152222222",
+        x("05f781b6fb32fed9ba1cf2de978d4d5da28dc34046ae814402b5c0dbd96fda907b"), b"+14153333333")
+    assert pair["half_a"] == "300354477692869396892869876765" and pair["half_b"] == "458257569162576843440918079131"
+    assert pair["number"] == pair["half_a"] + pair["half_b"]
+    assert pair["scannable_a"].hex() == (
+        "080112220a201e301a0353dce3dbe7684cb8336e85136cdc0ee96219494ada305d62a7bd61df"
+        "1a220a20d62cbf73a11592015b6b9f1682ac306fea3aaf3885b84d12bca631e9d4fb3a4d")
+    pair = fingerprint_pair("", enc(pub["IKa"]), b"+14155550100", enc(pub["IKb"]), b"+14155550101")
+    assert pair["fingerprint_a"].hex() == (
+        "ea7f767b050e26a5a316d0edd2cd7d6adc6f2a137eb50dca02b5704524b98d84"
+        "3a86515680a49053bc60ae4c3f3afe83aa8ea7ca9a51c0266d69c9455cfe8cc9")
+    assert pair["fingerprint_b"].hex() == (
+        "7203af78ae31c91d9b34445a20ef5512c4c4d665f00d1952174fcaf891ac29b4"
+        "202582507ec06b3f4d1296af33386f89281bd8e7953599303f98843f10c072d8")
+    assert pair["half_a"] == "184373154212925061635907460153" and pair["half_b"] == "030865819683989456051426304236"
+    assert pair["number"] == "030865819683989456051426304236184373154212925061635907460153"
+    assert pair["scannable_a"].hex() == (
+        "080112220a20ea7f767b050e26a5a316d0edd2cd7d6adc6f2a137eb50dca02b5704524b98d84"
+        "1a220a207203af78ae31c91d9b34445a20ef5512c4c4d665f00d1952174fcaf891ac29b4")
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+
+FILES = {
+    "xeddsa.json": xeddsa_file, "fingerprints.json": fingerprints_file, "prekeys.json": prekeys_file, "x3dh.json": x3dh_file,
+    "ratchet.json": ratchet_file, "session.json": session_file,
+}
+
+
+def plain(value):
+    """Bytes as lower-case hex."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    assert value is None or isinstance(value, (bool, int, str)), value
+    return value
+
+
+def main(arguments):
+    if arguments not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    known_answers()
+    bad = []
+    for name, make in FILES.items():
+        text = json.dumps(plain(make()), indent=1) + "\n"
+        path = pathlib.Path(__file__).resolve().parent / name
+        if not arguments:
+            path.write_text(text, encoding="ascii")
+        elif not path.exists() or path.read_bytes() != text.encode("ascii"):
+            bad.append(name)
+    for name in bad:
+        print(f"{name} differs from what this script makes", file=sys.stderr)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
