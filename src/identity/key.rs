@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::primitives::{
-    KeyPair, PublicKey, PublicKeyError, Random, RandomError, Signature, SignatureInvalid, sign, verify,
+    KeyPair, PublicKey, PublicKeyError, Random, RandomError, Signature, SignatureInvalid, sign, verify, wipes,
 };
 
 /// The identity key of a device; the phone's is the account's.
@@ -49,6 +49,8 @@ impl fmt::Debug for IdentityKey {
 /// An identity key with its private half: wiped on drop, never printed, signs only with the public half derived inside (lesson L28).
 #[derive(Debug)]
 pub struct IdentityKeyPair(KeyPair);
+
+const _: () = wipes::<KeyPair>();
 
 impl IdentityKeyPair {
     /// Makes an identity from 32 random bytes.

@@ -5,9 +5,12 @@
 use core::fmt;
 
 use x25519_dalek::StaticSecret;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{Random, RandomError, secret::secret_key};
+use super::{
+    Random, RandomError,
+    secret::{secret_key, wipes},
+};
 
 /// Why 32 or 33 bytes are no public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +186,11 @@ impl KeyPair {
         Ok(SharedSecret::take_from(&mut shared.to_bytes()))
     }
 }
+
+const _: () = wipes::<StaticSecret>();
+
+/// The private half, the only secret in it, wipes itself.
+impl ZeroizeOnDrop for KeyPair {}
 
 impl fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

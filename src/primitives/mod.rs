@@ -18,6 +18,6 @@ pub(crate) use dh::SharedSecret;
 pub use dh::{KeyPair, NonContributory, PublicKey, PublicKeyError};
 pub use random::{Random, RandomError};
 pub use secret::SecretBytes;
-pub(crate) use secret::secret_key;
+pub(crate) use secret::{secret_key, wipes};
 pub use sign::Signature;
 pub(crate) use sign::{SignatureInvalid, sign, verify};

@@ -42,6 +42,11 @@ impl fmt::Debug for SecretBytes {
     }
 }
 
+/// Compiles only for a type that wipes itself on drop (lesson L22). Every secret type is named to it where it is declared.
+pub(crate) const fn wipes<T: ZeroizeOnDrop>() {}
+
+const _: () = wipes::<SecretBytes>();
+
 /// Declares a 32-byte secret key type with the one set of doors: taken from an array that is wiped, exposed only inside the crate.
 macro_rules! secret_key {
     ($(#[$doc:meta])* $visibility:vis $name:ident) => {
@@ -62,6 +67,8 @@ macro_rules! secret_key {
                 &self.0
             }
         }
+
+        const _: () = $crate::primitives::wipes::<$name>();
 
         impl core::fmt::Debug for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -291,13 +291,16 @@ impl Chains {
         now: UnixMillis,
         limits: &Limits,
     ) -> Option<Room> {
+        if more == 0 {
+            return None;
+        }
         let current = match &self.receiving {
             Receiving::Chain { peer, .. } => Some(ChainTag::of(peer)),
             Receiving::Nothing | Receiving::KeyOnly(_) => None,
         };
         let chains = new_chain.into_iter().chain(current).chain(self.earlier.iter().copied());
         let remembered: Vec<_> = chains.take(EARLIER_CHAINS.saturating_add(1)).collect();
-        (more > 0).then(|| skipped.with_room(more, &remembered, now, limits))
+        Some(skipped.with_room(more, &remembered, now, limits))
     }
 }
 

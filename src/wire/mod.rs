@@ -9,6 +9,8 @@
 //! prost and is refused unless it encodes to the very same bytes again. `docs/protocol.md`, sections 4 and 5; `docs/outrigger.proto`.
 
 mod canonical;
+#[cfg(test)]
+mod differential;
 mod envelope;
 mod error;
 mod limits;

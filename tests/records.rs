@@ -1,0 +1,201 @@
+//! Records of released formats stay readable: `vectors/records/v1.json` holds two stores and the envelopes under way between them, as format 1
+//! wrote them, and every later version of the crate must go on from there. The file is never made anew; a new format gets a file of its own.
+
+use std::{collections::BTreeSet, env, fs, path::PathBuf};
+
+use outrigger::{
+    AccountId, Address, Arrival, ChangeNumber, Context, DescribeDevice, DescribePeer, DeviceId, Generation,
+    LearnNumber, MemoryStore, PhoneNumber, Receive, Record, RecordKind, Register, ReplenishPrekeys, Revision,
+    Run, Send, Start, Strength, UnixMillis, VerifiedBundle, drive,
+};
+use rand_core::{TryCryptoRng, TryRng};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of a counter: the same bytes each time.
+struct Counting(u64);
+
+impl TryRng for Counting {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        rand_core::utils::next_word_via_fill(self)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        rand_core::utils::next_word_via_fill(self)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in bytes.chunks_mut(32) {
+            self.0 += 1;
+            chunk.copy_from_slice(&Sha256::digest(self.0.to_be_bytes())[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Counting {}
+
+const GENERATION: Generation = Generation([0x5a; 16]);
+const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+fn phone(name: &[u8]) -> Address {
+    Address::new(AccountId::new(name).unwrap(), DeviceId::PHONE)
+}
+
+fn ada() -> Address {
+    phone(b"account-of-ada-1")
+}
+
+fn ben() -> Address {
+    phone(b"account-of-ben-1")
+}
+
+fn path() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors/records/v1.json")
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(value: &Value) -> Vec<u8> {
+    let text = value.as_str().unwrap();
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+fn send(store: &mut MemoryStore, to: Address, text: &str, context: &mut Context<'_>) -> Vec<u8> {
+    store.run(&Send { to, plaintext: text.as_bytes(), associated_data: b"" }, context).unwrap().envelope
+}
+
+/// Two stores that hold a record of every kind, and four envelopes that are under way.
+fn scenario() -> (MemoryStore, MemoryStore, [Vec<u8>; 4]) {
+    let mut source = Counting(0);
+    let context = &mut Context::new(NOW, GENERATION, &mut source);
+    let (mut a, mut b) = (MemoryStore::new(), MemoryStore::new());
+    a.run(&Register { address: ada() }, context).unwrap();
+    b.run(&Register { address: ben() }, context).unwrap();
+    let number = PhoneNumber::parse("+14155550100").unwrap();
+    let statement = a.run(&ChangeNumber { number }, context).unwrap();
+    let upload = b.run(&ReplenishPrekeys { one_time: 2 }, context).unwrap();
+    let full = [upload.bundle.as_slice(), &upload.one_time_prekeys[0]].concat();
+
+    a.run(&Start { bundle: &VerifiedBundle::verify(&full, &ben()).unwrap() }, context).unwrap();
+    let sent = ["first", "late", "skipped", "fourth"].map(|text| send(&mut a, ben(), text, context));
+    for envelope in [&sent[0], &sent[3]] {
+        b.run(&Receive { from: ada(), envelope, associated_data: b"" }, context).unwrap();
+    }
+    b.run(&LearnNumber { account: ada().account, statement: &statement }, context).unwrap();
+    let answer = send(&mut b, ada(), "answer", context);
+    a.run(&Receive { from: ben(), envelope: &answer, associated_data: b"" }, context).unwrap();
+    let to_archive = send(&mut b, ada(), "to the archive", context);
+    a.run(&Start { bundle: &VerifiedBundle::verify(&upload.bundle, &ben()).unwrap() }, context).unwrap();
+    let restart = send(&mut a, ben(), "restart", context);
+    let [_, late, skipped, _] = sent;
+    (a, b, [late, skipped, to_archive, restart])
+}
+
+fn dump(store: &MemoryStore) -> Value {
+    store
+        .iter()
+        .map(|(key, revision, bytes)| {
+            json!({ "key": to_hex(key.as_bytes()), "revision": revision.0, "bytes": to_hex(bytes) })
+        })
+        .collect()
+}
+
+/// A store of the app's own over the file's records, so that nothing of what wrote them is in the way.
+struct Rows(Vec<(Vec<u8>, Revision, Vec<u8>)>);
+
+impl Rows {
+    fn run<O: outrigger::Operation>(&mut self, operation: &O, context: &mut Context<'_>) -> O::Output
+    where
+        O::Error: std::fmt::Debug,
+    {
+        let load = |rows: &mut Self, key: &outrigger::RecordKey| {
+            let row = rows.0.iter().find(|(stored, ..)| stored == key.as_bytes());
+            Ok::<_, std::fmt::Error>(row.map(|(_, revision, bytes)| Record::new(*revision, bytes.clone())))
+        };
+        drive(operation, context, self, load, |rows, writes, _| {
+            for write in writes {
+                rows.0.retain(|(stored, ..)| stored != write.key().as_bytes());
+                if let Some(bytes) = write.bytes() {
+                    rows.0.push((write.key().as_bytes().to_vec(), write.revision(), bytes.to_vec()));
+                }
+            }
+            Ok(())
+        })
+        .unwrap()
+    }
+}
+
+#[test]
+fn format_1_is_what_this_version_writes() {
+    let (a, b, envelopes) = scenario();
+    let kinds: BTreeSet<u8> = a.iter().chain(b.iter()).map(|(key, ..)| key.kind() as u8).collect();
+    assert_eq!(kinds.len(), RecordKind::Number as usize, "a record of every kind");
+    let made = json!({
+        "about": "two stores as record format 1 wrote them, and envelopes on their way to b, b, a and b; never made anew",
+        "a": dump(&a), "b": dump(&b), "envelopes": envelopes.map(|envelope| to_hex(&envelope)),
+    });
+    if env::var_os("OUTRIGGER_WRITE_VECTORS").is_some() && !path().exists() {
+        fs::create_dir_all(path().parent().unwrap()).unwrap();
+        fs::write(path(), serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
+    }
+    let kept: Value = serde_json::from_str(&fs::read_to_string(path()).unwrap()).unwrap();
+    assert_eq!(made, kept);
+}
+
+#[test]
+fn stores_of_format_1_go_on() {
+    let file: Value = serde_json::from_str(&fs::read_to_string(path()).unwrap()).unwrap();
+    let rows = |name: &str| {
+        let rows = file[name].as_array().unwrap().iter();
+        Rows(
+            rows.map(|row| {
+                (from_hex(&row["key"]), Revision(row["revision"].as_u64().unwrap()), from_hex(&row["bytes"]))
+            })
+            .collect(),
+        )
+    };
+    let (mut a, mut b) = (rows("a"), rows("b"));
+    let envelopes: Vec<_> = file["envelopes"].as_array().unwrap().iter().map(from_hex).collect();
+    let mut source = Counting(1 << 32);
+    let context = &mut Context::new(NOW, GENERATION, &mut source);
+
+    assert_eq!(a.run(&DescribeDevice, context).number.unwrap().as_str(), "+14155550100");
+    let known = b.run(&DescribePeer { peer: ada() }, context);
+    assert_eq!(known.number.unwrap().number().as_str(), "+14155550100");
+    let expected = [
+        ("late", Arrival::Active, Strength::Full),
+        ("skipped", Arrival::Active, Strength::Full),
+        ("to the archive", Arrival::Archived, Strength::Full),
+        ("restart", Arrival::NewSession, Strength::Weak),
+    ];
+    for (envelope, (text, arrival, strength)) in envelopes.iter().zip(expected) {
+        let (store, from) = if text == "to the archive" { (&mut a, ben()) } else { (&mut b, ada()) };
+        let received = store.run(&Receive { from, envelope, associated_data: b"" }, context);
+        assert_eq!(
+            (&received.plaintext[..], received.arrival, received.strength),
+            (text.as_bytes(), arrival, strength)
+        );
+    }
+    let answer = b.run(&Send { to: ada(), plaintext: b"on", associated_data: b"" }, context).envelope;
+    let received = a.run(&Receive { from: ben(), envelope: &answer, associated_data: b"" }, context);
+    assert_eq!((&received.plaintext[..], received.strength), (&b"on"[..], Strength::Full));
+}
+
+/// The ritual by hand, as the README shows it, over a store that says nothing but "absent".
+#[test]
+fn an_empty_store_asks_and_settles() {
+    let mut source = Counting(7);
+    let context = &mut Context::new(NOW, GENERATION, &mut source);
+    let mut have = outrigger::Loaded::new();
+    let operation = Register { address: ada() };
+    let Ok(Run::Needs(needs)) = outrigger::Operation::run(&operation, &have, context) else {
+        panic!("it must ask first")
+    };
+    have.answer(needs, |_| Ok::<_, ()>(None)).unwrap();
+    assert!(matches!(outrigger::Operation::run(&operation, &have, context), Ok(Run::Done(_))));
+}
