@@ -8,7 +8,8 @@ use crate::{
     identity::IdentityKey,
     prekey::PrekeyId,
     primitives::PublicKey,
-    wire::{DecodeError, Field, HandshakeMessage, MAX_HANDSHAKE, SessionId, decode_canonical},
+    step::UnixMillis,
+    wire::{DecodeError, Field, HandshakeMessage, MAX_HANDSHAKE, decode_canonical},
 };
 
 /// What the initiator tells the responder: two public keys and the ids of the prekeys used.
@@ -22,8 +23,9 @@ pub struct Handshake {
     pub signed_prekey: PrekeyId,
     /// Which one-time prekey, if any.
     pub one_time_prekey: Option<PrekeyId>,
-    /// The session that was active at the initiator with this peer when it started this one.
-    pub replaces: Option<SessionId>,
+    /// The start of the session, which orders it among the sessions of these two devices: the initiator's time, or 1 ms more than the start of the session that
+    /// it replaces. Never 0.
+    pub started_at: UnixMillis,
 }
 
 impl Handshake {
@@ -43,6 +45,9 @@ impl Handshake {
         if message.pq.is_some() {
             return Err(bad(Field::Pq));
         }
+        if message.started_at == 0 {
+            return Err(bad(Field::StartedAt));
+        }
         let id = |bytes: &[u8], field| bytes.try_into().map(PrekeyId).map_err(|_| bad(field));
         Ok(Self {
             identity_key: IdentityKey::parse_encoded(&message.identity_key)
@@ -54,11 +59,11 @@ impl Handshake {
                 .one_time_prekey_id
                 .map(|bytes| id(&bytes, Field::OneTimePrekey))
                 .transpose()?,
-            replaces: message.replaces.map(|id| SessionId(id.to_le_bytes())),
+            started_at: UnixMillis(message.started_at),
         })
     }
 
-    /// The one encoding, 88 to 115 bytes.
+    /// The one encoding, 90 to 117 bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let message = HandshakeMessage {
@@ -67,7 +72,7 @@ impl Handshake {
             signed_prekey_id: self.signed_prekey.0.to_vec(),
             one_time_prekey_id: self.one_time_prekey.map(|id| id.0.to_vec()),
             pq: None,
-            replaces: self.replaces.map(|id| u64::from_le_bytes(id.0)),
+            started_at: self.started_at.0,
         };
         message.encode_to_vec()
     }

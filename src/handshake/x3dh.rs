@@ -10,7 +10,7 @@ use crate::{
     identity::{Address, IdentityKeyPair},
     prekey::{PrekeyId, VerifiedBundle},
     primitives::{KeyPair, NonContributory, Random, RandomError, SharedSecret, kdf, labels, secret_key},
-    step::Advice,
+    step::{Advice, UnixMillis},
     wire::Suite,
 };
 
@@ -86,7 +86,8 @@ pub struct Initiated {
 
 /// The initiator's side. Draws 32 random bytes; three or four Diffie-Hellmans and one key generation.
 ///
-/// The responder's signed prekey, [`VerifiedBundle::signed_prekey`], is its first ratchet key.
+/// The responder's signed prekey, [`VerifiedBundle::signed_prekey`], is its first ratchet key. `started_at` orders the session among others of these
+/// two devices; 0 is taken for 1.
 ///
 /// # Errors
 /// [`HandshakeError`].
@@ -96,6 +97,7 @@ pub struct Initiated {
 pub fn initiate(
     own: Party<'_>,
     bundle: &VerifiedBundle,
+    started_at: UnixMillis,
     random: &mut Random<'_>,
 ) -> Result<Initiated, HandshakeError> {
     let ephemeral = KeyPair::generate(random)?;
@@ -121,7 +123,7 @@ pub fn initiate(
         ephemeral_key: *ephemeral.public(),
         signed_prekey: PrekeyId::of(signed_prekey),
         one_time_prekey: one_time_prekey.map(PrekeyId::of),
-        replaces: None,
+        started_at: UnixMillis(started_at.0.max(1)),
     };
     Ok(Initiated { established: Established::derive(secret.expose_bytes(), transcript), handshake })
 }

@@ -162,15 +162,15 @@ impl<'a> RecordType<'a> for SkippedKeys<'a> {
         bytes.len().is_multiple_of(ENTRY).then_some(Self::Stored(bytes))
     }
 
-    fn into_record(self, head: RecordHead) -> SecretBytes {
-        match self {
+    fn take_record(&mut self, head: RecordHead) -> SecretBytes {
+        match core::mem::replace(self, Self::none()) {
             Self::Changed(mut bytes) => {
                 if let Some(room) = bytes.as_mut_vec().first_chunk_mut() {
                     *room = head.0;
                 }
                 bytes
             }
-            Self::Stored(_) => self.encode_behind(head),
+            stored @ Self::Stored(_) => stored.encode_behind(head),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Sessions that receive only, and the rule which of two sessions is active. `docs/protocol.md`, section 8 "One active session".
 
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use super::{
     peer::{ArchivedSession, skipped_key},
@@ -20,17 +21,9 @@ use crate::{
 /// Sessions without a one-time prekey that are remembered for a peer's device.
 const MAX_WEAK_STARTS: usize = 64;
 
-/// Whether a session that an envelope has just made takes the active one's place.
+/// Whether a session takes the active one's place: the later start, and of equal ones the smaller id. The same at both sides, in whatever order envelopes come.
 pub(super) fn becomes_active(new: &Session, active: &Session) -> bool {
-    if new.replaces == Some(active.id) {
-        return true;
-    }
-    match active.started_here {
-        // Both started at once: the same comparison at both sides, in whatever order the envelopes come.
-        true => new.id < active.id,
-        // The peer lost the active session, unless the new one is the late one that the active one replaced.
-        false => active.replaces != Some(new.id),
-    }
+    (new.order, Reverse(new.id)) > (active.order, Reverse(active.id))
 }
 
 /// What is archived for a peer's device, and which sessions without a one-time prekey it has started.

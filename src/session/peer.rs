@@ -33,7 +33,7 @@ impl RecordType<'_> for Peer {
     const KIND: RecordKind = RecordKind::Peer;
 
     fn max_body_len(&self) -> usize {
-        PeerIdentity::MAX_LEN.saturating_add(1).saturating_add(Session::MAX_LEN)
+        self.session.as_ref().map_or(0, Session::max_len).saturating_add(PeerIdentity::MAX_LEN + 1)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
@@ -65,7 +65,7 @@ impl RecordType<'_> for ArchivedSession {
     const KIND: RecordKind = RecordKind::ArchivedSession;
 
     fn max_body_len(&self) -> usize {
-        Session::MAX_LEN
+        self.0.max_len()
     }
 
     fn encode(&self, body: &mut RecordWriter) {

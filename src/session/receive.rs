@@ -1,7 +1,5 @@
 //! Receiving: the envelope names its session, and that one opens it or nothing does.
 
-use alloc::vec::Vec;
-
 use super::{
     MessageId, OpenError, Strength,
     accept::Accept,
@@ -54,7 +52,7 @@ pub enum Arrival {
     Archived,
     /// By a session that it made, and which is the active one now.
     NewSession,
-    /// By a session that it made, and which is archived: both sides started at once, or it is late.
+    /// By a session that it made, and which is archived, since the active one started later: both sides started at once, or it is late.
     NewArchived,
 }
 
@@ -90,15 +88,10 @@ impl Operation for Receive<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let peer = peer_slot.value.take();
-        if let Some(Peer { identity, session: Some(session) }) = peer {
-            if session.id == envelope.session_id {
-                let save = |session| peer_slot.write(Peer { identity, session: Some(session) }, context);
-                return self.open(&envelope, session, Arrival::Active, have, context, save);
-            }
-            peer_slot.value = Some(Peer { identity, session: Some(session) });
-        } else {
-            peer_slot.value = peer;
+        let active = peer_slot.value.as_mut().and_then(|peer| peer.session.as_mut());
+        if let Some(session) = active.filter(|session| session.id == envelope.session_id) {
+            let opened = self.open(&envelope, session, Arrival::Active, have, context)?;
+            return Ok(opened.into_run(|| peer_slot.rewrite(context)));
         }
 
         let archived_key = ArchivedSession::key(&self.from, envelope.session_id);
@@ -108,13 +101,31 @@ impl Operation for Receive<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        if let Some(ArchivedSession(session)) = archived.value.take() {
-            let save = |session| archived.write(ArchivedSession(session), context);
-            return self.open(&envelope, session, Arrival::Archived, have, context, save);
+        if let Some(ArchivedSession(session)) = archived.value.as_mut() {
+            let opened = self.open(&envelope, session, Arrival::Archived, have, context)?;
+            return Ok(opened.into_run(|| archived.rewrite(context)));
         }
         match accept? {
             Some(accept) => accept.finish(&envelope, self, peer_slot, have, context),
             None => Err(OpenError::OutOfStep),
+        }
+    }
+}
+
+/// What became of an envelope in a session that is on record.
+enum InSession {
+    Needs(Needs),
+    /// The session was changed in place, and perhaps its skipped keys.
+    Opened(Received, Option<Write>),
+}
+
+impl InSession {
+    fn into_run(self, write_session: impl FnOnce() -> Option<Write>) -> Run<Received> {
+        match self {
+            Self::Needs(needs) => Run::Needs(needs),
+            Self::Opened(received, skipped) => {
+                Run::Done(Step::new(write_session().into_iter().chain(skipped).collect(), received))
+            }
         }
     }
 }
@@ -124,12 +135,11 @@ impl Receive<'_> {
     fn open(
         &self,
         envelope: &Envelope<'_>,
-        mut session: Session,
+        session: &mut Session,
         arrival: Arrival,
         have: &Loaded,
         context: &Context<'_>,
-        save: impl FnOnce(Session) -> Write,
-    ) -> Result<Run<Received>, OpenError> {
+    ) -> Result<InSession, OpenError> {
         let place = session.chains.locate(&envelope.message.header, &context.limits)?;
         let skipped_key = skipped_key(&self.from, session.id);
         let mut slot = Slot::<SkippedKeys<'_>>::absent(skipped_key);
@@ -137,7 +147,7 @@ impl Receive<'_> {
             let mut needs = Needs::new();
             slot = have.read(skipped_key, context, &mut needs)?;
             if !needs.is_empty() {
-                return Ok(Run::Needs(needs));
+                return Ok(InSession::Needs(needs));
             }
         }
         let mut skipped = slot.value.take().unwrap_or(SkippedKeys::none());
@@ -145,8 +155,6 @@ impl Receive<'_> {
             session.open(place, envelope, self.associated_data, &mut skipped, context)?;
         let received =
             Received { plaintext, message_id, session: session.id, arrival, strength: session.strength() };
-        let mut writes = Vec::from([save(session)]);
-        writes.extend(write_skipped(&slot, skipped, context));
-        Ok(Run::Done(Step::new(writes, received)))
+        Ok(InSession::Opened(received, write_skipped(&slot, skipped, context)))
     }
 }

@@ -66,7 +66,7 @@ impl Operation for Send<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let Some(Peer { identity, session: Some(mut session) }) = slot.value.take() else {
+        let Some(Peer { identity, session: Some(session) }) = slot.value.as_mut() else {
             return Err(SendError::NoSession);
         };
         if let Some(offered) = identity.offered() {
@@ -76,7 +76,6 @@ impl Operation for Send<'_> {
         let (envelope, message_id) =
             session.seal(self.plaintext, self.associated_data, &mut context.random)?;
         let sent = Sent { envelope, message_id, session: session.id, strength };
-        let peer = Peer { identity, session: Some(session) };
-        Ok(Run::Done(Step::new(Vec::from([slot.write(peer, context)]), sent)))
+        Ok(Run::Done(Step::new(Vec::from_iter(slot.rewrite(context)), sent)))
     }
 }

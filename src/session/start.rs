@@ -9,7 +9,7 @@ use super::{
     state::{Phase, Session},
 };
 use crate::{
-    handshake::{Handshake, Party, initiate},
+    handshake::{Initiated, Party, initiate},
     identity::{Device, IdentityKey, PeerIdentity},
     prekey::VerifiedBundle,
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Step, UnixMillis},
@@ -79,11 +79,15 @@ impl Operation for Start<'_> {
             return Err(StartError::AlreadyStarted);
         }
 
+        let order = former.as_ref().map_or(context.now, |session| context.now.max(session.order.plus(1)));
+        // A start of 2^64 - 1 cannot be followed; an honest clock never comes near it.
+        if former.as_ref().is_some_and(|session| session.order >= order) {
+            return Err(StartError::AlreadyStarted);
+        }
+
         let own = Party { identity: &device.identity, address: &device.address };
-        let initiated = initiate(own, self.bundle, &mut context.random)?;
-        let replaces = former.as_ref().map(|session| session.id);
-        let handshake = Handshake { replaces, ..initiated.handshake };
-        let session = Session::initiate(initiated.established, &handshake, self.bundle, context)?;
+        let Initiated { established, handshake } = initiate(own, self.bundle, order, &mut context.random)?;
+        let session = Session::initiate(established, &handshake, self.bundle, context)?;
         let started = Started { session: session.id, strength: session.strength() };
 
         let mut writes = Vec::new();

@@ -15,9 +15,6 @@ use crate::{
 /// Content of the app's own; the first byte of what a session's AEAD seals.
 const APP_MESSAGE: u8 = 1;
 
-/// Longest handshake that a record keeps; the longest that this crate makes has 115 bytes.
-const MAX_KEPT_HANDSHAKE: usize = 128;
-
 /// What protects a session's first messages should the signed prekey leak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Strength {
@@ -44,10 +41,11 @@ pub(super) struct Session {
     pub(super) id: SessionId,
     suite: Suite,
     pub(super) phase: Phase,
-    pub(super) started_here: bool,
     weak_start: bool,
-    pub(super) replaces: Option<SessionId>,
+    /// The start that both sides know; orders the sessions of a pair.
+    pub(super) order: UnixMillis,
     transcript: Transcript,
+    /// When it began at this side, by this side's clock.
     pub(super) started_at: UnixMillis,
     pub(super) chains: Chains,
 }
@@ -66,9 +64,8 @@ impl Session {
             id,
             suite: bundle.suite(),
             phase: Phase::Initiating { handshake: handshake.encode() },
-            started_here: true,
             weak_start: handshake.one_time_prekey.is_none(),
-            replaces: handshake.replaces,
+            order: handshake.started_at,
             transcript,
             started_at: context.now,
             chains: Chains::initiate(root, bundle.signed_prekey(), &mut context.random)?,
@@ -88,9 +85,8 @@ impl Session {
             id,
             suite,
             phase: Phase::Responding,
-            started_here: false,
             weak_start: handshake.one_time_prekey.is_none(),
-            replaces: handshake.replaces,
+            order: handshake.started_at,
             transcript,
             started_at: now,
             chains: Chains::respond(established.into_root_secret(), signed_prekey),
@@ -155,8 +151,14 @@ impl Session {
         Self { phase: Phase::Responding, ..self }
     }
 
-    /// Upper bound of the encoding in bytes.
-    pub(super) const MAX_LEN: usize = 8 + 1 + 3 + MAX_KEPT_HANDSHAKE + 3 + 8 + 32 + 8 + Chains::MAX_LEN;
+    /// Upper bound of the encoding in bytes: exact but for the chains.
+    pub(super) fn max_len(&self) -> usize {
+        const FIXED: usize = 8 + 1 + 1 + 1 + 8 + 32 + 8 + Chains::MAX_LEN;
+        match &self.phase {
+            Phase::Initiating { handshake } => handshake.len().saturating_add(FIXED + 2),
+            Phase::Responding | Phase::Settled => FIXED,
+        }
+    }
 
     pub(super) fn encode(&self, body: &mut RecordWriter) {
         body.bytes(&self.id.0).u8(self.suite.to_byte());
@@ -165,13 +167,7 @@ impl Session {
             Phase::Responding => body.u8(1),
             Phase::Settled => body.u8(2),
         };
-        body.u8(u8::from(self.started_here))
-            .u8(u8::from(self.weak_start))
-            .u8(u8::from(self.replaces.is_some()));
-        if let Some(replaces) = self.replaces {
-            body.bytes(&replaces.0);
-        }
-        body.bytes(&self.transcript.0).u64(self.started_at.0);
+        body.u8(u8::from(self.weak_start)).u64(self.order.0).bytes(&self.transcript.0).u64(self.started_at.0);
         self.chains.encode(body);
     }
 
@@ -185,9 +181,8 @@ impl Session {
                 2 => Phase::Settled,
                 _ => return None,
             },
-            started_here: body.flag()?,
             weak_start: body.flag()?,
-            replaces: if body.flag()? { Some(SessionId(body.array()?)) } else { None },
+            order: UnixMillis(body.u64()?),
             transcript: Transcript(body.array()?),
             started_at: UnixMillis(body.u64()?),
             chains: Chains::decode(body)?,

@@ -76,8 +76,8 @@ pub(crate) trait RecordType<'a>: Sized {
         writer.finish()
     }
 
-    /// The whole record.
-    fn into_record(self, head: RecordHead) -> SecretBytes {
+    /// The whole record; the value is of no use afterwards.
+    fn take_record(&mut self, head: RecordHead) -> SecretBytes {
         self.encode_behind(head)
     }
 }

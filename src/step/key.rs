@@ -97,11 +97,11 @@ impl KeyWriter {
 
     /// Appends bytes. The longest key (kind, 64-byte account id with its length, device id, session id) has 78.
     pub(crate) fn part(mut self, bytes: &[u8]) -> Self {
-        for byte in bytes {
-            if let Some(place) = self.0.bytes.get_mut(usize::from(self.0.len)) {
-                *place = *byte;
-                self.0.len = self.0.len.saturating_add(1);
-            }
+        let start = usize::from(self.0.len);
+        let end = start.saturating_add(bytes.len());
+        if let (Some(place), Ok(len)) = (self.0.bytes.get_mut(start..end), u8::try_from(end)) {
+            place.copy_from_slice(bytes);
+            self.0.len = len;
         }
         self
     }

@@ -152,9 +152,16 @@ impl<'a, R: RecordType<'a>> Slot<R> {
     }
 
     /// The write that puts `value` here.
-    pub(crate) fn write(&self, value: R, context: &Context<'_>) -> Write {
+    pub(crate) fn write(&self, mut value: R, context: &Context<'_>) -> Write {
         let head = RecordHead::new(R::KIND, context.generation);
-        Write::new(self.key, self.revision, Some(value.into_record(head)))
+        Write::new(self.key, self.revision, Some(value.take_record(head)))
+    }
+
+    /// The write that stores the value as it was changed in place; `None` where nothing is.
+    pub(crate) fn rewrite(&mut self, context: &Context<'_>) -> Option<Write> {
+        let head = RecordHead::new(R::KIND, context.generation);
+        let record = self.value.as_mut()?.take_record(head);
+        Some(Write::new(self.key, self.revision, Some(record)))
     }
 
     /// The write that removes what is here; `None` where nothing is.

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{DecodeError, Field, MAX_ENVELOPE, MAX_HANDSHAKE, PROTOCOL_VERSION, Suite};
+use super::{DecodeError, Field, MAX_ENVELOPE, MAX_HANDSHAKE, MAX_PLAINTEXT, PROTOCOL_VERSION, Suite};
 use crate::primitives::{PublicKey, aead};
 
 /// Tags: field number and wire type in one byte each.
@@ -92,6 +92,9 @@ impl<'a> RatchetMessage<'a> {
             return Err(bad(Field::Pq));
         }
         let ciphertext = reader.bytes(tag::CIPHERTEXT).ok_or(bad(Field::Ciphertext))?;
+        if ciphertext.len() > MAX_PLAINTEXT.saturating_add(aead::OVERHEAD) {
+            return Err(DecodeError::TooLong);
+        }
         if ciphertext.len() < aead::OVERHEAD || !reader.rest.is_empty() {
             return Err(bad(Field::Ciphertext));
         }

@@ -36,6 +36,8 @@ pub enum Field {
     Suites,
     /// `issued_at`.
     IssuedAt,
+    /// `started_at`.
+    StartedAt,
     /// A signature's length.
     Signature,
     /// `number`.

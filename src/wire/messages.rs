@@ -17,8 +17,8 @@ pub(crate) struct HandshakeMessage {
     pub(crate) one_time_prekey_id: Option<Vec<u8>>,
     #[prost(bytes = "vec", optional, tag = "5")]
     pub(crate) pq: Option<Vec<u8>>,
-    #[prost(fixed64, optional, tag = "6")]
-    pub(crate) replaces: Option<u64>,
+    #[prost(uint64, tag = "6")]
+    pub(crate) started_at: u64,
 }
 
 /// `Bundle`.
