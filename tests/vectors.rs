@@ -310,15 +310,22 @@ fn whole_sessions() {
         let mut stores: BTreeMap<&str, MemoryStore> =
             devices.iter().map(|(name, entry)| (name.as_str(), device(entry))).collect();
         let at = |name: &Value| address(&devices[text(name)]);
-        let now = UnixMillis(number(&case["time"]));
         let steps = list(&case["steps"]);
         for step in steps.iter().chain(list(&case["after"])) {
             let name = format!("{} {}: {}", case["name"], step["name"], step["why"]);
             let store = stores.get_mut(text(&step["by"])).unwrap();
             let draws = step.get("draws").cloned().unwrap_or(Value::Array(Vec::new()));
             let mut source = Script::new(&draws);
-            let mut context = Context::new(now, Generation([7; 16]), &mut source);
+            let now = step.get("time").unwrap_or(&case["time"]);
+            let mut context = Context::new(UnixMillis(number(now)), Generation([7; 16]), &mut source);
             match step["op"].as_str().unwrap_or("try") {
+                "lose" => *store = device(&devices[text(&step["by"])]),
+                "start" if step["expect"] == "refused" => {
+                    let bundle = VerifiedBundle::verify(&hex(&step["bundle"]), &at(&step["with"])).unwrap();
+                    let before = dump(store);
+                    assert!(store.run(&Start { bundle: &bundle }, &mut context).is_err(), "{name}");
+                    assert_eq!(dump(store), before, "{name}");
+                }
                 "start" => {
                     let bundle = VerifiedBundle::verify(&hex(&step["bundle"]), &at(&step["with"])).unwrap();
                     let started = store.run(&Start { bundle: &bundle }, &mut context).expect(&name);
@@ -373,7 +380,40 @@ fn whole_sessions() {
             drop(context);
             source.assert_drawn(&step["name"]);
         }
+        for entry in case["large"].as_array().into_iter().flatten() {
+            let store = stores.get_mut(text(&entry["by"])).unwrap();
+            let mut source = getrandom::SysRng;
+            let mut context =
+                Context::new(UnixMillis(number(&case["time"])), Generation([7; 16]), &mut source);
+            let (envelope, associated) = (large(entry), hex(&entry["associated_data"]));
+            let receive =
+                Receive { from: at(&entry["from"]), envelope: &envelope, associated_data: &associated };
+            let before = dump(store);
+            let opened = store.run(&receive, &mut context).is_ok();
+            assert_eq!(opened, entry["expect"] == "opens", "{}", entry["why"]);
+            assert!(opened || dump(store) == before);
+        }
     }
+}
+
+/// An envelope of a million bytes, sealed here since the file only describes it.
+fn large(entry: &Value) -> Vec<u8> {
+    use aes_gcm::{Aes256Gcm, KeyInit, Nonce, aead::AeadInOut};
+    use sha2::{Digest, Sha256};
+
+    let content_byte = u8::try_from(number(&entry["content_byte"])).unwrap();
+    let mut content = vec![content_byte; usize::try_from(number(&entry["content_length"])).unwrap()];
+    let (key, nonce): ([u8; 32], [u8; 12]) = (array(&entry["aead_key"]), array(&entry["nonce"]));
+    let tag = Aes256Gcm::new(&key.into())
+        .encrypt_inout_detached(
+            &Nonce::from(nonce),
+            &hex(&entry["aead_associated_data"]),
+            content.as_mut_slice().into(),
+        )
+        .unwrap();
+    let envelope = [hex(&entry["head"]), nonce.to_vec(), content, tag.to_vec()].concat();
+    assert_eq!(Sha256::digest(&envelope)[..], hex(&entry["envelope_sha256"]));
+    envelope
 }
 
 fn dump(store: &MemoryStore) -> Vec<(Vec<u8>, u64, Vec<u8>)> {

@@ -519,16 +519,21 @@ F = b"\xff" * 32
 VERSION_AND_SUITE = b"\x01\x01"
 
 
-def encode_handshake(ik, ek, spk, opk, replaces=None):
+MAX_START = 2**64 - 1
+
+
+def encode_handshake(ik, ek, spk, opk, started_at, field_5=b"", field_6=None):
+    """`field_5` and `field_6` stand for what is no handshake: the encoded fields, `field_6` in place of `started_at`."""
     return (
         bytes_field(1, enc(ik)) + bytes_field(2, enc(ek)) + bytes_field(3, prekey_id(spk))
         + (bytes_field(4, prekey_id(opk)) if opk else b"")
-        + (fixed64_field(6, replaces) if replaces is not None else b"")
+        + field_5 + (uint_field(6, started_at) if field_6 is None else field_6)
     )
 
 
-def x3dh(dhs, ika, ikb, address_a, address_b, ek, spk, opk, replaces=None, label=b"outrigger v1 x3dh"):
-    """All values that follow from the DH outputs and the public keys; the same at both sides. `replaces` is in the handshake alone."""
+def x3dh(dhs, ika, ikb, address_a, address_b, ek, spk, opk, started_at=1, label=b"outrigger v1 x3dh"):
+    """All values that follow from the DH outputs and the public keys; the same at both sides. `started_at` is in the handshake alone."""
+    assert 0 < started_at <= MAX_START
     ikm = F + b"".join(dhs)
     sk = hkdf(bytes(32), ikm, label, 32)
     transcript_input = (
@@ -541,21 +546,21 @@ def x3dh(dhs, ika, ikb, address_a, address_b, ek, spk, opk, replaces=None, label
         "kdf_input": ikm, "sk": sk, "transcript_input": transcript_input, "transcript": t,
         "root_key": expand(sk, b"outrigger v1 session root" + t, 32),
         "session_id": expand(sk, b"outrigger v1 session id" + t, 8),
-        "replaces": replaces, "handshake": encode_handshake(ika, ek, spk, opk, replaces),
+        "started_at": started_at, "handshake": encode_handshake(ika, ek, spk, opk, started_at),
     }
 
 
-def x3dh_initiator(ik_private, ek_private, ikb, spk, opk, address_a, address_b, replaces=None):
+def x3dh_initiator(ik_private, ek_private, ikb, spk, opk, address_a, address_b, started_at):
     dhs = [dh(ik_private, spk), dh(ek_private, ikb), dh(ek_private, spk)] + ([dh(ek_private, opk)] if opk else [])
-    return x3dh(dhs, public_key(ik_private), ikb, address_a, address_b, public_key(ek_private), spk, opk, replaces)
+    return x3dh(dhs, public_key(ik_private), ikb, address_a, address_b, public_key(ek_private), spk, opk, started_at)
 
 
-def x3dh_responder(ik_private, spk_private, opk_private, ika, ek, address_a, address_b, replaces=None):
+def x3dh_responder(ik_private, spk_private, opk_private, ika, ek, address_a, address_b, started_at):
     dhs = [dh(spk_private, ika), dh(ik_private, ek), dh(spk_private, ek)]
     if opk_private:
         dhs.append(dh(opk_private, ek))
     opk = public_key(opk_private) if opk_private else None
-    return x3dh(dhs, ika, public_key(ik_private), address_a, address_b, ek, public_key(spk_private), opk, replaces)
+    return x3dh(dhs, ika, public_key(ik_private), address_a, address_b, ek, public_key(spk_private), opk, started_at)
 
 
 # ---------------------------------------------------------------------------------------------------------------------------
@@ -569,7 +574,7 @@ HEADER = {3: ("ratchet_key", 2), 4: ("previous_counter", 0), 5: ("counter", 0), 
 ENVELOPE = {1: ("session_id", 1), 2: ("handshake", 2)} | HEADER
 HANDSHAKE = {
     1: ("identity_key", 2), 2: ("ephemeral_key", 2), 3: ("signed_prekey_id", 2), 4: ("one_time_prekey_id", 2), 5: ("pq", 2),
-    6: ("replaces", 1),
+    6: ("started_at", 0),
 }
 
 
@@ -747,12 +752,25 @@ def message_id(session_id, ratchet_key, counter):
 
 MAX_ARCHIVED = 16
 MAX_REMEMBERED = 64
+THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000
+
+
+def goes_before(one, other):
+    """The order of sessions: is `one` active rather than `other`? Both have `started_at` and `id`."""
+    assert one.id != other.id
+    return (-one.started_at, one.id) < (-other.started_at, other.id)
+
+
+def next_start(time, active):
+    """The `started_at` of a session that is started now; `active` is the session that is active, or None."""
+    refuse_if(active is not None and active.started_at == MAX_START, "the active session's start is 2^64 - 1")
+    return max(time, active.started_at + 1) if active else time
 
 
 class Session:
-    def __init__(self, x, ratchet, initiator, used_one_time_prekey):
-        self.id, self.t, self.handshake, self.replaces = x["session_id"], x["transcript"], x["handshake"], x["replaces"]
-        self.ratchet, self.initiator = ratchet, initiator
+    def __init__(self, x, ratchet, initiator, used_one_time_prekey, made_at):
+        self.id, self.t, self.handshake, self.started_at = x["session_id"], x["transcript"], x["handshake"], x["started_at"]
+        self.ratchet, self.initiator, self.made_at = ratchet, initiator, made_at
         self.answered = False      # at the initiator: a reply has opened in it
         self.weak = not used_one_time_prekey
 
@@ -806,49 +824,57 @@ class Device:
         refuse_if(identity == self.public, "own identity key")
         refuse_if(self.pinned.get(peer, identity) != identity, "identity key other than the one on record")
 
-    def start(self, name, peer, bundle):
+    def start(self, name, peer, bundle, time):
         """The first half of a session; returns all its values."""
+        self.expire(peer.address, time)
         identity, spk, opk = check_bundle(bundle, peer.account, peer.device)
         self.pin(peer.address, identity)
         former = self.active.get(peer.address)
-        assert former is None or not former.initiator or former.answered, "this device starts no other for 30 days"
+        refuse_if(former is not None and former.initiator and not former.answered and time - former.made_at < THIRTY_DAYS,
+                  "the active session was started less than 30 days ago, and nothing has opened in it")
+        started_at = next_start(time, former)
         ek, first = draw(f"{name} ephemeral key", 32), draw(f"{name} first ratchet key", 32)
-        replaces = former.id if former else None
-        x = x3dh_initiator(self.identity, ek, identity, spk, opk, self.address, peer.address, replaces)
+        x = x3dh_initiator(self.identity, ek, identity, spk, opk, self.address, peer.address, started_at)
         ratchet = Ratchet.initiator(x["root_key"], first, spk)
-        session = Session(x, ratchet, True, opk is not None)
+        session = Session(x, ratchet, True, opk is not None, time)
         self.pinned[peer.address] = identity
-        self.activate(peer.address, session)
+        assert self.settle(peer.address, session, time)
         return {
             "draws": [ek, first], "bundle": bundle, "ephemeral_private": ek, "ephemeral_public": public_key(ek),
             "ratchet_private": first, "ratchet_public": public_key(first),
         } | x | {"dh": ratchet.first_dh, "root_after": ratchet.root, "chain": ratchet.send_chain, "weak": session.weak} | self.standing(peer.address)
 
-    def archive(self, peer, session):
+    def expire(self, peer, time):
+        """What was archived more than 30 days ago is gone."""
+        kept = [s for s in self.archived.get(peer, []) if time - s.archived_at <= THIRTY_DAYS]
+        assert all(time - s.archived_at != THIRTY_DAYS for s in kept), "the millisecond itself is in no vector"
+        if peer in self.archived:
+            self.archived[peer] = kept
+
+    def archive(self, peer, session, time):
+        session.archived_at = time
         self.archived.setdefault(peer, []).insert(0, session)
         del self.archived[peer][MAX_ARCHIVED:]
 
-    def activate(self, peer, session):
-        if peer in self.active:
-            self.archive(peer, self.active[peer])
-        self.active[peer] = session
+    def settle(self, peer, new, time):
+        """The session `new` was made. Which one is active? True where it is the new one."""
+        active = self.active.get(peer)
+        if active is not None and goes_before(active, new):
+            self.archive(peer, new, time)
+            return False
+        if active is not None:
+            self.archive(peer, active, time)
+        self.active[peer] = new
+        return True
 
     def standing(self, peer):
-        return {"active": self.active[peer].id, "archived": [s.id for s in self.archived.get(peer, [])]}
-
-    def settle(self, peer, new):
-        """An envelope made the session `new`. Which one is active (protocol.md, 8)?"""
         active = self.active.get(peer)
-        if active is None or new.replaces == active.id:
-            stays = False
-        elif active.initiator:
-            stays = active.id < new.id
-        else:
-            stays = active.replaces == new.id
-        if stays:
-            self.archive(peer, new)
-        else:
-            self.activate(peer, new)
+        return {"active": active.id if active else None, "archived": [s.id for s in self.archived.get(peer, [])]}
+
+    def lose(self):
+        """All sessions are lost: the device is as it was before the first step of the case."""
+        assert not any(self.remembered.values()) and len(self.one_time_prekeys) == len(self.bundles_with)
+        self.pinned, self.active, self.archived, self.remembered = {}, {}, {}, {}
 
     def send(self, name, peer, body, associated_data):
         session = self.active[peer.address]
@@ -864,8 +890,9 @@ class Device:
     def sessions(self, peer):
         return [s for s in (self.active.get(peer), *self.archived.get(peer, [])) if s]
 
-    def receive(self, peer, envelope, associated_data):
+    def receive(self, peer, envelope, associated_data, time):
         """`peer` is the sender's address."""
+        self.expire(peer, time)
         refuse_if(len(envelope) > MAX_ENVELOPE, "envelope too long")
         refuse_if(envelope[:1] != b"\x01", "version")
         refuse_if(envelope[1:2] != b"\x01", "suite")
@@ -897,7 +924,7 @@ class Device:
                 del self.one_time_prekeys[hs_opk]
             else:
                 self.remembered.setdefault(peer, []).append(session.id)
-            self.settle(peer, session)
+            self.settle(peer, session, time)
         values = {"session_id": session.id, "makes_session": made}
         values["one_time_prekey_deleted"] = hs_opk if made else None
         values["message_id"] = message_id(session.id, key, n)
@@ -911,12 +938,13 @@ class Device:
         spk = need(hs, "signed_prekey_id", 16)
         opk = need(hs, "one_time_prekey_id", 16) if "one_time_prekey_id" in hs else None
         refuse_if("pq" in hs, "pq under suite 0x01")
+        refuse_if("started_at" not in hs, "started_at is 0")
         self.pin(peer, ik)
         refuse_if(spk not in self.signed_prekeys, "unknown signed prekey")
         refuse_if(opk and opk not in self.one_time_prekeys, "unknown one-time prekey")
         opk_private = self.one_time_prekeys[opk] if opk else None
         spk_private = self.signed_prekeys[spk]
-        x = x3dh_responder(self.identity, spk_private, opk_private, ik, ek, peer, self.address, hs.get("replaces"))
+        x = x3dh_responder(self.identity, spk_private, opk_private, ik, ek, peer, self.address, hs["started_at"])
         refuse_if(x["session_id"] != session_id, "session id other than the derived one")
         if not opk:
             remembered = self.remembered.get(peer, [])
@@ -924,7 +952,7 @@ class Device:
                 raise Refused("the handshake of a session that is gone", "repeat")
             refuse_if(len(remembered) >= MAX_REMEMBERED, "too many sessions without one-time prekey")
         assert x["handshake"] == handshake
-        return Session(x, Ratchet.responder(x["root_key"], spk_private), False, opk is not None), ik, opk
+        return Session(x, Ratchet.responder(x["root_key"], spk_private), False, opk is not None, None), ik, opk
 
 
 # ---------------------------------------------------------------------------------------------------------------------------
@@ -1197,6 +1225,7 @@ def fingerprints_file():
 # prekeys.json
 
 TIME = 1_767_225_600_000  # 2026-01-01, in milliseconds
+NOW = TIME + 60_000           # the time of a case of session.json
 
 
 def prekeys_file():
@@ -1359,14 +1388,14 @@ def prekeys_file():
 # ---------------------------------------------------------------------------------------------------------------------------
 # x3dh.json
 
-def x3dh_case(name, keys, account_a, device_a, account_b, device_b, with_opk, replaces=None):
+def x3dh_case(name, keys, account_a, device_a, account_b, device_b, with_opk, started_at):
     """`keys` gives the private half for each of IKa, EKa, IKb, SPKb, OPKb."""
     ika, eka, ikb, spk, opk = (keys(n) for n in ("IKa", "EKa", "IKb", "SPKb", "OPKb"))
     opk = opk if with_opk else None
     opk_public = public_key(opk) if opk else None
     address_a, address_b = addr(account_a, device_a), addr(account_b, device_b)
-    x = x3dh_initiator(ika, eka, public_key(ikb), public_key(spk), opk_public, address_a, address_b, replaces)
-    assert x == x3dh_responder(ikb, spk, opk, public_key(ika), public_key(eka), address_a, address_b, replaces)
+    x = x3dh_initiator(ika, eka, public_key(ikb), public_key(spk), opk_public, address_a, address_b, started_at)
+    assert x == x3dh_responder(ikb, spk, opk, public_key(ika), public_key(eka), address_a, address_b, started_at)
     return {
         "name": name,
         "initiator": {
@@ -1389,21 +1418,22 @@ def x3dh_file():
     short_a, short_b = filler("account x3dh a", 16), filler("account x3dh b", 16)
     long_a, long_b = filler("account x3dh long a", 64), filler("account x3dh long b", 64)
     cases = [
-        x3dh_case("example keys, without one-time prekey", example, short_a, 0, short_b, 0, False),
-        x3dh_case("example keys, with one-time prekey", example, short_a, 0, short_b, 0, True),
-        x3dh_case("example keys, other address", example, short_a, 1, short_b, 0, True),
-        x3dh_case("example keys, without one-time prekey, replaces a session", example, short_a, 0, short_b, 0, False, bytes(range(1, 9))),
-        x3dh_case("example keys, with one-time prekey, replaces session 0", example, short_a, 0, short_b, 0, True, bytes(8)),
+        x3dh_case("example keys, without one-time prekey", example, short_a, 0, short_b, 0, False, NOW),
+        x3dh_case("example keys, with one-time prekey", example, short_a, 0, short_b, 0, True, NOW),
+        x3dh_case("example keys, other address", example, short_a, 1, short_b, 0, True, NOW),
+        x3dh_case("example keys, without one-time prekey, started at 1", example, short_a, 0, short_b, 0, False, 1),
+        x3dh_case("example keys, with one-time prekey, started at 2^64 - 1", example, short_a, 0, short_b, 0, True, MAX_START),
     ]
-    for without, replacing in ((0, 3), (1, 4)):
-        assert all(cases[without][k] == cases[replacing][k] for k in ("transcript", "session_id", "root_key"))
-        assert len(cases[replacing]["handshake"]) == len(cases[without]["handshake"]) + 9
-    for i, (a, da, b, db, opk) in enumerate([
-        (short_a, 0, short_b, 0, True), (short_a, 0, short_b, 0, False), (long_a, 2**32 - 1, long_b, 0, True),
-        (short_a, 0, long_b, 2**32 - 1, False), (long_a, 3, short_b, 2**32 - 1, True),
-        (short_a, 0, short_a, 1, True),
+    for one, other in ((0, 3), (1, 4)):
+        assert all(cases[one][k] == cases[other][k] for k in cases[one] if k not in ("name", "started_at", "handshake"))
+        assert cases[one]["handshake"] != cases[other]["handshake"]
+    assert [c["handshake"][c["handshake"].rindex(b"\x30"):].hex() for c in cases[3:]] == ["3001", "30" + "ff" * 9 + "01"]
+    for i, (a, da, b, db, opk, at) in enumerate([
+        (short_a, 0, short_b, 0, True, NOW), (short_a, 0, short_b, 0, False, NOW + 1), (long_a, 2**32 - 1, long_b, 0, True, 127),
+        (short_a, 0, long_b, 2**32 - 1, False, 128), (long_a, 3, short_b, 2**32 - 1, True, 2**63),
+        (short_a, 0, short_a, 1, True, 2**32),
     ]):
-        cases.append(x3dh_case(f"case {i}", lambda n: draw(f"x3dh case {i} {n}", 32), a, da, b, db, opk))
+        cases.append(x3dh_case(f"case {i}", lambda n: draw(f"x3dh case {i} {n}", 32), a, da, b, db, opk, at))
     return {"about": "X3DH handshakes (protocol.md, 6). transcript is T", "cases": cases}
 
 
@@ -1690,6 +1720,9 @@ a< b0
 a: a2
 b< a2 a0
 """)
+    case.try_after("the responder's first key as a new one", "a", case.as_new_chain("first key, later", "a", prekey), b"data", "opens",
+                   "the initiator received nothing under that key, so it is none of the 4 earlier chains' and counts as new", b"wrong chain")
+    case.try_after("the responder's first key, sending step due", "a", *case.message("b0"), "repeat", "late, of the chain before")
     return case.result()
 
 
@@ -1777,13 +1810,14 @@ def ratchet_file():
 class ByHand:
     """A session towards the device `to` that no Device keeps, so that each part of it can be chosen. The initiator's side only."""
 
-    def __init__(self, name, to, identity, address, spk=None, opk=None, replaces=None, session_id=None, more=b"", three=False):
+    def __init__(self, name, to, identity, address, spk=None, opk=None, started_at=None, session_id=None, three=False, **wrong):
         self.name, self.count = name, 0
         ek, first = draw(f"{name} ephemeral key", 32), draw(f"{name} ratchet key", 32)
         spk = spk or public_key(next(iter(to.signed_prekeys.values())))
-        x = x3dh_initiator(identity, ek, to.public, spk, None if three else opk, address, to.address, replaces)
+        self.started_at = NOW if started_at is None else started_at
+        x = x3dh_initiator(identity, ek, to.public, spk, None if three else opk, address, to.address, self.started_at)
         self.ratchet, self.t, self.id = Ratchet.initiator(x["root_key"], first, spk), x["transcript"], session_id or x["session_id"]
-        handshake = encode_handshake(public_key(identity), public_key(ek), spk, opk, replaces) + more
+        handshake = encode_handshake(public_key(identity), public_key(ek), spk, opk, self.started_at, **wrong)
         self.front = VERSION_AND_SUITE + fixed64_field(1, self.id) + bytes_field(2, handshake)
 
     def envelope(self, content=b"\x01hello"):
@@ -1803,18 +1837,34 @@ class SessionCase:
         }
         self.steps, self.sent, self.after, self.started = [], {}, [], []
         self.count = dict.fromkeys(self.device, 0)
+        self.clock = dict.fromkeys(self.device, NOW)
 
     @staticmethod
     def peer(by):
         return "b" if by == "a" else "a"
 
-    def start(self, by, with_one_time_prekey):
+    def time(self, by):
+        return {"time": self.clock[by]} if self.clock[by] != NOW else {}
+
+    def start(self, by, with_one_time_prekey, why=None):
+        """`why`: it must be refused, for that reason."""
         peer = self.device[self.peer(by)]
         before = [one for one, _ in self.started].count(by)
         bundle = peer.bundles_with[before] if with_one_time_prekey else peer.bundle
-        out = self.device[by].start(f"session {self.name} start {by} {before}", peer, bundle)
-        self.started.append((by, out["session_id"]))
-        self.steps.append({"op": "start", "by": by, "with": self.peer(by)} | out)
+        step = {"op": "start", "by": by, "with": self.peer(by)} | self.time(by)
+        try:
+            out = self.device[by].start(f"session {self.name} start {by} {before}", peer, bundle, self.clock[by])
+            assert not why, (self.name, len(self.steps))
+            self.started.append((by, out["session_id"]))
+        except Refused as e:
+            assert why and why in str(e), (self.name, len(self.steps), e)
+            out = {"bundle": bundle, "expect": "refused", "why": str(e)} | self.device[by].standing(peer.address)
+        self.steps.append(step | out)
+
+    def lose(self, by):
+        peer = self.device[self.peer(by)]
+        self.device[by].lose()
+        self.steps.append({"op": "lose", "by": by} | self.time(by) | self.device[by].standing(peer.address))
 
     def send(self, by):
         label = f"{by}{self.count[by]}"
@@ -1825,13 +1875,14 @@ class SessionCase:
         out = self.device[by].send(f"session {self.name} {label}", self.device[self.peer(by)], body, ad)
         out["envelope"] = out.pop("wire")
         self.sent[label] = i
-        self.steps.append({"op": "send", "by": by, "to": self.peer(by), "name": label} | out)
+        self.steps.append({"op": "send", "by": by, "to": self.peer(by), "name": label} | self.time(by) | out)
 
     def receive(self, by, label, expect="opens"):
         sent = self.steps[self.sent[label]]
-        step = {"op": "receive", "by": by, "from": self.peer(by), "name": label, "envelope": self.sent[label], "expect": expect}
+        step = {"op": "receive", "by": by, "from": self.peer(by), "name": label, "envelope": self.sent[label]}
+        step |= self.time(by) | {"expect": expect}
         try:
-            out = self.device[by].receive(self.device[self.peer(by)].address, sent["envelope"], sent["associated_data"])
+            out = self.device[by].receive(self.device[self.peer(by)].address, sent["envelope"], sent["associated_data"], self.clock[by])
             result = "opens"
             for same in ("session_id", "message_id", "message_key", "content", "plaintext", "kind"):
                 assert out[same] == sent[same], (label, same)
@@ -1848,24 +1899,31 @@ class SessionCase:
                     self.send(by)
                     assert word == self.steps[-1]["name"], (line, self.steps[-1]["name"])
                 elif direction == "*":
-                    self.start(by, {"four": True, "three": False}[word])
+                    self.start(by, *{
+                        "four": (True,), "three": (False,), "soon": (False, "less than 30 days ago"), "never": (False, "2^64 - 1"),
+                    }[word])
+                elif direction == "-":
+                    self.lose(by)
+                elif direction == "@":
+                    self.clock[by] = int(word) + (NOW if word[0] in "+-" else 0)
                 else:
-                    self.receive(by, word.rstrip("!"), "repeat" if word.endswith("!") else "opens")
+                    expect = {"!": "repeat", "?": "refused"}.get(word[-1], "opens")
+                    self.receive(by, word.rstrip("!?"), expect)
 
     def attempt(self, name, by, sender, envelope, expect, why, associated_data=b"data", body=None):
         """`sender` is the device that the server names."""
         device, peer = self.device[by], self.device[sender].address
         out = {}
         try:
-            out = device.receive(peer, envelope, associated_data)
+            out = device.receive(peer, envelope, associated_data, self.clock[by])
             result = "opens"
             assert out["plaintext"] == body, name
         except Refused as e:
             result = e.kind
         assert result == expect, (self.name, name, result)
         return {
-            "name": name, "by": by, "from": sender, "envelope": envelope, "associated_data": associated_data, "expect": expect,
-            "plaintext": body, "why": why,
+            "name": name, "by": by, "from": sender} | self.time(by) | {
+            "envelope": envelope, "associated_data": associated_data, "expect": expect, "plaintext": body, "why": why,
         } | {k: out[k] for k in ("session_id", "makes_session", "active", "archived") if out}
 
     def try_after(self, *arguments, **more):
@@ -1895,7 +1953,7 @@ class SessionCase:
         return seal(key, nonce, front, content, session.t, associated_data)
 
     def result(self):
-        out = {"name": self.name, "time": TIME + 60_000}
+        out = {"name": self.name, "time": NOW}
         out["devices"] = {by: d.description for by, d in self.device.items()}
         out |= {"steps": self.steps, "after": self.after}
         return out
@@ -1979,34 +2037,42 @@ def session_refusals(case):
     refused("other session id", start("other session id", opk=held, session_id=bytes(8)), "not the derived session id", "c")
     refused("other address", start("other address", opk=held, address=addr(c.account, c.device + 1)),
             "the initiator's address in the transcript is another one", "c")
+    good_6 = uint_field(6, NOW)
     for what, more, why in (
-        ("pq in the handshake", bytes_field(5, b"\0"), "field 5 under suite 0x01"),
-        ("unknown field in the handshake", uint_field(7, 1), "unknown field"),
-        ("replaces as a number", uint_field(6, 1), "field 6 of another wire type"),
-        ("replaces as bytes", bytes_field(6, bytes(8)), "field 6 of another wire type"),
-        ("replaces of 7 bytes", tag(6, 1) + bytes(7), "truncated"),
-        ("replaces twice", fixed64_field(6, bytes(8)) * 2, "a field twice"),
-        ("pq after replaces", fixed64_field(6, bytes(8)) + bytes_field(5, b"\0"), "fields not in ascending order"),
+        ("pq in the handshake", {"field_5": bytes_field(5, b"\0")}, "field 5 under suite 0x01"),
+        ("unknown field in the handshake", {"field_6": good_6 + uint_field(7, 1)}, "unknown field"),
+        ("no started_at", {"field_6": b""}, "started_at is 0"),
+        ("started_at 0, written out", {"field_6": tag(6, 0) + b"\0"}, "a uint that is 0 is left out, and started_at is 0"),
+        ("started_at not of least length", {"field_6": good_6[:-1] + bytes([good_6[-1] | 128, 0])}, "varint not of least length"),
+        ("started_at of 2^64", {"field_6": tag(6, 0) + varint(2**64)}, "varint above 64 bits"),
+        ("started_at of 11 bytes", {"field_6": tag(6, 0) + b"\xff" * 10 + b"\1"}, "varint above 64 bits"),
+        ("started_at truncated", {"field_6": good_6[:-1]}, "truncated"),
+        ("started_at as fixed64", {"field_6": fixed64_field(6, u64be(NOW)[::-1])}, "field 6 of another wire type"),
+        ("started_at as bytes", {"field_6": bytes_field(6, u64be(NOW))}, "field 6 of another wire type"),
+        ("started_at twice", {"field_6": good_6 * 2}, "a field twice"),
+        ("started_at before the prekey id", {"field_6": b"", "opk": None, "field_5": good_6 + bytes_field(4, prekey_id(held))},
+         "fields not in ascending order"),
+        ("pq after started_at", {"field_6": good_6 + bytes_field(5, b"\0")}, "fields not in ascending order"),
+        ("handshake too long", {"field_5": bytes_field(5, bytes(4096))}, "handshake field"),
     ):
-        refused(what, start(what, opk=held, more=more), why, "c")
+        refused(what, start(what, **{"opk": held} | more), why, "c")
     for what, content in (("kind 2", b"\x02hello"), ("kind 0", b"\x00hello"), ("no kind", b"")):
         refused(f"start with {what}", start(f"start with {what}", content, opk=held),
                 "kind; the tag verifies, no session is made and the one-time prekey stays", "c")
-    replaces = filler(f"{name} replaces", 8)
-    first = start("good start", opk=held, replaces=replaces)
+    first = start("good start", opk=held)
     refused("good start, tag flipped", first[:-1] + bytes([first[-1] ^ 1]), "the tag does not verify; the one-time prekey stays", "c")
-    assert first.count(replaces) == 1
-    refused("good start, replaces flipped", first.replace(replaces, replaces[:7] + bytes([replaces[7] ^ 1])),
-            "replaces is not in the transcript but in the head: the tag does not verify", "c")
     at, length = 13, first[12]
-    assert first[11] == 0x12 and first[at + length - 9:at + length] == fixed64_field(6, replaces)
-    refused("good start, replaces cut out", first[:12] + bytes([length - 9]) + first[at:at + length - 9] + first[at + length:],
-            "replaces is not in the transcript but in the head: the tag does not verify", "c")
-    case.try_after("good start", "b", "c", first, "opens",
-                   "the one-time prekey was not used up by the refused ones; b holds no session that replaces could name", body=b"hello")
+    assert first[11] == 0x12 and first[at:at + length].endswith(good_6) and first.count(good_6) == 1
+    for what, six in (("1 more", uint_field(6, NOW + 1)), ("2^64 - 1", uint_field(6, MAX_START)), ("1", uint_field(6, 1))):
+        refused(f"good start, started_at made {what}",
+                first[:11] + bytes_field(2, first[at:at + length - len(good_6)] + six) + first[at + length:],
+                "started_at is not in the transcript but in the head: the tag does not verify", "c")
+    case.try_after("good start", "b", "c", first, "opens", "the one-time prekey was not used up by the refused ones", body=b"hello")
     case.try_after("good start again", "b", "c", first, "repeat", "the session is on record")
     case.try_after("handshake of no shape", "b", "a", craft("no shape", lambda s, h: s + bytes_field(2, b"no handshake at all") + h, ahead=1),
                    "opens", "the session is on record: its handshake is authenticated, and neither parsed nor compared", body=b"text")
+    case.try_after("handshake of no bytes", "b", "a", craft("no bytes", lambda s, h: s + bytes_field(2, b"") + h, ahead=2), "opens",
+                   "up to 4,096 bytes, and the session is on record", body=b"text")
     case.try_after("good", "b", "a", good, "opens", "the envelope that the ones above were made from", body=b"text")
     case.try_after("good again", "b", "a", good, "repeat", "opened before")
 
@@ -2044,9 +2110,9 @@ a: a0 a1
         ("one bit of its handshake flipped", bytes_field(2, bytes(flipped))),
         ("its handshake cut out", b""),
         ("its handshake with one byte more", bytes_field(2, session.handshake + b"\0")),
-        ("replaces added to its handshake", bytes_field(2, session.handshake + fixed64_field(6, bytes(8)))),
+        ("started_at made 1 more", bytes_field(2, session.handshake[:-6] + varint(session.started_at + 1))),
         ("another handshake that b could run", bytes_field(2, encode_handshake(
-            case.device["a"].public, public_key(draw(f"session {case.name} another ephemeral key", 32)), b_prekey, None))),
+            case.device["a"].public, public_key(draw(f"session {case.name} another ephemeral key", 32)), b_prekey, None, NOW))),
     ):
         case.try_now(f"a0, {what}", "b", "a", front + again + end, "refused",
                      "the handshake of a session on record is neither parsed nor compared, but the head is another one", associated_data=ad)
@@ -2134,40 +2200,44 @@ b: b0
     own = case.started[0][1]
     count = 0
 
-    def make(replaces=None, want=lambda i: True):
+    made = []
+
+    def make(name, started_at, wins, why, than=None):
+        """The next session of a, which has to be larger or smaller than `than` by its id, where that matters."""
         nonlocal count
+        active = case.active("b")
         while True:
             count += 1
-            one = ByHand(f"session {case.name} by hand {count}", b, a.identity, a.address, replaces=replaces)
-            if want(one.id):
-                return one
+            one = ByHand(f"session {case.name} by hand {count}", b, a.identity, a.address, started_at=started_at)
+            if than is None or (one.id < active.id) == (than == "smaller"):
+                break
+        case.try_after(f"S{len(made) + 1}, {name}", "b", "a", one.envelope(), "opens", why, body=b"hello")
+        made.append(one)
+        assert case.after[-1]["active"] == (one.id if wins else active.id), name
 
-    def opens(name, one, active, why):
-        case.try_after(name, "b", "a", one.envelope(), "opens", why, body=b"hello")
-        assert case.after[-1]["active"] == active.id, name
-
-    s1 = make(want=lambda i: i > own)
-    case.try_after("S1, larger", "b", "a", s1.envelope(), "opens", "rule 2: b started the active session, and its id is smaller", body=b"hello")
+    archived, smaller = "the start is earlier: archived", "the same start, and the id is smaller: active"
+    later, larger = "the start is later: active", "the same start, and the id is larger: archived"
+    make("the same start, larger id", NOW, False, larger + "; b started the active session", "larger")
     assert case.active("b").id == own
-    s2 = make(want=lambda i: i < own)
-    opens("S2, smaller", s2, s2, "rule 2: b started the active session, and its id is larger")
-    opens("S1 again", s1, s2, "archived, and stays so")
-    s3 = make(s2.id, lambda i: i > s2.id)
-    opens("S3, replaces S2", s3, s3, "rule 1")
-    opens("S2 again", s2, s3, "archived, and stays so")
-    s4 = make(s3.id)
-    s5 = make(s4.id)
-    opens("S5, replaces S4", s5, s5, "rule 3: a started the active session S3, and that names S2; S4 is still on its way")
-    opens("S4, replaces S3", s4, s5, "rule 3: late, as the active session S5 names it")
-    s6 = make()
-    opens("S6, replaces none", s6, s6, "rule 3: a has lost S5")
-    s7 = make(bytes(8))
-    opens("S7, replaces 0", s7, s7, "rule 3: a session that b never saw is named")
-    s8 = make(s3.id)
-    opens("S8, replaces S3", s8, s8, "rule 3: S3 is archived, so it is not the active session that is named")
-    for i, one in enumerate((s1, s2, s3, s4, s5, s6, s7), 1):
-        opens(f"S{i} at the end", one, s8, "archived, and stays so")
-    opens("S8 at the end", s8, s8, "active")
+    make("the same start, smaller id", NOW, True, smaller + "; b started the other", "smaller")
+    make("1 ms before, smaller id", NOW - 1, False, archived, "smaller")
+    make("1 ms after, larger id", NOW + 1, True, later, "larger")
+    make("started at 1, smaller id", 1, False, archived, "smaller")
+    make("the same start again, larger id", NOW + 1, False, larger, "larger")
+    make("the same start again, smaller id", NOW + 1, True, smaller, "smaller")
+    make("started at 2^63 - 1, larger id", 2**63 - 1, True, later, "larger")
+    make("started at 2^63, larger id", 2**63, True, "the start is later, as it is unsigned: active", "larger")
+    make("started at 2^63 - 1, smaller id", 2**63 - 1, False, archived, "smaller")
+    make("started at 2^64 - 1", MAX_START, True, later)
+    make("started at 2^64 - 2, smaller id", MAX_START - 1, False, archived, "smaller")
+    make("started at 2^64 - 1, larger id", MAX_START, False, larger, "larger")
+    make("started at 2^64 - 1, smaller id", MAX_START, True, smaller, "smaller")
+    best = case.active("b").id
+    assert best == min(made, key=lambda one: (-one.started_at, one.id)).id
+    for i, one in enumerate(made, 1):
+        case.try_after(f"S{i} at the end", "b", "a", one.envelope(), "opens", "active" if one.id == best else "archived, and stays so",
+                       body=b"hello")
+        assert case.after[-1]["active"] == best and len(case.after[-1]["archived"]) == len(made) <= MAX_ARCHIVED
     return case
 
 
@@ -2177,19 +2247,17 @@ def session_many(accounts):
     a, b, c = (case.device[x] for x in "abc")
     made = []
 
-    def make(**more):
-        previous = made[-1].id if made else None
-        made.append(ByHand(f"session {case.name} by hand {len(made)}", b, a.identity, a.address, replaces=previous, **more))
+    def make():
+        made.append(ByHand(f"session {case.name} by hand {len(made)}", b, a.identity, a.address, started_at=NOW + len(made)))
         return made[-1]
 
     for i in range(MAX_REMEMBERED):
-        case.try_after(f"session {i}", "b", "a", make().envelope(), "opens", "rule 1" if i else "the first one", body=b"hello")
+        case.try_after(f"session {i}", "b", "a", make().envelope(), "opens", "the start is later" if i else "the first one", body=b"hello")
         assert case.after[-1]["active"] == made[-1].id and len(case.after[-1]["archived"]) == min(i, MAX_ARCHIVED)
     case.try_after("session 64", "b", "a", make().envelope(), "refused", "64 ids of sessions without one-time prekey are remembered")
     made.pop()
     opk = public_key(next(iter(b.one_time_prekeys.values())))
-    replaces = made[-1].id
-    with_opk = ByHand(f"session {case.name} by hand four", b, a.identity, a.address, replaces=replaces, opk=opk)
+    with_opk = ByHand(f"session {case.name} by hand four", b, a.identity, a.address, started_at=NOW + MAX_REMEMBERED, opk=opk)
     case.try_after("session with a one-time prekey", "b", "a", with_opk.envelope(), "opens", "nothing has to be remembered for it", body=b"hello")
     other = ByHand(f"session {case.name} by hand c", b, c.identity, c.address)
     case.try_after("session of c", "b", "c", other.envelope(), "opens", "64 for each peer device", body=b"hello")
@@ -2204,10 +2272,10 @@ def session_many(accounts):
     return case
 
 
-def session_search(name, accounts, script, want):
+def session_search(name, accounts, script, want, one_time_prekeys=2):
     """Runs the script until the ids of the started sessions are as wanted."""
     for attempt in range(64):
-        case = SessionCase(f"{name} ({attempt})", accounts)
+        case = SessionCase(f"{name} ({attempt})", accounts, one_time_prekeys)
         case.run(script)
         if want([i for _, i in case.started]):
             return case
@@ -2220,7 +2288,7 @@ def both_active(case, session_id):
 
 
 def session_restarts(accounts):
-    """One side starts again while a session is there: its handshake names that one, which has the smaller id each time."""
+    """One side starts again while a session is there, which has the smaller id each time."""
     smaller_first = lambda ids: ids[0] < ids[1]
     settled = """
 a* four
@@ -2234,20 +2302,20 @@ b: b2
 a< b2
 """
 
-    def done(name, case):
+    def done(name, case, later_by=1):
         both_active(case, case.started[-1][1])
         starts = [s for s in case.steps if s["op"] == "start"]
-        assert starts[0]["replaces"] is None and starts[1]["replaces"] == starts[0]["session_id"]
+        assert starts[0]["started_at"] == NOW and starts[1]["started_at"] == NOW + later_by
         for s in case.steps:
             if s.get("expect") == "opens" and s["session_id"] == starts[0]["session_id"] and s.get("archived"):
                 assert s["active"] == starts[1]["session_id"]
         return case.result() | {"name": name, "active_afterwards": case.started[-1][1]}
 
-    name = "the responder starts again"
-    case = session_search(name, accounts, settled + "b* four", smaller_first)
+    name = "the responder starts again, its clock an hour behind"
+    case = session_search(name, accounts, settled + "b@ -3600000\nb* four", smaller_first)
     case.run("""
-b: b3 b4              each carries a handshake with replaces
-a< b4                 rule 1, although a started the active session and its id is smaller
+b: b3 b4
+a< b4                 1 ms later than the active session, which a started and whose id is smaller
 a< b1                 late, in the archive
 a: a4                 in the new session
 b< a3                 late, in the archive, before the answer
@@ -2260,11 +2328,11 @@ b< a5
 """)
     yield done(name, case)
 
-    name = "the initiator starts again"
-    case = session_search(name, accounts, settled + "a* three", smaller_first)
+    name = "the initiator starts again, a minute later by its clock"
+    case = session_search(name, accounts, settled + "a@ +60000\na* three", smaller_first)
     case.run("""
 a: a4 a5
-b< a4                 rule 1
+b< a4                 the later start
 b< a1                 late, in the archive, with a handshake that is not run again
 b: b3                 in the new session
 a< b1                 late, in the archive, before the answer
@@ -2273,7 +2341,7 @@ b< a3 a5
 a: a6
 b< a6 a1!
 """)
-    yield done(name, case)
+    yield done(name, case, 60_000)
 
     name = "the responder starts again before it has answered"
     case = session_search(name, accounts, """
@@ -2284,7 +2352,7 @@ b* four
 """, smaller_first)
     case.run("""
 b: b0
-a< b0                 rule 1, although a's session is unanswered and its id is smaller
+a< b0                 the later start, although a's session is unanswered and its id is smaller
 b< a1                 late, in the archive, with a handshake that is not run again
 a: a2
 b< a2
@@ -2303,8 +2371,8 @@ b* three
 """, smaller_first)
     case.run("""
 b: b1
-a: a2                 in the session that b has replaced, with its handshake
-a< b1                 rule 1
+a: a2                 in the session that b has left, with its handshake
+a< b1                 the later start
 a< b0                 the answer to a's session opens in the archive
 b< a2
 a: a3
@@ -2318,19 +2386,19 @@ a< b2
         other = SessionCase.peer(smaller)
         name = f"both start again at once, the session of {smaller} is active"
         case = session_search(name, accounts, settled + "a* four\nb* three", lambda ids: (ids[1] < ids[2]) == (smaller == "a"))
-        old, ids = case.started[0][1], dict(case.started[1:])
-        assert all(s["replaces"] == old for s in case.steps[-2:])
+        ids = dict(case.started[1:])
+        assert all(s["started_at"] == NOW + 1 for s in case.steps[-2:])
         n, m = (4, 3) if smaller == "a" else (3, 4)
         x, y = smaller, other
         held_x, held_y = ("b1", "a3") if smaller == "a" else ("a3", "b1")
         case.run(f"""
 {x}: {x}{n} {x}{n + 1}              each side in its own session
 {y}: {y}{m} {y}{m + 1}
-{y}< {x}{n + 1}                 rule 2: the smaller one
+{y}< {x}{n + 1}                 the smaller one of two with the same start
 {y}: {y}{m + 2}                 the answer, in the smaller one
 {x}< {y}{m + 2}                 answered, before anything of the larger one came
-{x}< {y}{m}                 rule 2: the larger one is archived
-{x}< {held_x}                 late, of the session that both have replaced
+{x}< {y}{m}                 the larger one is archived
+{x}< {held_x}                 late, of the session before
 {y}< {held_y} {x}{n}
 {x}: {x}{n + 2}                 without handshake
 {y}< {x}{n + 2}
@@ -2343,7 +2411,7 @@ a< b2
 
 
 def session_crossings(accounts):
-    """Both start at once. Twice each, so that each side's session is once the smaller one."""
+    """Both start at once, in the same millisecond. Twice each, so that each side's session is once the smaller one."""
     scripts = (
         ("both start", True, """
 {s}: {s}0 {s}1              in its own session
@@ -2409,7 +2477,298 @@ def session_crossings(accounts):
             }
 
 
+def session_clocks(accounts):
+    """Both start at once, with different clocks: the id decides nothing, and the larger one is the active one each time."""
+    for later, ahead in (("a", 1), ("b", 3_600_000)):
+        other = SessionCase.peer(later)
+        name = f"both start, the clock of {later} is {ahead:,} ms ahead"
+        case = session_search(name, accounts, f"{later}@ +{ahead}\na* three\nb* three", lambda ids: (ids[0] > ids[1]) == (later == "a"), 0)
+        ids = dict(case.started)
+        case.run("""
+{s}: {s}0
+{o}: {o}0 {o}1
+{s}< {o}0                 the earlier one is archived
+{s}: {s}1
+{o}< {s}1                 the later one is active, by its second message
+{o}: {o}2
+{s}< {o}2 {o}1
+{o}< {s}0
+{o}: {o}3
+{s}< {o}3
+""".format(s=later, o=other))
+        both_active(case, ids[later])
+        yield case.result() | {"name": name, "active_afterwards": ids[later]}
+
+
+def session_three_starts(accounts):
+    """Crossing starts and a third one, and a first message of the three that comes last."""
+    for first in "ab":
+        other = SessionCase.peer(first)
+        name = f"three starts, the last by {other}, whose first one comes late"
+        case = session_search(name, accounts, "a* three\nb* three", lambda ids: (ids[0] < ids[1]) == (first == "a"), 0)
+        case.run("""
+{s}: {s}0
+{o}: {o}0                 late
+{o}< {s}0                 the smaller one of two with the same start
+{o}* three
+{o}: {o}1
+{s}< {o}1                 1 ms later
+{s}< {o}0                 archived at once: both others go before it
+{s}: {s}1
+{o}< {s}1
+{o}: {o}2
+{s}< {o}2
+""".format(s=first, o=other))
+        both_active(case, case.started[2][1])
+        yield case.result() | {"name": name, "active_afterwards": case.started[2][1]}
+
+    name = "three starts, the last by a, whose clock is a second behind, and whose first one comes late"
+    case = SessionCase(name, accounts, 0)
+    case.run("""
+a@ -1000
+a* three
+b* three
+a: a0                 late
+b: b0
+a< b0                 b's clock is ahead
+a* three
+a: a1
+b: b1
+b< a1                 1 ms later than b's session, which is unanswered
+b< a0                 archived at once
+a< b1
+b: b2
+a< b2
+a: a2
+b< a2
+""")
+    assert [x["started_at"] - NOW for x in case.steps if x["op"] == "start"] == [-1000, 0, 1]
+    both_active(case, case.started[2][1])
+    yield case.result() | {"name": name, "active_afterwards": case.started[2][1]}
+
+
+def session_lost(accounts):
+    """a loses its sessions and starts again."""
+    first = """
+a* three
+a: a0
+b< a0
+b: b0 b1              b1 is held back
+a< b0
+a-                    as before the first step
+"""
+    found = """
+b: b2                 in the new session
+a< b2
+a< b1?                of the session that a has lost
+a: a2
+b< a2
+"""
+    not_found = """
+b: b2                 in the old session
+a< b2? b1?            of the session that a has lost
+b* three              later than any session that b has
+b: b3
+a< b3
+a: a2
+b< a2
+b: b4
+a< b4
+"""
+    smaller, larger = lambda ids: ids[1] < ids[0], lambda ids: ids[1] > ids[0]
+    for what, clock, want, wins in (
+        ("1 ms ahead", "+1", larger, True), ("equal, the new session's id is smaller", "+0", smaller, True),
+        ("equal, the new session's id is larger", "+0", larger, False), ("1 ms behind", "-1", smaller, False),
+    ):
+        name = f"a has lost its sessions, its clock is {what}"
+        case = session_search(name, accounts, first + f"a@ {clock}\na* three", want, 0)
+        case.run("a: a1\nb< a1")
+        assert (case.active("b").id == case.started[1][1]) == wins
+        case.run(found if wins else not_found)
+        both_active(case, case.started[-1][1])
+        yield case.result() | {"name": name, "active_afterwards": case.started[-1][1]}
+
+
+def session_far_future(accounts):
+    name = "started at 2^64 - 2, and again by the other side"
+    case = SessionCase(name, accounts, 0)
+    begin = f"""
+a@ {MAX_START - 1}
+a* three
+a: a0
+a@ +0
+b< a0
+b: b0
+a< b0
+"""
+    case.run(begin.rstrip() + """
+b* three              at 2^64 - 1
+b: b1
+a< b1
+a* never
+a: a1
+b< a1
+b* never
+b: b2
+a< b2
+""")
+    assert [x["started_at"] for x in case.steps if x["op"] == "start" and "expect" not in x] == [MAX_START - 1, MAX_START]
+    both_active(case, case.started[1][1])
+    yield case.result() | {"name": name, "active_afterwards": case.started[1][1]}
+
+    name = "started at 2^64 - 2, and again by both sides at once"
+    case = session_search(name, accounts, begin.rstrip() + f"""
+a@ {MAX_START}
+a* three              at 2^64 - 1
+a@ +0
+b* three              the same
+""", lambda ids: ids[1] < ids[2], 0)
+    case.run("""
+a: a1
+b: b1
+a< b1
+b< a1                 the smaller one of two with the same start
+b* never
+b: b2
+a< b2
+a* never
+""")
+    both_active(case, case.started[1][1])
+    yield case.result() | {"name": name, "active_afterwards": case.started[1][1]}
+
+
+def session_unanswered(accounts):
+    """No second start while the first is unanswered, for 30 days by the starter's own clock, whatever `started_at` says."""
+    name = "an unanswered session, and the next one after 30 days"
+    case = SessionCase(name, accounts, 0)
+    case.run(f"""
+b* three
+b@ +{THIRTY_DAYS - 1}
+b* soon
+b@ +{THIRTY_DAYS}
+b* three
+b: b0
+a< b0
+a: a0
+b< a0
+""")
+    assert [x["started_at"] - NOW for x in case.steps if x["op"] == "start" and "expect" not in x] == [0, THIRTY_DAYS]
+    both_active(case, case.started[-1][1])
+    yield case.result() | {"name": name, "active_afterwards": case.started[-1][1]}
+
+    name = "an unanswered session that follows one of a fast clock, and the next one after 30 days"
+    case = SessionCase(name, accounts, 0)
+    case.run(f"""
+a@ +{2 * THIRTY_DAYS}
+a* three
+a: a0 a1              a1 is late
+b< a0
+b* three              1 ms later than that
+b@ +{THIRTY_DAYS - 1}
+b* soon
+b@ +{THIRTY_DAYS + 1}
+b* three              again 1 ms later; a's session is 30 days in the archive and goes
+b: b0
+a< b0
+b< a1!                the id is remembered
+a: a2
+b< a2
+""")
+    assert [x["started_at"] - NOW - 2 * THIRTY_DAYS for x in case.steps if x["op"] == "start" and "expect" not in x] == [0, 1, 2]
+    assert case.steps[-1]["archived"] == [case.started[1][1]]
+    both_active(case, case.started[-1][1])
+    yield case.result() | {"name": name, "active_afterwards": case.started[-1][1]}
+
+
+class ModelSession:
+    def __init__(self, number, started_at, identity, starter):
+        self.number, self.started_at, self.id, self.starter = number, started_at, identity, starter
+
+
+def model_check(schedules=12_000):
+    """Random schedules of section 8 without bytes: starts, sending, delivery in any order, twice or never, clocks that go their own
+    ways, no lost state. At every point the active session of a side is the first in the order of all that it has met; once each
+    side has sent and everything has come, both have the same one. Returns how many schedules had how many starts."""
+    state = from_le(seed("model"))
+
+    def pick(n):
+        nonlocal state
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        return (state >> 33) % n
+
+    starts = {}
+    for _ in range(schedules):
+        sessions, flying = [], []
+        active, met, opened = [None, None], [[], []], set()
+        clock = [pick(4) + 1, pick(4) + 1]
+        near_end = pick(16) == 0
+        if near_end:
+            clock[pick(2)] = MAX_START - pick(3)
+
+        def make(by, session):
+            met[by].append(session)
+            if active[by] is None or goes_before(session, active[by]):
+                active[by] = session
+            assert all(one is active[by] or goes_before(active[by], one) for one in met[by])
+
+        def start(by):
+            one = active[by]
+            if one is not None and one.starter == by and (by, one.number) not in opened:
+                return
+            try:
+                started_at = next_start(clock[by], one)
+            except Refused:
+                assert one.started_at == MAX_START
+                return
+            session = ModelSession(len(sessions), started_at, bytes([pick(256), pick(256), len(sessions)]), by)
+            sessions.append(session)
+            make(by, session)
+            assert active[by] is session
+
+        def send(by):
+            one = active[by]
+            if one is not None:
+                flying.append((by, one, one.starter == by and (by, one.number) not in opened))
+
+        def deliver(i, keep=False):
+            by, session, carried = flying[i] if keep else flying.pop(i)
+            to = 1 - by
+            if session not in met[to]:
+                assert carried and session.starter == by   # the peer's first envelope carries a handshake
+                make(to, session)
+            opened.add((to, session.number))
+
+        for _ in range(4 + pick(80)):
+            action, by = pick(10), pick(2)
+            if action == 0:
+                clock[by] = max(1, min(MAX_START, clock[by] + pick(7) - 3))
+            elif action < 3:
+                start(by)
+            elif action < 6:
+                send(by)
+            elif flying:
+                i = pick(len(flying))
+                if pick(8) == 0:
+                    flying.pop(i)     # lost
+                else:
+                    deliver(i, keep=pick(8) == 0)
+        if not sessions:
+            continue
+        send(0), send(1)
+        while flying:
+            deliver(pick(len(flying)))
+        assert active[0] is active[1] is not None, "the two sides differ"
+        send(0), send(1)
+        while flying:
+            deliver(pick(len(flying)))
+        assert active[0] is active[1]
+        starts[len(sessions)] = starts.get(len(sessions), 0) + 1
+    assert sum(n for many, n in starts.items() if many >= 3) > schedules // 4
+    return starts
+
+
 def session_file():
+    model_check()
     short_a, short_b = filler("account session a", 16), filler("account session b", 16)
     long_a, long_b, third = filler("account session long a", 64), filler("account session long b", 64), filler("account session c", 20)
     cases = []
@@ -2437,6 +2796,8 @@ def session_file():
     cases.append(session_limits(two))
     cases += session_crossings(two)
     cases += session_restarts(two)
+    for more in (session_clocks, session_three_starts, session_lost, session_far_future, session_unanswered):
+        cases += more(two)
     cases.append(session_rules(two).result())
     cases.append(session_many({"a": (short_a, 0), "b": (short_b, 0), "c": (third, 9)}).result())
     return {

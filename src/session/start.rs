@@ -85,11 +85,6 @@ impl Operation for Start<'_> {
             return Err(StartError::AlreadyStarted);
         }
 
-        let own = Party { identity: &device.identity, address: &device.address };
-        let Initiated { established, handshake } = initiate(own, self.bundle, order, &mut context.random)?;
-        let session = Session::initiate(established, &handshake, self.bundle, context)?;
-        let started = Started { session: session.id, strength: session.strength() };
-
         let mut writes = Vec::new();
         if let Some(former) = former {
             let mut archive = archive_slot.value.take().unwrap_or_default();
@@ -99,6 +94,10 @@ impl Operation for Start<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
+        let own = Party { identity: &device.identity, address: &device.address };
+        let Initiated { established, handshake } = initiate(own, self.bundle, order, &mut context.random)?;
+        let session = Session::initiate(established, &handshake, self.bundle, context)?;
+        let started = Started { session: session.id, strength: session.strength() };
         writes.push(slot.write(Peer { identity, session: Some(session) }, context));
         Ok(Run::Done(Step::new(writes, started)))
     }
