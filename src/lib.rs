@@ -27,8 +27,8 @@ pub use primitives::{
 pub use ratchet::RootSecret;
 pub use session::{
     Arrival, DecideIdentity, DescribePeer, LearnNumber, MessageId, OpenError, PeerDescription, Receive,
-    Received, Send, SendError, Sent, SessionDescription, ShowSafetyNumber, Start, StartError, Started,
-    Strength,
+    Received, Restart, Send, SendError, Sent, SessionDescription, ShowSafetyNumber, Start, StartError,
+    Started, Strength,
 };
 pub use step::{
     Advice, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs, Operation,

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use outrigger::{
     AccountId, Address, BundleError, Context, DescribePeer, DeviceId, DriveError, Generation, IdentityKey,
     IdentityKeyPair, KeyPair, Limits, MemoryStore, OpenError, PrekeyId, PublicKey, Random, Receive, Register,
-    ReplenishPrekeys, RootSecret, SafetyNumber, Send, Start, Strength, Suite, UnixMillis, VerifiedBundle,
+    ReplenishPrekeys, Restart, RootSecret, SafetyNumber, Send, Start, Strength, Suite, UnixMillis,
+    VerifiedBundle,
     handshake::{Handshake, Party, initiate, respond},
     ratchet::{DecryptError, Ratchet},
 };
@@ -328,7 +329,7 @@ fn whole_sessions() {
                 }
                 "start" => {
                     let bundle = VerifiedBundle::verify(&hex(&step["bundle"]), &at(&step["with"])).unwrap();
-                    let started = store.run(&Start { bundle: &bundle }, &mut context).expect(&name);
+                    let started = store.run(&Restart { bundle: &bundle }, &mut context).expect(&name);
                     assert_eq!(started.session.0[..], hex(&step["session_id"]), "{name}");
                     assert_eq!(started.strength == Strength::Weak, step["weak"].as_bool().unwrap(), "{name}");
                     active_is(store, at(&step["with"]), &step["active"], &name);

@@ -8,7 +8,7 @@ use crate::{
     primitives::RandomError,
     step::{
         Advice, Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKey, RecordKind,
-        RecordReader, RecordType, RecordWriter, Run, Sealed, Slot, Step,
+        RecordReader, RecordType, RecordWriter, Run, Sealed, Slot, Step, UnixMillis,
     },
 };
 
@@ -22,10 +22,8 @@ pub enum DeviceError {
     NotRegistered,
     /// Only the phone, device 0, speaks for the account.
     NotThePhone,
-    /// More one-time prekeys than the protocol keeps alive.
+    /// More one-time prekeys at once than are kept alive.
     TooManyPrekeys {
-        /// Alive now.
-        alive: usize,
         /// The most that can be.
         limit: usize,
     },
@@ -56,8 +54,8 @@ impl fmt::Display for DeviceError {
             Self::AlreadyRegistered => f.write_str("the store holds a device already"),
             Self::NotRegistered => f.write_str("the store holds no device"),
             Self::NotThePhone => f.write_str("only the phone speaks for the account"),
-            Self::TooManyPrekeys { alive, limit } => {
-                write!(f, "{alive} one-time prekeys are alive, {limit} can be")
+            Self::TooManyPrekeys { limit } => {
+                write!(f, "at most {limit} one-time prekeys can be made at once")
             }
             Self::Random(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
@@ -85,6 +83,8 @@ pub(crate) struct Device {
     pub(crate) address: Address,
     pub(crate) identity: IdentityKeyPair,
     number: Option<PhoneNumber>,
+    /// The time of the last number statement; the next one's is later, whatever the clock says.
+    number_issued_at: UnixMillis,
 }
 
 impl Device {
@@ -106,23 +106,25 @@ impl RecordType<'_> for Device {
     const KIND: RecordKind = RecordKind::Device;
 
     fn max_body_len(&self) -> usize {
-        2 + 64 + 4 + 32 + 32 + 2 + 16
+        2 + 64 + 4 + 32 + 32 + 8 + 2 + 16
     }
 
     fn encode(&self, body: &mut RecordWriter) {
         self.address.encode(body);
         body.key_pair(self.identity.key_pair());
-        body.prefixed(self.number.as_ref().map_or(&[], |number| number.as_str().as_bytes()));
+        body.u64(self.number_issued_at.0)
+            .prefixed(self.number.as_ref().map_or(&[], |number| number.as_str().as_bytes()));
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         let address = Address::decode(body)?;
         let identity = IdentityKeyPair::new(body.key_pair()?);
+        let number_issued_at = UnixMillis(body.u64()?);
         let number = match body.prefixed()? {
             [] => None,
             digits => Some(PhoneNumber::parse(core::str::from_utf8(digits).ok()?).ok()?),
         };
-        Some(Self { address, identity, number })
+        Some(Self { address, identity, number, number_issued_at })
     }
 }
 
@@ -161,7 +163,8 @@ impl Operation for Register {
         }
         let identity = IdentityKeyPair::generate(&mut context.random)?;
         let key = identity.public();
-        let device = Device { address: self.address, identity, number: None };
+        let device =
+            Device { address: self.address, identity, number: None, number_issued_at: UnixMillis(0) };
         Ok(Run::Done(Step::new(Vec::from([slot.write(device, context)]), key)))
     }
 }
@@ -212,9 +215,9 @@ impl Operation for DescribeDevice {
 /// | | type | size | meaning |
 /// |---|---|---|---|
 /// | in | [`PhoneNumber`] | 8 to 16 B | the new number |
-/// | out | `Vec<u8>` | 83 to 98 B | the statement; give it to peers, who run [`LearnNumber`](crate::LearnNumber) |
+/// | out | `Vec<u8>` | 79 to 96 B | the statement; give it to peers, who run [`LearnNumber`](crate::LearnNumber) |
 ///
-/// Writes the device record. Draws 64 random bytes. Its time is the context's: the clock must not be behind that of the last change, or peers refuse it as outdated.
+/// Writes the device record. Draws 64 random bytes. Its time is the context's, or 1 ms more than that of the last change where the clock went back.
 ///
 /// # Errors
 /// [`DeviceError::NotThePhone`], [`NotRegistered`](DeviceError::NotRegistered), [`Random`](DeviceError::Random), [`Record`](DeviceError::Record).
@@ -244,9 +247,9 @@ impl Operation for ChangeNumber {
             return Err(DeviceError::NotThePhone);
         }
         let account = &device.address.account;
-        let statement =
-            sign_number(&device.identity, account, &self.number, context.now, &mut context.random)?;
-        let device = Device { number: Some(self.number.clone()), ..device };
+        let issued_at = context.now.max(device.number_issued_at.plus(1));
+        let statement = sign_number(&device.identity, account, &self.number, issued_at, &mut context.random)?;
+        let device = Device { number: Some(self.number.clone()), number_issued_at: issued_at, ..device };
         Ok(Run::Done(Step::new(Vec::from([slot.write(device, context)]), statement)))
     }
 }

@@ -110,15 +110,16 @@ impl SafetyNumber {
         if code.len() > Self::SCANNABLE_LEN.saturating_add(8) {
             return Err(ScanError::Decode(DecodeError::TooLong));
         }
+        let version = ScannableMessage::decode(code).map_or(SCANNABLE_VERSION, |message| message.version);
+        if version != SCANNABLE_VERSION {
+            return Err(ScanError::Version { scanned: version, ours: SCANNABLE_VERSION });
+        }
         let message: ScannableMessage = decode_canonical(code, Field::Frame).map_err(ScanError::Decode)?;
         let half = |half: Option<ScannableHalf>| {
             half.and_then(|half| <[u8; SCANNABLE_LEN]>::try_from(half.fingerprint).ok())
                 .ok_or(ScanError::Decode(DecodeError::Malformed(Field::Fingerprint)))
         };
         let (theirs, ours) = (half(message.local)?, half(message.remote)?);
-        if message.version != SCANNABLE_VERSION {
-            return Err(ScanError::Version { scanned: message.version, ours: SCANNABLE_VERSION });
-        }
         if ours != self.local.scannable() {
             return Err(ScanError::LocalDiffers);
         }

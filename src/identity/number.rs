@@ -141,8 +141,6 @@ pub(crate) fn sign_number(
     issued_at: UnixMillis,
     random: &mut Random<'_>,
 ) -> Result<Vec<u8>, RandomError> {
-    // A statement's time is never 0, so that it is always written; a caller without a clock yet gets 1.
-    let issued_at = UnixMillis(issued_at.0.max(1));
     let signature = identity.sign(&signed_bytes(account, number, issued_at), random)?;
     Ok(encode_versioned(&NumberMessage {
         number: number.0.clone(),

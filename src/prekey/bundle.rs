@@ -86,7 +86,7 @@ impl VerifiedBundle {
     ///
     /// | | type | size | meaning |
     /// |---|---|---|---|
-    /// | in | `bytes` | 241 to 8192 B | the bundle |
+    /// | in | `bytes` | 208 to 267 B; 8,192 are the limit | the bundle |
     /// | in | [`Address`] | | the device that was asked for, not what the server says |
     ///
     /// # Errors

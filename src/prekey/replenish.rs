@@ -16,8 +16,8 @@ use crate::{
 ///
 /// | | type | size | meaning |
 /// |---|---|---|---|
-/// | in | `one_time` | keys | one-time prekeys to make; 500 can be alive |
-/// | out | [`PrekeyUpload`] | about 280 B and 35 B a key | what goes to the server |
+/// | in | `one_time` | keys | one-time prekeys to make, at most 500; 500 are kept alive, the oldest go first |
+/// | out | [`PrekeyUpload`] | 213 B and 35 B a key | what goes to the server; keep it in the step's transaction until the server has it |
 ///
 /// Writes the prekeys record and one record for each new or deleted key. Draws 96 random bytes for a new signed prekey, 64 for the suites statement, 32 for each
 /// one-time prekey.
@@ -61,6 +61,7 @@ impl Operation for ReplenishPrekeys {
         let device = Device::read(have, context, &mut needs)?;
         let mut index = Prekeys::read(have, context, &mut needs)?;
         let mut prekeys = index.value.take().unwrap_or_default();
+        prekeys.clamp(context.now);
         let read_signed = |id: &PrekeyId, needs: &mut Needs, context: &Context<'_>| {
             have.read::<SignedPrekey>(SignedPrekey::key(id), context, needs)
         };
@@ -69,17 +70,23 @@ impl Operation for ReplenishPrekeys {
         let retired = prekeys.retired(context.now).collect::<Vec<_>>();
         let retired_slots =
             retired.iter().map(|id| read_signed(id, &mut needs, context)).collect::<Result<Vec<_>, _>>()?;
+        let surplus = prekeys.surplus(usize::from(self.one_time));
+        let surplus_slots = surplus
+            .iter()
+            .map(|id| have.read::<OneTimePrekey>(OneTimePrekey::key(id), context, &mut needs))
+            .collect::<Result<Vec<_>, _>>()?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
         let device = device.value.ok_or(DeviceError::NotRegistered)?;
-        let alive = prekeys.one_time_alive();
-        if alive.saturating_add(usize::from(self.one_time)) > Prekeys::MAX_ONE_TIME {
-            return Err(DeviceError::TooManyPrekeys { alive, limit: Prekeys::MAX_ONE_TIME });
+        if usize::from(self.one_time) > Prekeys::MAX_ONE_TIME {
+            return Err(DeviceError::TooManyPrekeys { limit: Prekeys::MAX_ONE_TIME });
         }
 
-        let mut writes: Vec<Write> = retired_slots.iter().filter_map(Slot::delete).collect();
+        let deleted = retired_slots.iter().filter_map(Slot::delete);
+        let mut writes: Vec<Write> = deleted.chain(surplus_slots.iter().filter_map(Slot::delete)).collect();
         retired.iter().for_each(|id| prekeys.remove_signed(id));
+        surplus.iter().for_each(|id| prekeys.remove_one_time(id));
         let published = match current.and_then(|slot| slot.value) {
             Some(signed) => signed.published(),
             None => {

@@ -68,6 +68,13 @@ impl Prekeys {
         self.signed.iter().any(|signed| signed.id == *id)
     }
 
+    /// Where the clock was ahead when the current signed prekey was made, it ages from now on.
+    pub(crate) fn clamp(&mut self, now: UnixMillis) {
+        if let Some(current) = self.signed.last_mut() {
+            current.made_at = current.made_at.min(now);
+        }
+    }
+
     pub(crate) fn rotate(&mut self, id: PrekeyId, now: UnixMillis) {
         if let Some(last) = self.signed.last_mut() {
             last.replaced_at = now;
@@ -89,6 +96,12 @@ impl Prekeys {
 
     pub(crate) fn one_time_alive(&self) -> usize {
         self.one_time.len()
+    }
+
+    /// The one-time prekeys, oldest first, that must go so that so many new ones fit; handed out and never used, or never published.
+    pub(crate) fn surplus(&self, new: usize) -> Vec<PrekeyId> {
+        let surplus = self.one_time.len().saturating_add(new).saturating_sub(Self::MAX_ONE_TIME);
+        self.one_time.iter().take(surplus).copied().collect()
     }
 
     pub(crate) fn add_one_time(&mut self, id: PrekeyId) {

@@ -146,7 +146,8 @@ impl KeyPair {
     /// # Errors
     /// [`RandomError`]: the source failed or repeats itself; no key was made.
     pub fn generate(random: &mut Random<'_>) -> Result<Self, RandomError> {
-        let mut seed = random.draw()?;
+        let mut seed = [0; 32];
+        random.draw_into(&mut seed)?;
         Ok(Self::take_from(&mut seed))
     }
 

@@ -14,7 +14,7 @@ fn keyed(key: &[u8; 32]) -> HmacSha256 {
     if let Some(head) = block.first_chunk_mut() {
         *head = *key;
     }
-    let mac = HmacSha256::new(&block.into());
+    let mac = HmacSha256::new((&block).into());
     block.zeroize();
     mac
 }

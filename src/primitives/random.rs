@@ -56,17 +56,20 @@ impl<'a> Random<'a> {
         Self { source, last: [0; COMPARED] }
     }
 
-    /// Draws `N` bytes, 12 or more.
+    /// Draws `N` bytes, 12 or more, that are no secret, or that the caller wipes.
     pub(crate) fn draw<const N: usize>(&mut self) -> Result<[u8; N], RandomError> {
-        const { assert!(N >= COMPARED, "the check needs 12 bytes") };
         let mut bytes = [0; N];
-        match self.source.fill(&mut bytes).and_then(|()| self.check(&bytes)) {
-            Ok(()) => Ok(bytes),
-            Err(error) => {
-                bytes.zeroize();
-                Err(error)
-            }
+        self.draw_into(&mut bytes).map(|()| bytes)
+    }
+
+    /// Fills a place of the caller's, 12 bytes or more; wiped on an error.
+    pub(crate) fn draw_into<const N: usize>(&mut self, bytes: &mut [u8; N]) -> Result<(), RandomError> {
+        const { assert!(N >= COMPARED, "the check needs 12 bytes") };
+        let drawn = self.source.fill(bytes).and_then(|()| self.check(bytes));
+        if drawn.is_err() {
+            bytes.zeroize();
         }
+        drawn
     }
 
     fn check(&mut self, bytes: &[u8]) -> Result<(), RandomError> {

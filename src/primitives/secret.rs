@@ -22,7 +22,7 @@ impl SecretBytes {
         core::mem::take(&mut self.0)
     }
 
-    /// Overwrites the first bytes in place, as many as `bytes` has and this holds.
+    /// The buffer, for those who made it with room enough that it need not grow.
     pub(crate) fn as_mut_vec(&mut self) -> &mut Vec<u8> {
         &mut self.0
     }

@@ -60,7 +60,8 @@ pub(crate) fn sign(
     message: &[u8],
     random: &mut Random<'_>,
 ) -> Result<Signature, RandomError> {
-    let hedge = Zeroizing::new(random.draw::<64>()?);
+    let mut hedge = Zeroizing::new([0; 64]);
+    random.draw_into(&mut hedge)?;
     let mut clamped = clamp_integer(*pair.expose_private());
     let private = Zeroizing::new(Scalar::from_bytes_mod_order(clamped));
     clamped.zeroize();

@@ -17,7 +17,7 @@ const VERSION: u8 = 1;
 
 /// A Double Ratchet without session, identity or records, from a root secret of any origin.
 ///
-/// A message is 75 to 90 bytes longer than its plaintext. Save the ratchet *before* a message leaves: one that is sent from a state which is then
+/// A message is 64 to 78 bytes longer than its plaintext. Save the ratchet *before* a message leaves: one that is sent from a state which is then
 /// lost is sent again under the same key (with another nonce, so that nothing leaks but the equality), and the peer takes it for a repeat. The operations of this crate make that order hard to get wrong; this type leaves it to you.
 ///
 /// ```
@@ -69,7 +69,7 @@ impl Ratchet {
     /// |---|---|---|---|
     /// | in | `plaintext` | 0 to 1,044,480 B | |
     /// | in | `associated` | 0 to 4,096 B | bound, not sent: the peer passes the same bytes |
-    /// | out | `Vec<u8>` | plaintext and 66 to 80 B | the message |
+    /// | out | `Vec<u8>` | plaintext and 64 to 78 B | the message |
     ///
     /// Draws 12 random bytes, and 32 more where the sending half of a turn is due, which costs one key generation and one Diffie-Hellman.
     ///
@@ -112,7 +112,7 @@ impl Ratchet {
         limits: &Limits,
     ) -> Result<SecretBytes, DecryptError> {
         if !associated_fits(associated) {
-            return Err(DecryptError::NotAuthentic);
+            return Err(DecryptError::AssociatedDataTooLong);
         }
         let message = RatchetMessage::parse(message)?;
         let place = self.chains.locate(&message.header, limits)?;

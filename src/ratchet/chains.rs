@@ -36,7 +36,7 @@ impl ChainTag {
 /// The sending half.
 #[derive(Debug)]
 pub(crate) enum Sending {
-    /// A responder that has received nothing: the key pair that the initiator's first chain is for.
+    /// A key pair and no chain: a responder that has received nothing, or a session that only receives.
     Waiting(KeyPair),
     /// A turn of the peer's was received; the next send draws a key pair.
     Due,
@@ -112,6 +112,14 @@ impl Chains {
             receiving: Receiving::Nothing,
             earlier: Vec::new(),
         }
+    }
+
+    /// Forgets the sending chain; the key pair stays for the peer's next turn.
+    pub(crate) fn stop_sending(&mut self) {
+        self.sending = match core::mem::replace(&mut self.sending, Sending::Due) {
+            Sending::Chain { pair, .. } => Sending::Waiting(pair),
+            stopped @ (Sending::Waiting(_) | Sending::Due) => stopped,
+        };
     }
 
     pub(crate) fn own_ratchet_key(&self) -> Option<&PublicKey> {

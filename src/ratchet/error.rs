@@ -10,6 +10,8 @@ use crate::{primitives::RandomError, step::Advice, wire::DecodeError};
 pub enum DecryptError {
     /// No message of a ratchet.
     Decode(DecodeError),
+    /// The caller's own associated data is beyond its limit.
+    AssociatedDataTooLong,
     /// Altered, for another ratchet, or with other associated data; which of them is not said.
     NotAuthentic,
     /// Opened before, or so late that its key has been dropped.
@@ -31,6 +33,7 @@ impl DecryptError {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::Decode(error) => error.advice(),
+            Self::AssociatedDataTooLong => Advice::FixCall,
             Self::NotAuthentic | Self::Duplicate => Advice::Drop,
             Self::TooFarAhead { .. } | Self::OutOfStep => Advice::RequestRetry,
         }
@@ -41,6 +44,7 @@ impl fmt::Display for DecryptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Decode(error) => error.fmt(f),
+            Self::AssociatedDataTooLong => f.write_str("the associated data is longer than the limit"),
             Self::NotAuthentic => f.write_str("not authentic"),
             Self::Duplicate => f.write_str("opened before, or too late"),
             Self::TooFarAhead { gap, limit } => {

@@ -60,8 +60,15 @@ impl Accept {
         let mut prekeys = self.prekeys.value.take().unwrap_or_default();
         let mut archive = self.archive.value.take().unwrap_or_default();
         self.check_repeat(envelope, &mut archive, &prekeys)?;
-        let session = self.derive(envelope, receive, peer.as_ref(), &prekeys, context)?;
+        let session = self.derive(envelope, receive, &prekeys, context)?;
         let (session, received, skipped) = open_first(session, envelope, receive, context)?;
+        // Only now: the sender has shown that it holds the key, so that nobody else can make the app ask its user.
+        let offered = self.handshake.identity_key;
+        if let Some(stored) =
+            peer.as_ref().map(|peer| peer.identity.key()).filter(|stored| *stored != offered)
+        {
+            return Err(OpenError::IdentityChanged { stored, offered });
+        }
 
         let mut needs = Needs::new();
         let mut writes = Vec::from_iter(skipped);
@@ -72,10 +79,11 @@ impl Accept {
         } else {
             archive.remember_weak_start(session.id, self.handshake.signed_prekey);
         }
-        let (identity, former) = match peer {
-            Some(peer) => (peer.identity, peer.session),
-            None => (PeerIdentity::pinned(self.handshake.identity_key), None),
+        let (identity, latest, former) = match peer {
+            Some(peer) => (peer.identity, peer.latest_start, peer.session),
+            None => (PeerIdentity::pinned(offered), None, None),
         };
+        let latest_start = latest.max(Some(session.order));
         let (active, archived) = match former {
             None => (session, None),
             Some(former) if becomes_active(&session, &former) => (session, Some(former)),
@@ -90,7 +98,7 @@ impl Accept {
         if archive_changes {
             writes.push(self.archive.write(archive, context));
         }
-        writes.push(peer_slot.write(Peer { identity, session: Some(active) }, context));
+        writes.push(peer_slot.write(Peer { identity, latest_start, session: Some(active) }, context));
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -119,7 +127,6 @@ impl Accept {
         &mut self,
         envelope: &Envelope<'_>,
         receive: &Receive<'_>,
-        peer: Option<&Peer>,
         prekeys: &Prekeys,
         context: &Context<'_>,
     ) -> Result<Session, OpenError> {
@@ -127,9 +134,6 @@ impl Accept {
         let offered = self.handshake.identity_key;
         if offered == device.identity.public() || receive.from == device.address {
             return Err(OpenError::NotAuthentic);
-        }
-        if let Some(stored) = peer.map(|peer| peer.identity.key()).filter(|stored| *stored != offered) {
-            return Err(OpenError::IdentityChanged { stored, offered });
         }
         let signed_id = self.handshake.signed_prekey;
         let signed = self.signed.value.take().filter(|_| prekeys.accepts(&signed_id, context.now));

@@ -69,10 +69,18 @@ impl Archive {
     ) -> Result<Vec<Write>, RecordError> {
         let id = session.id;
         let slot = Slot::absent(ArchivedSession::key(place.peer, id));
-        let mut writes = Vec::from([slot.write(ArchivedSession(session), context)]);
+        let mut writes = Vec::from([slot.write(ArchivedSession::new(session, context.now), context)]);
         self.sessions.insert(0, (id, context.now));
-        for dropped in self.trim(context.now, &context.limits) {
-            writes.extend(place.remove(dropped, context, needs)?);
+        let dropped = self.trim(context.now, &context.limits);
+        if dropped.is_empty() {
+            return Ok(writes);
+        }
+        // All that may be dropped next is asked for with it, so that a batch of such envelopes settles in a few rounds.
+        let kept = self.sessions.iter().map(|(kept, _)| *kept).filter(|kept| *kept != id);
+        for (session, goes) in kept.map(|kept| (kept, false)).chain(dropped.into_iter().map(|id| (id, true)))
+        {
+            let removal = place.remove(session, context, needs)?;
+            writes.extend(removal.filter(|_| goes));
         }
         Ok(writes)
     }
@@ -111,16 +119,18 @@ pub(super) struct ArchivePlace<'a> {
 }
 
 impl ArchivePlace<'_> {
-    /// Removes an archived session and its skipped keys.
+    /// The removal of an archived session and of its skipped keys.
     fn remove(
         self,
         session: SessionId,
         context: &Context<'_>,
         needs: &mut Needs,
-    ) -> Result<impl Iterator<Item = Write>, RecordError> {
+    ) -> Result<impl Iterator<Item = Write> + use<>, RecordError> {
         let archived =
             self.have.read::<ArchivedSession>(ArchivedSession::key(self.peer, session), context, needs)?;
-        Ok(archived.delete().into_iter().chain(self.remove_skipped(session, context, needs)?))
+        let bare = archived.value.as_ref().is_some_and(|archived| !archived.session.has_skipped);
+        let skipped = if bare { None } else { self.remove_skipped(session, context, needs)? };
+        Ok(archived.delete().into_iter().chain(skipped))
     }
 
     /// Removes a session's skipped keys.

@@ -49,12 +49,14 @@ impl Operation for DecideIdentity {
         let identity = peer.identity.decide(self.decision)?;
         let mark = identity.mark();
         if identity.key() == peer.identity.key() {
-            let write = slot.write(Peer { identity, session: peer.session }, context);
+            let write = slot.write(Peer { identity, ..peer }, context);
             return Ok(Run::Done(Step::new(Vec::from([write]), mark)));
         }
 
         let place = ArchivePlace { have, peer: &self.peer };
-        let mut writes = Vec::from([slot.write(Peer { identity, session: None }, context)]);
+        let mut writes = Vec::from([
+            slot.write(Peer { identity, latest_start: peer.latest_start, session: None }, context)
+        ]);
         if let Some(session) = peer.session {
             writes.extend(place.remove_skipped(session.id, context, &mut needs)?);
         }

@@ -9,7 +9,7 @@ use super::{
     state::{Phase, Session},
 };
 use crate::{
-    identity::{Address, Device, IdentityKey, SafetyNumber, TrustError, TrustMark, VerifiedNumber},
+    identity::{Address, Device, DeviceId, IdentityKey, SafetyNumber, TrustError, TrustMark, VerifiedNumber},
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis},
     wire::SessionId,
 };
@@ -74,6 +74,8 @@ impl Operation for DescribePeer {
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<PeerDescription>, RecordError> {
         let mut needs = Needs::new();
         let peer = Peer::read(have, &self.peer, context, &mut needs)?;
+        let phone = Address::new(self.peer.account, DeviceId::PHONE);
+        let phone = Peer::read(have, &phone, context, &mut needs)?;
         let number = Number::read(have, &self.peer.account, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
@@ -84,7 +86,10 @@ impl Operation for DescribePeer {
             identity_key: peer.map(|peer| peer.identity.key()),
             offered: peer.and_then(|peer| peer.identity.offered()),
             session: peer.and_then(|peer| peer.session.as_ref()).map(SessionDescription::of),
-            number: number.value.map(|number| number.0),
+            number: phone
+                .value
+                .zip(number.value)
+                .and_then(|(phone, number)| number.under(&phone.identity.key())),
         };
         Ok(Run::Done(Step::new(Vec::new(), description)))
     }

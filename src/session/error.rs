@@ -20,7 +20,7 @@ pub enum StartError {
     NotRegistered,
     /// The bundle is this device's own.
     OwnDevice,
-    /// A session that this device started waits for its first reply: send in it; its messages carry the handshake.
+    /// A session that this device started waits for its first reply: send in it, its messages carry the handshake; or give it up with `Restart`.
     AlreadyStarted,
     /// The bundle's identity key is not the one on record, or a change waits for the user's decision.
     IdentityChanged {
@@ -174,6 +174,8 @@ impl From<RecordError> for SendError {
 pub enum OpenError {
     /// No envelope of a version and suite that we speak, or one beyond the limits.
     Decode(DecodeError),
+    /// The caller's own associated data is beyond its limit.
+    AssociatedDataTooLong,
     /// Altered, not from the device that it is said to come from, not for this one, or with other associated data; which of them is not said.
     NotAuthentic,
     /// Opened before, or so late that its key has been dropped.
@@ -187,13 +189,14 @@ pub enum OpenError {
     },
     /// Of no session or chain that this side knows: one of the two sides has lost or gone back in its state.
     OutOfStep,
-    /// It starts a session with a prekey that this device does not hold, or no longer accepts.
+    /// It starts a session with a prekey that this device does not hold, or no longer accepts. The sender must `Restart` with a fresh bundle; or start a session
+    /// from this side, which will be the later one.
     MissingPrekey(PrekeyId),
-    /// It starts a session under another identity key than the one on record for its sender.
+    /// It starts a session, and opens, under another identity key than the one on record for its sender.
     IdentityChanged {
         /// On record.
         stored: IdentityKey,
-        /// In the envelope; that the sender holds it is not proved before the user accepts it.
+        /// In the envelope, whose sender holds it.
         offered: IdentityKey,
     },
     /// It starts a session without a one-time prekey, and this sender has started 64 such ones under signed prekeys that are still held.
@@ -217,7 +220,7 @@ impl OpenError {
             Self::IdentityChanged { .. } => Advice::AskUser,
             Self::TooManyWeakStarts => Advice::Replenish,
             Self::UnknownContent(_) => Advice::Update,
-            Self::NotRegistered => Advice::FixCall,
+            Self::NotRegistered | Self::AssociatedDataTooLong => Advice::FixCall,
             Self::Record(error) => error.advice(),
         }
     }
@@ -227,6 +230,7 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Decode(error) => error.fmt(f),
+            Self::AssociatedDataTooLong => DecryptError::AssociatedDataTooLong.fmt(f),
             Self::NotAuthentic => DecryptError::NotAuthentic.fmt(f),
             Self::Duplicate => DecryptError::Duplicate.fmt(f),
             Self::TooFarAhead { gap, limit } => DecryptError::TooFarAhead { gap: *gap, limit: *limit }.fmt(f),
@@ -255,6 +259,7 @@ impl From<DecryptError> for OpenError {
     fn from(error: DecryptError) -> Self {
         match error {
             DecryptError::Decode(error) => Self::Decode(error),
+            DecryptError::AssociatedDataTooLong => Self::AssociatedDataTooLong,
             DecryptError::NotAuthentic => Self::NotAuthentic,
             DecryptError::Duplicate => Self::Duplicate,
             DecryptError::TooFarAhead { gap, limit } => Self::TooFarAhead { gap, limit },

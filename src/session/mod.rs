@@ -29,5 +29,5 @@ pub use message_id::MessageId;
 pub use number::LearnNumber;
 pub use receive::{Arrival, Receive, Received};
 pub use send::{Send, Sent};
-pub use start::{Start, Started};
+pub use start::{Restart, Start, Started};
 pub use state::Strength;

@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use super::peer::Peer;
 use crate::{
-    identity::{AccountId, Address, DeviceId, NumberError, PhoneNumber, VerifiedNumber, verify_number},
+    identity::{
+        AccountId, Address, DeviceId, IdentityKey, NumberError, PhoneNumber, VerifiedNumber, verify_number,
+    },
     step::{
         Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKind, RecordReader, RecordType,
         RecordWriter, Run, Sealed, Slot, Step, UnixMillis,
@@ -13,7 +15,11 @@ use crate::{
 
 /// The record of an account's newest verified number.
 #[derive(Debug)]
-pub(super) struct Number(pub(super) VerifiedNumber);
+pub(super) struct Number {
+    number: VerifiedNumber,
+    /// The account key that signed it; under another key on record the number counts for nothing.
+    signed_by: IdentityKey,
+}
 
 impl Number {
     pub(super) fn read(
@@ -24,23 +30,30 @@ impl Number {
     ) -> Result<Slot<Self>, RecordError> {
         have.read(account.write_key(KeyWriter::new(RecordKind::Number)).finish(), context, needs)
     }
+
+    /// The number, if this key signed it.
+    pub(super) fn under(self, key: &IdentityKey) -> Option<VerifiedNumber> {
+        Some(self.number).filter(|_| self.signed_by == *key)
+    }
 }
 
 impl RecordType<'_> for Number {
     const KIND: RecordKind = RecordKind::Number;
 
     fn max_body_len(&self) -> usize {
-        8 + 2 + 16
+        32 + 8 + 2 + 16
     }
 
     fn encode(&self, body: &mut RecordWriter) {
-        body.u64(self.0.issued_at.0).prefixed(self.0.number.as_str().as_bytes());
+        body.bytes(self.signed_by.public_key().as_bytes());
+        body.u64(self.number.issued_at.0).prefixed(self.number.number.as_str().as_bytes());
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let signed_by = IdentityKey::new(body.public_key()?);
         let issued_at = UnixMillis(body.u64()?);
         let number = PhoneNumber::parse(core::str::from_utf8(body.prefixed()?).ok()?).ok()?;
-        Some(Self(VerifiedNumber { number, issued_at }))
+        Some(Self { number: VerifiedNumber { number, issued_at }, signed_by })
     }
 }
 
@@ -82,11 +95,12 @@ impl Operation for LearnNumber<'_> {
             return Ok(Run::Needs(needs));
         }
         let peer = peer.value.ok_or(NumberError::UnknownAccount)?;
-        let number = verify_number(self.statement, &self.account, &peer.identity.key())?;
-        let writes = match slot.value.take() {
-            Some(Number(known)) if known == number => Vec::new(),
-            Some(Number(known)) if known.issued_at >= number.issued_at => return Err(NumberError::Outdated),
-            Some(_) | None => Vec::from([slot.write(Number(number.clone()), context)]),
+        let signed_by = peer.identity.key();
+        let number = verify_number(self.statement, &self.account, &signed_by)?;
+        let writes = match slot.value.take().and_then(|known| known.under(&signed_by)) {
+            Some(known) if known == number => Vec::new(),
+            Some(known) if known.issued_at >= number.issued_at => return Err(NumberError::Outdated),
+            Some(_) | None => Vec::from([slot.write(Number { number: number.clone(), signed_by }, context)]),
         };
         Ok(Run::Done(Step::new(writes, number)))
     }

@@ -6,7 +6,7 @@ use crate::{
     ratchet::SkippedKeys,
     step::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
-        RecordWriter, Slot, Write,
+        RecordWriter, Slot, UnixMillis, Write,
     },
     wire::SessionId,
 };
@@ -15,6 +15,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) identity: PeerIdentity,
+    /// The latest start of all sessions with this device; outlives them, so that the next one is later still.
+    pub(super) latest_start: Option<UnixMillis>,
     pub(super) session: Option<Session>,
 }
 
@@ -33,12 +35,13 @@ impl RecordType<'_> for Peer {
     const KIND: RecordKind = RecordKind::Peer;
 
     fn max_body_len(&self) -> usize {
-        self.session.as_ref().map_or(0, Session::max_len).saturating_add(PeerIdentity::MAX_LEN + 1)
+        self.session.as_ref().map_or(0, Session::max_len).saturating_add(PeerIdentity::MAX_LEN + 8 + 1)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
         self.identity.encode(body);
-        body.u8(u8::from(self.session.is_some()));
+        // A start is never 0.
+        body.u64(self.latest_start.map_or(0, |start| start.0)).u8(u8::from(self.session.is_some()));
         if let Some(session) = &self.session {
             session.encode(body);
         }
@@ -46,16 +49,31 @@ impl RecordType<'_> for Peer {
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         let identity = PeerIdentity::decode(body)?;
+        let latest_start = Some(UnixMillis(body.u64()?)).filter(|start| start.0 != 0);
         let session = if body.flag()? { Some(Session::decode(body)?) } else { None };
-        Some(Self { identity, session })
+        Some(Self { identity, latest_start, session })
     }
 }
 
-/// A session that receives only.
+/// A session that receives only, and since when.
 #[derive(Debug)]
-pub(super) struct ArchivedSession(pub(super) Session);
+pub(super) struct ArchivedSession {
+    pub(super) session: Session,
+    archived_at: UnixMillis,
+}
 
 impl ArchivedSession {
+    /// Archives a session: it forgets its sending chain.
+    pub(super) fn new(mut session: Session, now: UnixMillis) -> Self {
+        session.chains.stop_sending();
+        Self { session, archived_at: now }
+    }
+
+    /// Whether it is too old to open anything.
+    pub(super) fn expired(&self, context: &Context<'_>) -> bool {
+        context.now.since(self.archived_at) > context.limits.archived_max_age
+    }
+
     pub(super) fn key(peer: &Address, session: SessionId) -> RecordKey {
         session_key(RecordKind::ArchivedSession, peer, session)
     }
@@ -65,15 +83,16 @@ impl RecordType<'_> for ArchivedSession {
     const KIND: RecordKind = RecordKind::ArchivedSession;
 
     fn max_body_len(&self) -> usize {
-        self.0.max_len()
+        self.session.max_len().saturating_add(8)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
-        self.0.encode(body);
+        self.session.encode(body.u64(self.archived_at.0));
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
-        Session::decode(body).map(Self)
+        let archived_at = UnixMillis(body.u64()?);
+        Some(Self { session: Session::decode(body)?, archived_at })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Receiving: the envelope names its session, and that one opens it or nothing does.
 
+use core::fmt;
+
 use super::{
     MessageId, OpenError, Strength,
     accept::Accept,
@@ -11,7 +13,7 @@ use crate::{
     primitives::SecretBytes,
     ratchet::{SkippedKeys, associated_fits},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, Write},
-    wire::{DecodeError, Envelope, SessionId},
+    wire::{Envelope, SessionId},
 };
 
 /// Opens an envelope.
@@ -33,7 +35,7 @@ use crate::{
 ///
 /// # Spec
 /// *X3DH*, 3.4; *The Double Ratchet Algorithm*, 3.5; `docs/protocol.md`, sections 6 to 8.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Receive<'a> {
     /// From which device, by the transport's word.
     pub from: Address,
@@ -72,6 +74,13 @@ pub struct Received {
     pub strength: Strength,
 }
 
+impl fmt::Debug for Receive<'_> {
+    /// Shows lengths, not what the caller binds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Receive {{ from: {:?}, envelope: {} bytes }}", self.from, self.envelope.len())
+    }
+}
+
 impl Sealed for Receive<'_> {}
 
 impl Operation for Receive<'_> {
@@ -80,7 +89,7 @@ impl Operation for Receive<'_> {
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Received>, OpenError> {
         if !associated_fits(self.associated_data) {
-            return Err(DecodeError::TooLong.into());
+            return Err(OpenError::AssociatedDataTooLong);
         }
         let envelope = Envelope::parse(self.envelope)?;
         let mut needs = Needs::new();
@@ -101,7 +110,9 @@ impl Operation for Receive<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        if let Some(ArchivedSession(session)) = archived.value.as_mut() {
+        if let Some(ArchivedSession { session, .. }) =
+            archived.value.as_mut().filter(|old| !old.expired(context))
+        {
             let opened = self.open(&envelope, session, Arrival::Archived, have, context)?;
             return Ok(opened.into_run(|| archived.rewrite(context)));
         }

@@ -12,12 +12,9 @@ use crate::{
     handshake::{Initiated, Party, initiate},
     identity::{Device, IdentityKey, PeerIdentity},
     prekey::VerifiedBundle,
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step, UnixMillis},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
     wire::SessionId,
 };
-
-/// How long a session that was started here and has no reply keeps this device from starting another.
-const UNANSWERED: u64 = 30 * UnixMillis::DAY;
 
 /// Starts a session with the device whose bundle was verified; [`Send`](super::Send) then speaks in it at once. The first identity key seen at
 /// an address is pinned. A session that was active before is archived.
@@ -31,13 +28,22 @@ const UNANSWERED: u64 = 30 * UnixMillis::DAY;
 /// active before, the archive.
 ///
 /// # Errors
-/// [`StartError`]. [`IdentityChanged`](StartError::IdentityChanged) waits for [`DecideIdentity`](super::DecideIdentity).
+/// [`StartError`]. [`IdentityChanged`](StartError::IdentityChanged) waits for [`DecideIdentity`](super::DecideIdentity);
+/// [`AlreadyStarted`](StartError::AlreadyStarted) says that a session waits for its first reply: send in it, or [`Restart`].
 ///
 /// # Spec
 /// *X3DH*, 3.3; `docs/protocol.md`, sections 6 and 8.
 #[derive(Clone, Copy, Debug)]
 pub struct Start<'a> {
     /// Whom to speak with.
+    pub bundle: &'a VerifiedBundle,
+}
+
+/// [`Start`], and where a session that this device started waits for its first reply, gives that one up: for when the peer says that it
+/// cannot open it, or has been silent for long.
+#[derive(Clone, Copy, Debug)]
+pub struct Restart<'a> {
+    /// Whom to speak with, with prekeys that the peer still holds.
     pub bundle: &'a VerifiedBundle,
 }
 
@@ -58,49 +64,72 @@ impl Operation for Start<'_> {
     type Error = StartError;
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Started>, StartError> {
-        let mut needs = Needs::new();
-        let address = self.bundle.address();
-        let device = Device::read(have, context, &mut needs)?;
-        let mut slot = Peer::read(have, address, context, &mut needs)?;
-        let mut archive_slot = Archive::read(have, address, context, &mut needs)?;
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        let device = device.value.ok_or(StartError::NotRegistered)?;
-        let offered = *self.bundle.identity_key();
-        if device.address == *address || device.identity.public() == offered {
-            return Err(StartError::OwnDevice);
-        }
-        let (identity, former) = match slot.value.take() {
-            Some(peer) => (known(peer.identity, offered)?, peer.session),
-            None => (PeerIdentity::pinned(offered), None),
-        };
-        if former.as_ref().is_some_and(|session| awaits_reply(session, context.now)) {
-            return Err(StartError::AlreadyStarted);
-        }
-
-        let order = former.as_ref().map_or(context.now, |session| context.now.max(session.order.plus(1)));
-        // A start of 2^64 - 1 cannot be followed; an honest clock never comes near it.
-        if former.as_ref().is_some_and(|session| session.order >= order) {
-            return Err(StartError::AlreadyStarted);
-        }
-
-        let mut writes = Vec::new();
-        if let Some(former) = former {
-            let mut archive = archive_slot.value.take().unwrap_or_default();
-            writes = archive.add(former, ArchivePlace { have, peer: address }, context, &mut needs)?;
-            writes.push(archive_slot.write(archive, context));
-        }
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        let own = Party { identity: &device.identity, address: &device.address };
-        let Initiated { established, handshake } = initiate(own, self.bundle, order, &mut context.random)?;
-        let session = Session::initiate(established, &handshake, self.bundle, context)?;
-        let started = Started { session: session.id, strength: session.strength() };
-        writes.push(slot.write(Peer { identity, session: Some(session) }, context));
-        Ok(Run::Done(Step::new(writes, started)))
+        let unanswered = |session: &Session| matches!(session.phase, Phase::Initiating { .. });
+        start(self.bundle, unanswered, have, context)
     }
+}
+
+impl Sealed for Restart<'_> {}
+
+impl Operation for Restart<'_> {
+    type Output = Started;
+    type Error = StartError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Started>, StartError> {
+        start(self.bundle, |_| false, have, context)
+    }
+}
+
+/// Starts a session, unless the active one is to be kept.
+fn start(
+    bundle: &VerifiedBundle,
+    keep: impl FnOnce(&Session) -> bool,
+    have: &Loaded,
+    context: &mut Context<'_>,
+) -> Result<Run<Started>, StartError> {
+    let mut needs = Needs::new();
+    let address = bundle.address();
+    let device = Device::read(have, context, &mut needs)?;
+    let mut slot = Peer::read(have, address, context, &mut needs)?;
+    let mut archive_slot = Archive::read(have, address, context, &mut needs)?;
+    if !needs.is_empty() {
+        return Ok(Run::Needs(needs));
+    }
+    let device = device.value.ok_or(StartError::NotRegistered)?;
+    let offered = *bundle.identity_key();
+    if device.address == *address || device.identity.public() == offered {
+        return Err(StartError::OwnDevice);
+    }
+    let (identity, latest, former) = match slot.value.take() {
+        Some(peer) => (known(peer.identity, offered)?, peer.latest_start, peer.session),
+        None => (PeerIdentity::pinned(offered), None, None),
+    };
+    if former.as_ref().is_some_and(keep) {
+        return Err(StartError::AlreadyStarted);
+    }
+    let order = latest.map_or(context.now, |latest| context.now.max(latest.plus(1)));
+    // A start of 2^64 - 1 cannot be followed; an honest clock never comes near it.
+    if latest.is_some_and(|latest| latest >= order) {
+        return Err(StartError::AlreadyStarted);
+    }
+
+    let mut writes = Vec::new();
+    if let Some(former) = former {
+        let mut archive = archive_slot.value.take().unwrap_or_default();
+        writes = archive.add(former, ArchivePlace { have, peer: address }, context, &mut needs)?;
+        writes.push(archive_slot.write(archive, context));
+    }
+    if !needs.is_empty() {
+        return Ok(Run::Needs(needs));
+    }
+    let own = Party { identity: &device.identity, address: &device.address };
+    let Initiated { established, handshake } = initiate(own, bundle, order, &mut context.random)?;
+    let session = Session::initiate(established, &handshake, bundle, context)?;
+    let started = Started { session: session.id, strength: session.strength() };
+    writes.push(
+        slot.write(Peer { identity, latest_start: Some(session.order), session: Some(session) }, context),
+    );
+    Ok(Run::Done(Step::new(writes, started)))
 }
 
 /// The identity on record, if it is the bundle's and no change waits.
@@ -111,8 +140,4 @@ fn known(identity: PeerIdentity, offered: IdentityKey) -> Result<PeerIdentity, S
         None if stored != offered => Err(StartError::IdentityChanged { stored, offered }),
         None => Ok(identity),
     }
-}
-
-fn awaits_reply(session: &Session, now: UnixMillis) -> bool {
-    matches!(session.phase, Phase::Initiating { .. }) && now.since(session.started_at) < UNANSWERED
 }

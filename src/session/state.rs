@@ -47,6 +47,8 @@ pub(super) struct Session {
     transcript: Transcript,
     /// When it began at this side, by this side's clock.
     pub(super) started_at: UnixMillis,
+    /// Whether a record of skipped keys belongs to it.
+    pub(super) has_skipped: bool,
     pub(super) chains: Chains,
 }
 
@@ -68,6 +70,7 @@ impl Session {
             order: handshake.started_at,
             transcript,
             started_at: context.now,
+            has_skipped: false,
             chains: Chains::initiate(root, bundle.signed_prekey(), &mut context.random)?,
         })
     }
@@ -89,6 +92,7 @@ impl Session {
             order: handshake.started_at,
             transcript,
             started_at: now,
+            has_skipped: false,
             chains: Chains::respond(established.into_root_secret(), signed_prekey),
         }
     }
@@ -135,6 +139,9 @@ impl Session {
             (Phase::Initiating { .. }, _) | (Phase::Responding, true) => self.phase = Phase::Settled,
             (Phase::Responding, false) | (Phase::Settled, _) => {}
         }
+        if let SkippedKeys::Changed(_) = skipped {
+            self.has_skipped = !skipped.as_bytes().is_empty();
+        }
         let mut content = opened.plaintext;
         match content.first() {
             Some(&APP_MESSAGE) => {
@@ -153,7 +160,7 @@ impl Session {
 
     /// Upper bound of the encoding in bytes: exact but for the chains.
     pub(super) fn max_len(&self) -> usize {
-        const FIXED: usize = 8 + 1 + 1 + 1 + 8 + 32 + 8 + Chains::MAX_LEN;
+        const FIXED: usize = 8 + 1 + 1 + 1 + 8 + 32 + 8 + 1 + Chains::MAX_LEN;
         match &self.phase {
             Phase::Initiating { handshake } => handshake.len().saturating_add(FIXED + 2),
             Phase::Responding | Phase::Settled => FIXED,
@@ -167,7 +174,11 @@ impl Session {
             Phase::Responding => body.u8(1),
             Phase::Settled => body.u8(2),
         };
-        body.u8(u8::from(self.weak_start)).u64(self.order.0).bytes(&self.transcript.0).u64(self.started_at.0);
+        body.u8(u8::from(self.weak_start))
+            .u64(self.order.0)
+            .bytes(&self.transcript.0)
+            .u64(self.started_at.0)
+            .u8(u8::from(self.has_skipped));
         self.chains.encode(body);
     }
 
@@ -185,6 +196,7 @@ impl Session {
             order: UnixMillis(body.u64()?),
             transcript: Transcript(body.array()?),
             started_at: UnixMillis(body.u64()?),
+            has_skipped: body.flag()?,
             chains: Chains::decode(body)?,
         })
     }

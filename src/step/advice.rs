@@ -10,7 +10,7 @@ pub enum Advice {
     RequestRetry,
     /// Fetch the peer's bundle, verify it, run `Start`, then run this again.
     FetchBundle,
-    /// Show both identity keys to the user, run `DecideIdentity` with the answer, then run this again.
+    /// Run `DecideIdentity` with `Suspect` so that nothing more is sent, show both identity keys to the user, run it again with the answer, then run this again.
     AskUser,
     /// Wait for the peer's first message; this device cannot speak first in this session.
     AwaitPeer,

@@ -58,9 +58,8 @@ impl<'a> Context<'a> {
 
     /// The same with other limits.
     #[must_use]
-    pub fn with_limits(self, limits: Limits) -> Self {
-        let mut this = self;
-        this.limits = limits;
-        this
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 }

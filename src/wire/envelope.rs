@@ -85,8 +85,10 @@ impl<'a> RatchetMessage<'a> {
         let ratchet_key = PublicKey::parse(key).map_err(|_| bad(Field::RatchetKey))?;
         let previous_counter = reader.uint32(tag::PREVIOUS_COUNTER).ok_or(bad(Field::PreviousCounter))?;
         let counter = reader.uint32(tag::COUNTER).ok_or(bad(Field::Counter))?;
-        if previous_counter == u32::MAX || counter == u32::MAX {
-            return Err(bad(Field::Counter));
+        for (value, field) in [(previous_counter, Field::PreviousCounter), (counter, Field::Counter)] {
+            if value == u32::MAX {
+                return Err(bad(field));
+            }
         }
         if reader.next_is(tag::PQ) {
             return Err(bad(Field::Pq));
