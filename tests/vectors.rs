@@ -321,12 +321,6 @@ fn whole_sessions() {
             let mut context = Context::new(UnixMillis(number(now)), Generation([7; 16]), &mut source);
             match step["op"].as_str().unwrap_or("try") {
                 "lose" => *store = device(&devices[text(&step["by"])]),
-                "start" if step["expect"] == "refused" => {
-                    let bundle = VerifiedBundle::verify(&hex(&step["bundle"]), &at(&step["with"])).unwrap();
-                    let before = dump(store);
-                    assert!(store.run(&Start { bundle: &bundle }, &mut context).is_err(), "{name}");
-                    assert_eq!(dump(store), before, "{name}");
-                }
                 "start" => {
                     let bundle = VerifiedBundle::verify(&hex(&step["bundle"]), &at(&step["with"])).unwrap();
                     let started = store.run(&Restart { bundle: &bundle }, &mut context).expect(&name);

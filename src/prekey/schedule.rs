@@ -68,10 +68,11 @@ impl Prekeys {
         self.signed.iter().any(|signed| signed.id == *id)
     }
 
-    /// Where the clock was ahead when the current signed prekey was made, it ages from now on.
+    /// Where the clock was ahead when a signed prekey was made or replaced, its time runs from now on.
     pub(crate) fn clamp(&mut self, now: UnixMillis) {
-        if let Some(current) = self.signed.last_mut() {
-            current.made_at = current.made_at.min(now);
+        for signed in &mut self.signed {
+            signed.made_at = signed.made_at.min(now);
+            signed.replaced_at = signed.replaced_at.min(now);
         }
     }
 

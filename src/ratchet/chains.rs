@@ -161,7 +161,8 @@ impl Chains {
             (Sending::Chain { pair, chain, next }, _) => {
                 let (chain, key) = chain.step();
                 let header = self.header(pair, *next);
-                return match next.checked_add(1) {
+                // A chain ends before its length, which the next one's headers carry, would be 2^32 - 1.
+                return match next.checked_add(2) {
                     Some(_) => Ok(NextSend { root: None, pair: None, chain, header, key }),
                     None => Err(EncryptError::Exhausted),
                 };

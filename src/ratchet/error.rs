@@ -71,7 +71,7 @@ pub enum EncryptError {
     AwaitPeer,
     /// Longer than the limit for plaintexts or for associated data.
     TooLong,
-    /// 2^32 - 1 messages were sent without an answer; start a new session.
+    /// 2^32 - 2 messages were sent without an answer; start a new session.
     Exhausted,
     /// The random source failed or repeats itself.
     Random(RandomError),

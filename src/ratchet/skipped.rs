@@ -165,9 +165,7 @@ impl<'a> RecordType<'a> for SkippedKeys<'a> {
     fn take_record(&mut self, head: RecordHead) -> SecretBytes {
         match core::mem::replace(self, Self::none()) {
             Self::Changed(mut bytes) => {
-                if let Some(room) = bytes.as_mut_vec().first_chunk_mut() {
-                    *room = head.0;
-                }
+                head.fill(bytes.as_mut_vec());
                 bytes
             }
             stored @ Self::Stored(_) => stored.encode_behind(head),

@@ -111,7 +111,7 @@ pub enum SendError {
     },
     /// Longer than the limit for plaintexts or for associated data.
     TooLong,
-    /// 2^32 - 1 messages were sent in this session without an answer: start another.
+    /// 2^32 - 2 messages were sent in this session without an answer: start another.
     Exhausted,
     /// The random source failed or repeats itself.
     Random(RandomError),

@@ -108,11 +108,6 @@ fn start(
         return Err(StartError::AlreadyStarted);
     }
     let order = latest.map_or(context.now, |latest| context.now.max(latest.plus(1)));
-    // A start of 2^64 - 1 cannot be followed; an honest clock never comes near it.
-    if latest.is_some_and(|latest| latest >= order) {
-        return Err(StartError::AlreadyStarted);
-    }
-
     let mut writes = Vec::new();
     if let Some(former) = former {
         let mut archive = archive_slot.value.take().unwrap_or_default();

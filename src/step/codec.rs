@@ -1,4 +1,4 @@
-//! The bytes of records: `kind (1) ‖ format version (1) ‖ generation (16) ‖ body`, fixed layouts, big-endian.
+//! The bytes of records: `kind (1) ‖ format version (1) ‖ generation (16) ‖ length of the body (4) ‖ body`, fixed layouts, big-endian.
 //!
 //! Reading is total: any bytes give a value or an error. Readers take every version ever released; there is one so far.
 
@@ -15,7 +15,7 @@ const VERSION: u8 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// The bytes are not what this crate stored under the key: the store is damaged, or two keys were mixed up.
+    /// The bytes are not what this crate stored under a key of this kind: the store is damaged.
     Corrupt(RecordKey),
     /// The record was written by a later version of the crate.
     TooNew(RecordKey),
@@ -47,17 +47,31 @@ impl fmt::Display for RecordError {
 impl core::error::Error for RecordError {}
 
 /// What stands in front of every record's body.
-pub(crate) struct RecordHead(pub(crate) [u8; Self::LEN]);
+pub(crate) struct RecordHead([u8; Self::LEN]);
 
 impl RecordHead {
-    pub(crate) const LEN: usize = 18;
+    pub(crate) const LEN: usize = 22;
 
+    /// The head of a record whose body's length is not known yet.
     pub(crate) fn new(kind: RecordKind, generation: Generation) -> Self {
         let mut head = [VERSION; Self::LEN];
-        let [first, _version, last @ ..] = &mut head;
+        let [first, _version, rest @ ..] = &mut head;
         *first = kind as u8;
-        *last = generation.0;
+        if let Some(place) = rest.first_chunk_mut() {
+            *place = generation.0;
+        }
         Self(head)
+    }
+
+    /// Puts the head into the room that was left for it in front of a body.
+    pub(crate) fn fill(&self, record: &mut [u8]) {
+        let body = record.len().saturating_sub(Self::LEN);
+        if let Some(place) = record.first_chunk_mut() {
+            *place = self.0;
+            if let Some(len) = place.last_chunk_mut() {
+                *len = u32::try_from(body).unwrap_or(u32::MAX).to_be_bytes();
+            }
+        }
     }
 }
 
@@ -73,6 +87,7 @@ pub(crate) trait RecordType<'a>: Sized {
     fn encode_behind(&self, head: RecordHead) -> SecretBytes {
         let mut writer = RecordWriter::with_capacity(self.max_body_len().saturating_add(RecordHead::LEN));
         self.encode(writer.bytes(&head.0));
+        head.fill(&mut writer.0);
         writer.finish()
     }
 
@@ -99,6 +114,9 @@ pub(crate) fn decode_record<'a, R: RecordType<'a>>(
     }
     if reader.array().map(Generation).ok_or(corrupt)? != context.generation {
         return Err(RecordError::RestoredFromBackup);
+    }
+    if reader.u32().and_then(|len| usize::try_from(len).ok()) != Some(reader.0.len()) {
+        return Err(corrupt);
     }
     match R::decode(&mut reader) {
         Some(value) if reader.0.is_empty() => Ok(value),
