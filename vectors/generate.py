@@ -1846,7 +1846,6 @@ class SessionCase:
         return {"time": self.clock[by]} if self.clock[by] != NOW else {}
 
     def start(self, by, with_one_time_prekey):
-        """`why`: it must be refused, for that reason."""
         peer = self.device[self.peer(by)]
         before = [one for one, _ in self.started].count(by)
         bundle = peer.bundles_with[before] if with_one_time_prekey else peer.bundle
@@ -1893,9 +1892,7 @@ class SessionCase:
                     self.send(by)
                     assert word == self.steps[-1]["name"], (line, self.steps[-1]["name"])
                 elif direction == "*":
-                    self.start(by, *{
-                        "four": (True,), "three": (False,),
-                    }[word])
+                    self.start(by, {"four": True, "three": False}[word])
                 elif direction == "-":
                     self.lose(by)
                 elif direction == "@":

@@ -1,0 +1,215 @@
+//! The primitive calls that the operations cannot avoid, made directly on the crates that implement them.
+//!
+//! Strict where there is a choice: one key schedule for the two HMACs of a chain step, one conversion of a key for the two signatures of a
+//! bundle, sealing and opening in place in a buffer that is there already, no allocation, nothing wiped but what the crates wipe themselves.
+
+use std::hint::black_box;
+
+use aes_gcm::{
+    Aes256Gcm, KeyInit, Nonce, Tag,
+    aead::{AeadInOut, inout::InOutBuf},
+};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use rand_core::TryRng;
+use sha2::{Digest, Sha256};
+use x25519_dalek::{PublicKey, StaticSecret};
+
+use crate::{
+    case::{Act, Repeat},
+    source::Source,
+};
+
+type HmacSha256 = Hmac<Sha256>;
+type Key = [u8; 32];
+
+const LABEL: [u8; 25] = [9; 25];
+
+fn draw<const N: usize>(source: &mut Source) -> [u8; N] {
+    let mut bytes = [0; N];
+    let Ok(()) = source.try_fill_bytes(&mut bytes);
+    bytes
+}
+
+/// Key generation: 32 random bytes, one multiplication of the base point.
+pub(crate) fn key_pair(source: &mut Source) -> (StaticSecret, PublicKey) {
+    let secret = StaticSecret::from(draw(source));
+    let public = PublicKey::from(&secret);
+    (secret, public)
+}
+
+/// Two HMACs of one chain key: the message key and the next chain key.
+pub(crate) fn chain_step(chain: &Key) -> (Key, Key) {
+    let mac = HmacSha256::new_from_slice(chain).unwrap();
+    let message = mac.clone().chain_update([1]).finalize().into_bytes().into();
+    (message, mac.chain_update([2]).finalize().into_bytes().into())
+}
+
+/// The same as two whole HMACs, each with its own key schedule: the literal reading of "two HMACs".
+pub(crate) fn chain_step_literal(chain: &Key) -> (Key, Key) {
+    let mac = |byte| HmacSha256::new_from_slice(chain).unwrap().chain_update([byte]).finalize();
+    (mac(1).into_bytes().into(), mac(2).into_bytes().into())
+}
+
+/// One HMAC.
+pub(crate) fn hmac(key: &Key, message: &[u8]) -> Key {
+    HmacSha256::new_from_slice(key).unwrap().chain_update(message).finalize().into_bytes().into()
+}
+
+/// A message's keys: chain step and AEAD key.
+pub(crate) fn message_keys(chain: &Key) -> Key {
+    let (message, next) = chain_step(chain);
+    black_box(next);
+    hmac(&message, &LABEL)
+}
+
+/// What one message seals or opens: buffers of the real lengths, kept from call to call.
+pub(crate) struct Text {
+    source: Source,
+    chain: Key,
+    associated: Vec<u8>,
+    plaintext: Vec<u8>,
+    out: Vec<u8>,
+    nonce: [u8; 12],
+    tag: Tag,
+}
+
+impl Text {
+    /// For messages of `sealed` plaintext bytes that bind `associated` bytes.
+    pub(crate) fn new(sealed: usize, associated: usize) -> Self {
+        let mut text = Self {
+            source: Source::new(2),
+            chain: [3; 32],
+            associated: vec![5; associated],
+            plaintext: vec![6; sealed],
+            out: vec![0; sealed],
+            nonce: [0; 12],
+            tag: Tag::default(),
+        };
+        text.send();
+        text.plaintext.copy_from_slice(&text.out);
+        text
+    }
+
+    /// Everything of a steady-state send: the keys, a random nonce, AES-256-GCM.
+    pub(crate) fn send(&mut self) {
+        let key = message_keys(black_box(&self.chain));
+        self.seal(&key);
+    }
+
+    /// The same with three whole HMACs.
+    pub(crate) fn send_literal(&mut self) {
+        let (message, next) = chain_step_literal(black_box(&self.chain));
+        black_box(next);
+        self.seal(&hmac(&message, &LABEL));
+    }
+
+    /// Everything of a steady-state receive: the keys, AES-256-GCM.
+    pub(crate) fn receive(&mut self) {
+        let key = message_keys(black_box(&self.chain));
+        self.open(&key);
+    }
+
+    /// The same with three whole HMACs.
+    pub(crate) fn receive_literal(&mut self) {
+        let (message, next) = chain_step_literal(black_box(&self.chain));
+        black_box(next);
+        self.open(&hmac(&message, &LABEL));
+    }
+
+    fn seal(&mut self, key: &Key) {
+        self.nonce = draw(&mut self.source);
+        let text = InOutBuf::new(&self.plaintext, &mut self.out).unwrap();
+        self.tag = Aes256Gcm::new(key.into())
+            .encrypt_inout_detached(&Nonce::from(self.nonce), &self.associated, text)
+            .unwrap();
+        black_box(&self.out);
+    }
+
+    fn open(&mut self, key: &Key) {
+        let text = InOutBuf::new(&self.plaintext, &mut self.out).unwrap();
+        Aes256Gcm::new(key.into())
+            .decrypt_inout_detached(&Nonce::from(self.nonce), &self.associated, text, &self.tag)
+            .unwrap();
+        black_box(&self.out);
+    }
+}
+
+/// Two key pairs and a peer, for what costs Diffie-Hellmans.
+pub(crate) struct Curve {
+    pub(crate) source: Source,
+    own: StaticSecret,
+    peer: PublicKey,
+}
+
+impl Curve {
+    pub(crate) fn new() -> Self {
+        let mut source = Source::new(2);
+        let (own, _) = key_pair(&mut source);
+        let (_, peer) = key_pair(&mut source);
+        Self { source, own, peer }
+    }
+
+    fn dh(&self) -> Key {
+        self.own.diffie_hellman(black_box(&self.peer)).to_bytes()
+    }
+
+    /// The receiving half of a turn: one Diffie-Hellman, one root step.
+    pub(crate) fn receiving_half(&self) -> Key {
+        root_step(&self.dh())
+    }
+
+    /// The sending half of a turn: one key generation, one Diffie-Hellman, one root step.
+    pub(crate) fn sending_half(&mut self) -> Key {
+        let (own, public) = key_pair(&mut self.source);
+        black_box(public);
+        root_step(&own.diffie_hellman(black_box(&self.peer)).to_bytes())
+    }
+
+    /// X3DH at the initiator: a key generation, and what both sides do, and two prekey ids.
+    pub(crate) fn initiate(&mut self) {
+        black_box(key_pair(&mut self.source));
+        self.respond();
+        for _ in 0..2 {
+            black_box(Sha256::digest(black_box([8; 59])));
+        }
+    }
+
+    /// X3DH at either side: four Diffie-Hellmans, the secret, the transcript, the two outputs.
+    pub(crate) fn respond(&self) {
+        let mut material = [0xff; 32 + 4 * 32];
+        for place in material[32..].chunks_exact_mut(32) {
+            place.copy_from_slice(&self.dh());
+        }
+        let (secret, _) = Hkdf::<Sha256>::extract(Some(&[0; 32]), &material);
+        let secret = hmac(&secret.into(), &[1; 18]);
+        black_box(Sha256::digest(black_box([8; 274])));
+        black_box((hmac(&secret, &[1; 58]), hmac(&secret, &[2; 56])));
+    }
+}
+
+/// A message that brings a new ratchet key: the receiving half and the message.
+pub(crate) fn receiving_turn(mut text: Text) -> impl Act {
+    let curve = Curve::new();
+    Repeat(move || {
+        black_box(curve.receiving_half());
+        text.receive();
+    })
+}
+
+/// The answer to it: the sending half and the message.
+pub(crate) fn sending_turn(mut text: Text) -> impl Act {
+    let mut curve = Curve::new();
+    Repeat(move || {
+        black_box(curve.sending_half());
+        text.send();
+    })
+}
+
+/// HKDF to a root key and a chain key.
+fn root_step(shared: &Key) -> Key {
+    let mut out = [0; 64];
+    Hkdf::<Sha256>::new(Some(&[4; 32]), shared).expand(&LABEL, &mut out).unwrap();
+    black_box(out);
+    *out.last_chunk().unwrap()
+}

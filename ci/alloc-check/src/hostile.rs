@@ -1,0 +1,148 @@
+//! What a message can make a step allocate: the dearest that are accepted, and what resembles them and is refused.
+
+use outrigger::{Batch, Receive};
+
+use crate::{
+    forge::{Forged, altered},
+    report::{Measured, Report},
+    world::{BOUND, World},
+};
+
+pub(crate) fn check(report: &mut Report) {
+    in_session(report);
+    gaps(report);
+    first_messages(report);
+    archives(report);
+}
+
+/// Accepted as it is and refused with a wrong tag.
+fn pair(report: &mut Report, name: &str, world: &mut World, envelope: &[u8]) -> Measured {
+    let (step, cost) = world.cost(envelope);
+    assert!(step.is_ok(), "{name}: {step:?}");
+    drop(step);
+    let accepted = Measured { len: envelope.len(), cost };
+    report.hostile(name, accepted);
+    refused(report, &format!("{name}, wrong tag"), world, &altered(envelope), accepted);
+    accepted
+}
+
+/// Refused, whatever it is.
+fn refused(report: &mut Report, name: &str, world: &mut World, envelope: &[u8], accepted: Measured) {
+    let (step, cost) = world.cost(envelope);
+    assert!(step.is_err(), "{name} was accepted");
+    report.refusal(name, Measured { len: envelope.len(), cost }, accepted);
+}
+
+/// In a settled session, next in order.
+fn in_session(report: &mut Report) {
+    let mut world = World::settled();
+    let small = world.send(64).envelope;
+    let accepted = pair(report, "64 B, next", &mut world, &small);
+    world.receive(&small);
+    let long = world.send(1_044_479).envelope;
+    pair(report, "longest, next", &mut world, &long);
+
+    let base = Forged { counter: 2, ..Forged::from(&small) };
+    let cases = [
+        ("claims 2^32 - 1 bytes", Forged { claimed: Some(u64::from(u32::MAX)), ..base.clone() }),
+        ("claims 2^63 bytes", Forged { claimed: Some(1 << 63), ..base.clone() }),
+        ("counter 2^32 - 2", Forged { counter: u32::MAX - 1, ..base.clone() }),
+        ("counter 1,001 ahead", Forged { counter: 1_100, ..base.clone() }),
+        ("previous counter 2^32 - 2", Forged { key: [9; 32], previous: u32::MAX - 1, ..base.clone() }),
+        ("unknown session", Forged { session: [9; 8], ..base.clone() }),
+        ("2 MiB", Forged { ciphertext: vec![0; 2 << 20], ..base.clone() }),
+    ];
+    for (name, forged) in cases {
+        refused(report, name, &mut world, &forged.bytes(), accepted);
+    }
+}
+
+/// Gaps of 1,000 messages in the old and the new chain, with 1,000 keys stored already, and a late message among them.
+fn gaps(report: &mut Report) {
+    let mut world = World::settled();
+    let late = world.send(64).envelope;
+    world.lose(999);
+    let ahead = world.send(64).envelope;
+    pair(report, "1,000 ahead", &mut world, &ahead);
+    world.receive(&ahead);
+    pair(report, "late, of 1,000 stored", &mut world, &late);
+    world.lose(1_000);
+    let ahead = world.send(64).envelope;
+    pair(report, "1,000 ahead, 1,000 stored", &mut world, &ahead);
+
+    // Bob answers, so that Alice turns; of the old chain and of the new one 1,000 are lost.
+    let mut world = turned_with_gaps();
+    let turn = world.send(64).envelope;
+    pair(report, "1,000 + 1,000 ahead, 1,000 stored", &mut world, &turn);
+    let from = world.alice.address;
+    let receives = [Receive { from, envelope: &turn, associated_data: BOUND }];
+    let (step, cost) = world.bob.step(&Batch(&receives));
+    drop(step);
+    report.note("bytes of the same in a batch of one", cost.bytes.saturating_sub(turn.len()));
+}
+
+/// 1,000 keys are stored; Alice has turned, and 1,000 messages of the old chain and of the new one are lost.
+fn turned_with_gaps() -> World {
+    let mut world = World::settled();
+    world.lose(1_000);
+    world.turn();
+    world.turn();
+    world.deliver();
+    world.lose(1_000);
+    world.answer();
+    world.lose(1_000);
+    world
+}
+
+fn first_messages(report: &mut Report) {
+    let mut world = World::started();
+    let long = world.send(1_044_000).envelope;
+    pair(report, "first message, longest", &mut world, &long);
+
+    let mut world = World::started();
+    let first = world.send(64).envelope;
+    let accepted = pair(report, "first message", &mut world, &first);
+    world.lose(999);
+    let ahead = world.send(64).envelope;
+    pair(report, "first message, 1,000 ahead", &mut world, &ahead);
+
+    let base = Forged::from(&first);
+    let handshake = base.handshake.clone().unwrap();
+    let changed = |at: usize| {
+        let mut handshake = handshake.clone();
+        handshake[at] ^= 1;
+        handshake
+    };
+    let repeated = handshake.iter().copied().cycle().take(handshake.len() * 34).collect();
+    let keys = [&[0x0a, 33][..], &[5; 33]].concat().repeat(117);
+    let pq = [&handshake[..], &[0x2a, 0x80, 0x10], &[1; 2_048]].concat();
+    let cases = [
+        ("first, other ephemeral key", changed(40)),
+        ("first, unknown signed prekey", changed(75)),
+        ("first, unknown one-time prekey", changed(95)),
+        ("first, handshake repeated to 4 KiB", repeated),
+        ("first, one key repeated to 4 KiB", keys),
+        ("first, a pq field", pq),
+        ("first, groups in groups", vec![0x0b; 4_096]),
+        ("first, a key of 2^32 bytes", vec![0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f]),
+        ("first, handshake of 1 MiB", vec![0x0a; 1_000_000]),
+        ("first, empty handshake", Vec::new()),
+    ];
+    for (name, handshake) in cases {
+        refused(report, name, &mut world, &base.with_handshake(handshake), accepted);
+    }
+}
+
+/// A first message that archives a session and drops the oldest of 16, each with 1,000 stored keys.
+fn archives(report: &mut Report) {
+    let mut world = World::started();
+    for _ in 0..18 {
+        world.turn();
+        world.lose(1_000);
+        world.turn();
+        world.start();
+    }
+    world.lose(1_000);
+    let first = world.send(64).envelope;
+    pair(report, "first message, 1,000 ahead, archive full", &mut world, &first);
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Every lesson that this version must cover has a test whose name carries its number: l7_…, or …_l7_…. Prints those that have none.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+LESSONS=(1 2 3 4 5 6 7 8 9 10 12 13 14 15 16 17 19 20 21 22 23 28 29 30 32 35 36 45 48 50)
+
+names="$(grep -rhoE --include='*.rs' '\bfn +[A-Za-z0-9_]+' src tests | awk '{ print tolower($2) }')"
+missing=()
+for lesson in "${LESSONS[@]}"; do
+    if ! grep -qE "(^|_)l${lesson}_" <<<"$names"; then
+        missing+=("L$lesson")
+    fi
+done
+echo "lessons: ${#LESSONS[@]} to cover, ${#missing[@]} without a test${missing[*]:+: ${missing[*]}}"
+[ "${#missing[@]}" = 0 ]

@@ -1,0 +1,594 @@
+//! A whole conversation driven by bytes: three devices, a network that does what it likes, stores that crash and come back from backups.
+//!
+//! What must hold whatever happens:
+//! - what opens is what was sent, to this device, with the id that the sender has, in the session that the sender named;
+//! - each message opens at most once, and no two messages with one id, unless the recipient's store went back to an earlier state;
+//! - an altered, misdirected or otherwise bound envelope opens nothing; a refusal changes no record; a step that was not stored has not happened;
+//! - a batch does what its operations do one by one;
+//! - nothing is sent to a peer whose identity key waits for a decision.
+//!
+//! And as long as the network only loses, and keeps the order of, what is sent in each direction, and no store goes back ("calm"): every first
+//! delivery opens, and when both sides have heard each other they agree on the active session.
+
+use std::{collections::BTreeSet, sync::OnceLock};
+
+use outrigger::{
+    Address, Batch, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, Limits, MessageId,
+    OneTimePrekeyField, OpenError, Receive, Received, Register, ReplenishPrekeys, Restart, Send, SendError,
+    SessionId, Start, StartError, Step, TrustMark, UnixMillis, VerifiedBundle,
+};
+
+use super::{
+    differential::sent_is_as_documented,
+    world::{Choices, Failing, GENERATION, NOW, Refusal, Store, Toy, address, low_limits},
+};
+
+/// Most moves of one run, so that an input has an end.
+const LONGEST: usize = 200;
+const DEVICES: usize = 3;
+
+/// Three registered devices: where every conversation begins.
+static START: OnceLock<World> = OnceLock::new();
+
+/// `move (1) ‖ its choices`, over and over.
+pub fn conversation(data: &[u8]) {
+    let mut choices = Choices(data);
+    let mut world = START.get_or_init(World::new).clone();
+    for _ in 0..LONGEST {
+        match choices.more() {
+            Some(kind) => world.play(kind, &mut choices),
+            None => break,
+        }
+    }
+    if world.calm {
+        world.settle();
+    }
+}
+
+/// What can happen. Each is followed by a byte that says to whom, and by its own choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Move {
+    Start,
+    StartWeak,
+    /// Start, giving up a session without an answer.
+    Restart,
+    Send,
+    SendAndCrash,
+    /// The oldest message in flight between two devices: in order, with loss.
+    DeliverNext,
+    /// Any message in flight.
+    DeliverAny,
+    /// Any message that was ever sent.
+    DeliverAgain,
+    Lose,
+    DeliverAltered,
+    DeliverMisdirected,
+    DeliverBatch,
+    DeliverAndCrash,
+    DeliverLowLimits,
+    Replenish,
+    BackUp,
+    RollBack,
+    TurnClock,
+    /// A new device under an old address, or a decision about a key.
+    Rarely,
+}
+
+/// The moves by their byte; those that make a conversation stand more than once.
+const MOVES: [Move; 24] = [
+    Move::Start,
+    Move::StartWeak,
+    Move::Restart,
+    Move::Send,
+    Move::Send,
+    Move::Send,
+    Move::Send,
+    Move::SendAndCrash,
+    Move::DeliverNext,
+    Move::DeliverNext,
+    Move::DeliverNext,
+    Move::DeliverAny,
+    Move::DeliverAgain,
+    Move::Lose,
+    Move::DeliverAltered,
+    Move::DeliverMisdirected,
+    Move::DeliverBatch,
+    Move::DeliverAndCrash,
+    Move::DeliverLowLimits,
+    Move::Replenish,
+    Move::BackUp,
+    Move::RollBack,
+    Move::TurnClock,
+    Move::Rarely,
+];
+
+impl Move {
+    /// The byte of this move.
+    pub(crate) fn byte(self) -> u8 {
+        MOVES.iter().zip(0..).find(|(other, _)| **other == self).map_or(0, |(_, byte)| byte)
+    }
+}
+
+/// A device and what its user has seen.
+#[derive(Clone)]
+struct Device {
+    address: Address,
+    held: Held,
+    backup: Option<Held>,
+    /// How often it was made anew.
+    incarnation: usize,
+}
+
+/// What a backup brings back.
+#[derive(Clone, Default)]
+struct Held {
+    store: Store,
+    opened: BTreeSet<usize>,
+    ids: BTreeSet<MessageId>,
+}
+
+/// What the server has of a device.
+#[derive(Clone, Default)]
+struct Shelf {
+    bundle: Vec<u8>,
+    one_time: Vec<OneTimePrekeyField>,
+}
+
+#[derive(Clone)]
+struct Message {
+    from: usize,
+    to: usize,
+    incarnation: usize,
+    envelope: Vec<u8>,
+    plaintext: Vec<u8>,
+    bound: Vec<u8>,
+    id: MessageId,
+    session: SessionId,
+}
+
+#[derive(Clone)]
+struct World {
+    devices: Vec<Device>,
+    server: Vec<Shelf>,
+    messages: Vec<Message>,
+    in_flight: Vec<usize>,
+    now: UnixMillis,
+    toy: Toy,
+    calm: bool,
+    /// For each direction the newest message that was delivered.
+    newest: [[Option<usize>; DEVICES]; DEVICES],
+}
+
+impl World {
+    fn new() -> Self {
+        let addresses = [
+            address(b"alice-0123456789", 0),
+            address(b"bob---0123456789", 0),
+            address(b"bob---0123456789", 1),
+        ];
+        let devices = addresses
+            .map(|address| Device { address, held: Held::default(), backup: None, incarnation: 0 })
+            .to_vec();
+        let mut world = Self {
+            devices,
+            server: vec![Shelf::default(); DEVICES],
+            messages: Vec::new(),
+            in_flight: Vec::new(),
+            now: NOW,
+            toy: Toy(10),
+            calm: true,
+            newest: Default::default(),
+        };
+        (0..DEVICES).for_each(|at| world.register(at));
+        world
+    }
+
+    fn play(&mut self, kind: u8, choices: &mut Choices<'_>) {
+        let who = choices.byte();
+        let at = usize::from(who & 15) % DEVICES;
+        let other = (at + 1 + usize::from(who >> 4) % (DEVICES - 1)) % DEVICES;
+        match MOVES[usize::from(kind) % MOVES.len()] {
+            Move::Start => self.start(at, other, true),
+            Move::StartWeak => self.start(at, other, false),
+            Move::Restart => self.restart(at, other),
+            Move::Send => self.send(at, other, choices),
+            Move::SendAndCrash => self.send_and_crash(at, other, choices),
+            Move::DeliverNext => {
+                if let Some(place) = self.next_in_flight(other, at) {
+                    let message = self.in_flight.remove(place);
+                    self.deliver(message, Limits::DEFAULT);
+                }
+            }
+            Move::DeliverAny => {
+                if let Some(message) = self.pick(choices) {
+                    self.in_flight.retain(|kept| *kept != message);
+                    self.deliver(message, Limits::DEFAULT);
+                }
+            }
+            Move::DeliverAgain => {
+                if !self.messages.is_empty() {
+                    let message = choices.below(self.messages.len());
+                    self.deliver(message, Limits::DEFAULT);
+                }
+            }
+            Move::Lose => {
+                if let Some(message) = self.pick(choices) {
+                    self.in_flight.retain(|kept| *kept != message);
+                }
+            }
+            Move::DeliverAltered => self.deliver_altered(choices),
+            Move::DeliverMisdirected => self.deliver_misdirected(at, choices),
+            Move::DeliverBatch => self.deliver_batch(at, choices),
+            Move::DeliverAndCrash => self.deliver_and_crash(choices),
+            Move::DeliverLowLimits => {
+                if let Some(message) = self.pick(choices) {
+                    self.calm = false;
+                    self.deliver(message, low_limits());
+                }
+            }
+            Move::Replenish => self.replenish(at, u16::from(who >> 4)),
+            Move::BackUp => self.devices[at].backup = Some(self.devices[at].held.clone()),
+            Move::RollBack => {
+                if let Some(backup) = self.devices[at].backup.clone() {
+                    self.calm = false;
+                    self.devices[at].held = backup;
+                }
+            }
+            Move::TurnClock => self.turn_clock(choices),
+            Move::Rarely => self.rarely(at, other, choices),
+        }
+    }
+
+    /// What happens seldom: a new device under an old address, and decisions about keys.
+    fn rarely(&mut self, at: usize, other: usize, choices: &mut Choices<'_>) {
+        let kind = choices.byte();
+        if kind.is_multiple_of(4) {
+            self.calm = false;
+            self.devices[at].held.store = Store::default();
+            self.devices[at].backup = None;
+            self.devices[at].incarnation += 1;
+            self.register(at);
+            return;
+        }
+        let description = self.run(at, &DescribeDevice).expect("registered");
+        let key = description.identity_key;
+        let decision = match kind % 4 {
+            1 => Decision::Accept(key),
+            2 => Decision::Suspect(key),
+            _ if kind & 16 == 0 => Decision::Reject(key),
+            _ => Decision::Verify(key),
+        };
+        let peer = self.devices[at].address;
+        if self.run(other, &DecideIdentity { peer, decision }).is_ok()
+            && !matches!(decision, Decision::Verify(_))
+        {
+            self.calm = false;
+        }
+    }
+
+    fn register(&mut self, at: usize) {
+        let address = self.devices[at].address;
+        self.run(at, &Register { address }).expect("an empty store");
+        self.server[at] = Shelf::default();
+        self.replenish(at, 2);
+    }
+
+    fn replenish(&mut self, at: usize, one_time: u16) {
+        let upload = self.run(at, &ReplenishPrekeys { one_time }).expect("registered");
+        // Beyond 500 the oldest go, used by a message in flight or not.
+        self.calm = self.calm && upload.one_time_alive < 450;
+        self.server[at].bundle = upload.bundle;
+        self.server[at].one_time.extend(upload.one_time_prekeys);
+    }
+
+    fn bundle(&self, of: usize, one_time: Option<&OneTimePrekeyField>) -> VerifiedBundle {
+        let bytes = [&self.server[of].bundle[..], one_time.map_or(&[], |field| field)].concat();
+        VerifiedBundle::verify(&bytes, &self.devices[of].address).expect("from the device")
+    }
+
+    fn start(&mut self, at: usize, other: usize, one_time: bool) {
+        let field = if one_time { self.server[other].one_time.pop() } else { None };
+        let bundle = self.bundle(other, field.as_ref());
+        match self.run(at, &Start { bundle: &bundle }) {
+            Ok(_) => {}
+            Err(StartError::AlreadyStarted | StartError::IdentityChanged { .. }) => {
+                // The server cannot know that its key was not used; here it takes it back.
+                self.server[other].one_time.extend(field);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Gives up a session without an answer, where there is one.
+    fn restart(&mut self, at: usize, other: usize) {
+        let field = self.server[other].one_time.pop();
+        let bundle = self.bundle(other, field.as_ref());
+        match self.run(at, &Restart { bundle: &bundle }) {
+            Ok(_) => {}
+            Err(StartError::IdentityChanged { .. }) => self.server[other].one_time.extend(field),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn send(&mut self, at: usize, to: usize, choices: &mut Choices<'_>) {
+        let (plaintext, bound) = self.text(choices);
+        let send = Send { to: self.devices[to].address, plaintext: &plaintext, associated_data: &bound };
+        let peer = self.run(at, &DescribePeer { peer: self.devices[to].address }).expect("readable");
+        let blocked = peer.trust == TrustMark::Changed;
+        match self.run(at, &send) {
+            Ok(sent) => {
+                assert!(!blocked, "sent under a key that waits for a decision");
+                assert_eq!(peer.session.map(|session| session.id), Some(sent.session));
+                sent_is_as_documented(&sent.envelope, sent.session, plaintext.len());
+                self.in_flight.push(self.messages.len());
+                self.messages.push(Message {
+                    from: at,
+                    to,
+                    incarnation: self.devices[to].incarnation,
+                    envelope: sent.envelope,
+                    plaintext,
+                    bound,
+                    id: sent.message_id,
+                    session: sent.session,
+                });
+            }
+            Err(SendError::NoSession) => assert_eq!(peer.session, None),
+            Err(SendError::IdentityChanged { .. }) => assert!(blocked),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A send that fails at one of its draws, or whose step is never stored.
+    fn send_and_crash(&mut self, at: usize, to: usize, choices: &mut Choices<'_>) {
+        let mut failing = Failing { toy: Toy(self.messages.len() as u64), draws: choices.byte() % 4 };
+        let (plaintext, bound) = self.text(choices);
+        let send = Send { to: self.devices[to].address, plaintext: &plaintext, associated_data: &bound };
+        let context = &mut Context::new(self.now, GENERATION, &mut failing);
+        if let Err(error) = self.devices[at].held.store.step(&send, context) {
+            let allowed = matches!(
+                error,
+                SendError::NoSession | SendError::IdentityChanged { .. } | SendError::Random(_)
+            );
+            assert!(allowed, "{error}");
+        }
+    }
+
+    fn text(&self, choices: &mut Choices<'_>) -> (Vec<u8>, Vec<u8>) {
+        let choice = choices.byte();
+        let mut plaintext = self.messages.len().to_be_bytes().to_vec();
+        plaintext.resize([0, 8, 9, 100][usize::from(choice % 4)], choice);
+        (plaintext, vec![choice; usize::from(choice >> 4)])
+    }
+
+    /// A whole delivery to the right device with the right associated data.
+    fn deliver(&mut self, message: usize, limits: Limits) {
+        let newest = self.newest_of(message);
+        let in_order = newest.is_none_or(|newest| newest < message);
+        *newest = (*newest).max(Some(message));
+        let (to, first) = {
+            let sent = &self.messages[message];
+            (sent.to, !self.devices[sent.to].held.opened.contains(&message))
+        };
+        match self.open(message, limits) {
+            Ok(step) => {
+                let received = self.devices[to].held.store.commit(step);
+                self.opened(message, &received);
+            }
+            Err(error) => {
+                self.refused(&error);
+                assert!(!(self.calm && in_order && first), "message {message} is lost: {error}");
+            }
+        }
+    }
+
+    fn newest_of(&mut self, message: usize) -> &mut Option<usize> {
+        let Message { from, to, .. } = self.messages[message];
+        &mut self.newest[from][to]
+    }
+
+    fn open(&mut self, message: usize, limits: Limits) -> Result<Step<Received>, OpenError> {
+        let sent = &self.messages[message];
+        let receive = Receive {
+            from: self.devices[sent.from].address,
+            envelope: &sent.envelope,
+            associated_data: &sent.bound,
+        };
+        let context = &mut Context::new(self.now, GENERATION, &mut self.toy).with_limits(limits);
+        self.devices[sent.to].held.store.step(&receive, context)
+    }
+
+    /// What must be so when a message has opened and its step is stored.
+    fn opened(&mut self, message: usize, received: &Received) {
+        let sent = &self.messages[message];
+        assert_eq!(*received.plaintext, sent.plaintext);
+        assert_eq!((received.message_id, received.session), (sent.id, sent.session));
+        let device = &mut self.devices[sent.to];
+        assert_eq!(device.incarnation, sent.incarnation, "opened by a device that it was not for");
+        assert!(device.held.opened.insert(message), "message {message} opened twice");
+        assert!(device.held.ids.insert(sent.id), "two messages with one id opened");
+    }
+
+    /// What a refusal of something that was really sent may not be.
+    fn refused(&self, error: &OpenError) {
+        error.show();
+        let wrong = matches!(
+            error,
+            OpenError::Decode(_)
+                | OpenError::AssociatedDataTooLong
+                | OpenError::NotRegistered
+                | OpenError::Record(_)
+        );
+        assert!(!wrong, "{error}");
+    }
+
+    /// A forger's delivery: bits turned, cut off, made longer, or the head of one message with the body of another.
+    fn deliver_altered(&mut self, choices: &mut Choices<'_>) {
+        if self.messages.is_empty() {
+            return;
+        }
+        let sent = &self.messages[choices.below(self.messages.len())];
+        let other = &self.messages[choices.below(self.messages.len())];
+        let place = usize::from(choices.u16()) % sent.envelope.len();
+        let mut envelope = sent.envelope.clone();
+        match choices.byte() {
+            choice @ 0..=127 => envelope[place] ^= 1 << (choice % 8),
+            128..=159 => envelope.truncate(place),
+            160..=191 => envelope.push(choices.byte()),
+            192..=223 => envelope.insert(place, choices.byte()),
+            _ => {
+                let body = other.envelope.get(place..).unwrap_or_default();
+                envelope = [&sent.envelope[..place], body].concat();
+            }
+        }
+        if self.messages.iter().any(|sent| sent.envelope == envelope) {
+            return;
+        }
+        let receive = Receive {
+            from: self.devices[sent.from].address,
+            envelope: &envelope,
+            associated_data: &sent.bound,
+        };
+        let context = &mut Context::new(self.now, GENERATION, &mut self.toy);
+        let error = self.devices[sent.to].held.store.step(&receive, context).expect_err("altered and opened");
+        error.show();
+    }
+
+    /// A real envelope at another device, under another sender's name, or with other associated data.
+    fn deliver_misdirected(&mut self, at: usize, choices: &mut Choices<'_>) {
+        if self.messages.is_empty() {
+            return;
+        }
+        let sent = &self.messages[choices.below(self.messages.len())];
+        let kind = choices.byte();
+        let (mut to, mut from, mut bound) = (sent.to, sent.from, sent.bound.clone());
+        match kind % 3 {
+            0 => to = at,
+            1 => from = at,
+            _ => bound.push(kind),
+        }
+        if (to, from, &bound) == (sent.to, sent.from, &sent.bound) {
+            return;
+        }
+        let from = self.devices[from].address;
+        let receive = Receive { from, envelope: &sent.envelope, associated_data: &bound };
+        let context = &mut Context::new(self.now, GENERATION, &mut self.toy);
+        let error = self.devices[to].held.store.step(&receive, context).expect_err("misdirected and opened");
+        error.show();
+    }
+
+    /// Several messages in one commit, against the same one by one.
+    fn deliver_batch(&mut self, at: usize, choices: &mut Choices<'_>) {
+        let to_me = |place: &usize| self.messages[*place].to == at;
+        let all = (0..self.messages.len()).filter(to_me).collect::<Vec<_>>();
+        if all.is_empty() {
+            return;
+        }
+        let count = 1 + choices.below(4);
+        let chosen = (0..count).map(|_| all[choices.below(all.len())]).collect::<Vec<_>>();
+        let mut one_by_one = self.devices[at].held.store.clone();
+        let mut apart = Vec::new();
+        for message in &chosen {
+            let sent = &self.messages[*message];
+            let receive = Receive {
+                from: self.devices[sent.from].address,
+                envelope: &sent.envelope,
+                associated_data: &sent.bound,
+            };
+            apart.push(one_by_one.run(&receive, &mut Context::new(self.now, GENERATION, &mut self.toy)));
+        }
+        let operations = chosen
+            .iter()
+            .map(|message| &self.messages[*message])
+            .map(|sent| Receive {
+                from: self.devices[sent.from].address,
+                envelope: &sent.envelope,
+                associated_data: &sent.bound,
+            })
+            .collect::<Vec<_>>();
+        let store = &mut self.devices[at].held.store;
+        let together = {
+            let context = &mut Context::new(self.now, GENERATION, &mut self.toy);
+            let Ok(step) = store.step_in(3 * count, &Batch(&operations), context);
+            store.commit(step)
+        };
+        assert!(store.contents().eq(one_by_one.contents()), "a batch stores something else");
+        for ((message, apart), together) in chosen.into_iter().zip(apart).zip(together) {
+            let newest = self.newest_of(message);
+            *newest = (*newest).max(Some(message));
+            match (apart, together) {
+                (Ok(apart), Ok(together)) => {
+                    assert_eq!(*apart.plaintext, *together.plaintext);
+                    assert_eq!((apart.arrival, apart.strength), (together.arrival, together.strength));
+                    self.opened(message, &together);
+                }
+                (Err(apart), Err(together)) => assert_eq!(apart, together),
+                (apart, together) => panic!("one by one {apart:?}, in a batch {together:?}"),
+            }
+        }
+    }
+
+    /// A step that was computed and not stored has not happened: the same message opens in the same way again.
+    fn deliver_and_crash(&mut self, choices: &mut Choices<'_>) {
+        let Some(message) = self.pick(choices) else { return };
+        let first = self.open(message, Limits::DEFAULT).map(|step| step.split().1.release_after_store());
+        let second = self.open(message, Limits::DEFAULT).map(|step| step.split().1.release_after_store());
+        match (first, second) {
+            (Ok(first), Ok(second)) => {
+                assert_eq!(*first.plaintext, *second.plaintext);
+                assert_eq!((first.message_id, first.arrival), (second.message_id, second.arrival));
+            }
+            (Err(first), Err(second)) => assert_eq!(first, second),
+            (first, second) => panic!("{first:?}, then {second:?}"),
+        }
+    }
+
+    fn turn_clock(&mut self, choices: &mut Choices<'_>) {
+        let day = UnixMillis::DAY;
+        self.now = match choices.byte() % 6 {
+            // Within a day nothing ends: still calm.
+            0 | 1 if self.now.since(NOW) < day => self.now.plus(1_000),
+            2 => self.now.plus(8 * day),
+            3 => self.now.plus(31 * day),
+            4 => UnixMillis(self.now.0.saturating_sub(9 * day)),
+            _ => self.now.plus(day),
+        };
+        self.calm = self.calm && self.now.since(NOW) < day && self.now >= NOW;
+    }
+
+    /// One of the messages in flight.
+    fn pick(&self, choices: &mut Choices<'_>) -> Option<usize> {
+        let place = choices.below(self.in_flight.len());
+        self.in_flight.get(place).copied()
+    }
+
+    fn next_in_flight(&self, from: usize, to: usize) -> Option<usize> {
+        let between =
+            |message: &usize| (self.messages[*message].from, self.messages[*message].to) == (from, to);
+        self.in_flight.iter().position(between)
+    }
+
+    /// The calm end: what is in flight arrives in order, both sides speak a few times more, and then they agree.
+    fn settle(&mut self) {
+        for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+            for _ in 0..3 {
+                for (from, to) in [(one, other), (other, one)] {
+                    self.send(from, to, &mut Choices(&[1]));
+                    while let Some(place) = self.next_in_flight(from, to) {
+                        let message = self.in_flight.remove(place);
+                        self.deliver(message, Limits::DEFAULT);
+                    }
+                }
+            }
+            let mut active = |at: usize, peer: usize| {
+                let peer = self.devices[peer].address;
+                self.run(at, &DescribePeer { peer }).expect("readable").session.map(|session| session.id)
+            };
+            assert_eq!(active(one, other), active(other, one), "no common session");
+        }
+    }
+
+    fn run<O: outrigger::Operation>(&mut self, at: usize, operation: &O) -> Result<O::Output, O::Error> {
+        let context = &mut Context::new(self.now, GENERATION, &mut self.toy);
+        self.devices[at].held.store.run(operation, context)
+    }
+}

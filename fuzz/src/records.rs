@@ -1,0 +1,196 @@
+//! Damaged records: any bytes in the place of a stored record give a value or an error, never a panic and never a change.
+
+use std::collections::BTreeSet;
+
+use outrigger::{
+    ChangeNumber, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, KeyPair, LearnNumber,
+    Operation, PhoneNumber, Receive, RecordError, RecordKey, Register, ReplenishPrekeys, Restart, Send,
+    ShowSafetyNumber, Start, UnixMillis, VerifiedBundle,
+};
+
+use super::{
+    fixture::{Fixture, fixture},
+    world::{BOUND, Choices, GENERATION, NOW, Refusal, Store, Toy, low_limits},
+};
+
+/// What the bytes do to the record that they choose.
+pub(crate) const DAMAGES: u8 = 6;
+/// Operations to choose from; the choice after the last one runs them all.
+pub(crate) const OPERATIONS: u8 = 14;
+
+/// `moment (1) ‖ record (1) ‖ other record (1) ‖ damage (1) ‖ bytes ‖ operation (1) ‖ choice (1)`: one record of a store is damaged, then the operation
+/// runs, and after it those that read what it wrote.
+pub fn records(data: &[u8]) {
+    let world = fixture();
+    let mut choices = Choices(data);
+    let whole = match choices.below(3) {
+        0 => &world.settled.store,
+        1 => &world.responding.store,
+        _ => &world.waiting.store,
+    };
+    let mut store = whole.clone();
+    let Some(key) = store.0.keys().nth(choices.below(store.0.len())).copied() else { return };
+    damage(&mut store, &key, &mut choices);
+    let operation = choices.byte() % (OPERATIONS + 1);
+    let choice = choices.byte();
+    for operation in if operation == OPERATIONS { 0..OPERATIONS } else { operation..operation + 1 } {
+        run(&store, operation, choice, world, &key);
+    }
+}
+
+fn damage(store: &mut Store, key: &RecordKey, choices: &mut Choices<'_>) {
+    let other = choices.byte();
+    let kind = choices.byte() % DAMAGES;
+    // The damage takes what the choices after it do not need.
+    let payload = choices.take(choices.0.len().saturating_sub(2));
+    let Some((revision, bytes)) = store.0.get(key).cloned() else { return };
+    let damaged = match kind {
+        0 => payload.to_vec(),
+        // A sound head, so that the body's decoder is reached.
+        1 => [&bytes[..18], payload].concat(),
+        // Changes at some places: triples of u16be(place) and a byte to be XORed.
+        2 => {
+            let mut bytes = bytes;
+            for change in payload.chunks_exact(3) {
+                let place = usize::from(u16::from_be_bytes([change[0], change[1]])) % bytes.len();
+                bytes[place] ^= change[2];
+            }
+            bytes
+        }
+        3 => bytes[..bytes.len().min(usize::from(other))].to_vec(),
+        // Longer than it was written.
+        4 => [&bytes[..], payload].concat(),
+        // Two keys mixed up.
+        _ => {
+            let place = usize::from(other) % store.0.len();
+            store.0.values().nth(place).map(|(_, bytes)| bytes.clone()).unwrap_or_default()
+        }
+    };
+    store.0.insert(*key, (revision, damaged));
+}
+
+fn run(store: &Store, operation: u8, choice: u8, world: &Fixture, damaged: &RecordKey) {
+    let (alice, bob) = (world.alice, world.bob);
+    let peer = if store.0.contains_key(&peer_of_alice(world)) { bob } else { alice };
+    match operation {
+        0 => check(store, &DescribeDevice, damaged, world),
+        1 => check(store, &DescribePeer { peer }, damaged, world),
+        2 => check(store, &Send { to: peer, plaintext: b"text", associated_data: BOUND }, damaged, world),
+        3 | 4 => {
+            let sent = if peer == alice { &world.from_alice } else { &world.from_bob };
+            let known = &sent[usize::from(choice) % sent.len()];
+            let receive = Receive { from: peer, envelope: &known.bytes, associated_data: BOUND };
+            check(store, &receive, damaged, world);
+        }
+        5 => {
+            let bytes = [&world.bundle[..], &world.one_time[usize::from(choice) % world.one_time.len()]];
+            if let Ok(bundle) = VerifiedBundle::verify(&bytes.concat(), &bob) {
+                check(store, &Start { bundle: &bundle }, damaged, world);
+            }
+        }
+        6 => check(store, &ReplenishPrekeys { one_time: u16::from(choice % 3) }, damaged, world),
+        7 => check(store, &Register { address: alice }, damaged, world),
+        8 => {
+            let number = PhoneNumber::parse("+441632960961").expect("E.164");
+            check(store, &ChangeNumber { number }, damaged, world);
+        }
+        9 => {
+            let statement = &world.statements[usize::from(choice) % world.statements.len()];
+            check(store, &LearnNumber { account: alice.account, statement }, damaged, world);
+        }
+        10 | 11 => {
+            let mut seed = [9; 32];
+            let stranger = KeyPair::take_from(&mut seed).public().encoded();
+            let stranger = outrigger::IdentityKey::parse_encoded(&stranger).expect("a key");
+            let key = match choice % 3 {
+                0 => stranger,
+                1 => world.alice_key,
+                _ => world.bob_key,
+            };
+            let decision = match choice / 3 % 5 {
+                0 => Decision::Accept(key),
+                1 => Decision::Reject(key),
+                2 => Decision::Suspect(key),
+                3 => Decision::Verify(key),
+                _ => Decision::Unverify(key),
+            };
+            check(store, &DecideIdentity { peer, decision }, damaged, world);
+        }
+        12 => {
+            if let Ok(bundle) = VerifiedBundle::verify(&world.bundle, &bob) {
+                check(store, &Restart { bundle: &bundle }, damaged, world);
+            }
+        }
+        // Ten thousand hashes: seldom, and never in a run of all.
+        _ if choice == 1 => check(store, &ShowSafetyNumber { peer }, damaged, world),
+        _ => {}
+    }
+}
+
+/// The key under which Alice's store holds Bob; Bob's store never has it.
+fn peer_of_alice(world: &Fixture) -> RecordKey {
+    let is_peer = |key: &&RecordKey| key.kind() == outrigger::RecordKind::Peer;
+    *world.waiting.store.0.keys().find(is_peer).expect("Alice knows Bob")
+}
+
+/// Runs an operation on a damaged store at three times and under two limits. After a step, everything that it wrote must be readable.
+fn check<O: Operation>(store: &Store, operation: &O, damaged: &RecordKey, world: &Fixture)
+where
+    O::Error: Refusal,
+{
+    let moments = [
+        (NOW, outrigger::Limits::DEFAULT),
+        (NOW.plus(40 * UnixMillis::DAY), low_limits()),
+        (UnixMillis(0), low_limits()),
+    ];
+    for (now, limits) in moments {
+        let toy = &mut Toy(6);
+        let mut after = store.clone();
+        let mut context = Context::new(now, GENERATION, toy).with_limits(limits);
+        match after.run(operation, &mut context) {
+            Err(error) => {
+                error.show();
+                assert_eq!(&after, store);
+                if let Some(RecordError::Corrupt(key) | RecordError::TooNew(key)) = error.record() {
+                    assert_eq!(key, *damaged, "a sound record is called damaged");
+                }
+            }
+            Ok(_) => {
+                let written = after
+                    .0
+                    .iter()
+                    .filter(|(key, record)| store.0.get(key) != Some(record))
+                    .map(|(key, _)| *key)
+                    .collect::<BTreeSet<_>>();
+                if !written.is_empty() {
+                    readable(&after, &written, world);
+                }
+            }
+        }
+    }
+}
+
+/// No operation may call damaged what one has just written.
+fn readable(store: &Store, written: &BTreeSet<RecordKey>, world: &Fixture) {
+    let toy = &mut Toy(7);
+    let mut context = Context::new(NOW, GENERATION, toy);
+    let look = |error: Option<RecordError>| {
+        if let Some(RecordError::Corrupt(key) | RecordError::TooNew(key)) = error {
+            assert!(!written.contains(&key), "{key:?} was just written and cannot be read");
+        }
+    };
+    for peer in [world.alice, world.bob] {
+        look(store.step(&DescribePeer { peer }, &mut context).err());
+        let send = Send { to: peer, plaintext: b"", associated_data: BOUND };
+        look(store.step(&send, &mut context).err().and_then(|error| error.record()));
+    }
+    look(store.step(&DescribeDevice, &mut context).err().and_then(|error| error.record()));
+    let replenish = ReplenishPrekeys { one_time: 0 };
+    look(store.step(&replenish, &mut context).err().and_then(|error| error.record()));
+    for (from, sent) in [(world.alice, &world.from_alice), (world.bob, &world.from_bob)] {
+        for known in sent {
+            let receive = Receive { from, envelope: &known.bytes, associated_data: BOUND };
+            look(store.step(&receive, &mut context).err().and_then(|error| error.record()));
+        }
+    }
+}

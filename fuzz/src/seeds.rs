@@ -1,0 +1,344 @@
+//! The seeds: for each target valid inputs of each kind and a few that are nearly valid. Made from the fixed world, the same on every machine.
+
+use super::{
+    conversation::Move,
+    fixture::{Known, fixture},
+    records::{DAMAGES, OPERATIONS},
+};
+
+/// One file below `seeds/`.
+#[derive(Debug)]
+pub struct Seed {
+    /// The target, which is the folder.
+    pub target: &'static str,
+    /// The file.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// All seeds that are made; found ones may lie beside them.
+pub fn seeds() -> Vec<Seed> {
+    let world = fixture();
+    let mut seeds = Seeds(Vec::new());
+    let with_one_time = [&world.bundle[..], &world.one_time[0]].concat();
+
+    for known in world.from_alice.iter().chain(&world.from_bob) {
+        seeds.add("envelope", known.name, &known.bytes);
+    }
+    let nearly = |known: &Known| [&known.bytes[..known.bytes.len() - 1], &[0]].concat();
+    seeds.add("envelope", "e0-altered", &nearly(world.from_alice.last().expect("some")));
+    seeds.add("envelope", "later-suite", &[&[1, 2], &world.from_bob[0].bytes[2..]].concat());
+
+    for known in &world.ratchet_messages {
+        seeds.add("ratchet_message", known.name, &known.bytes);
+    }
+
+    for known in &world.from_alice {
+        if let Some(handshake) = handshake_of(&known.bytes) {
+            seeds.add("handshake", known.name, handshake);
+            seeds.add("handshake", &format!("{}-later", known.name), &[handshake, &[0x2a, 1, 7]].concat());
+        }
+    }
+
+    seeds.add("bundle", "without-one-time", &world.bundle);
+    seeds.add("bundle", "with-one-time", &with_one_time);
+    seeds.add("bundle", "two-one-time", &[&with_one_time[..], &world.one_time[1]].concat());
+
+    for (place, statement) in world.statements.iter().enumerate() {
+        seeds.add("number_statement", &format!("statement-{place}"), statement);
+    }
+    seeds.add("safety_number", "code", &world.code);
+    seeds.add("safety_number", "own-code", &world.safety.scannable());
+    seeds.add("safety_number", "version-2", &[&[8, 2], &world.code[2..]].concat());
+
+    for (state, saved) in world.ratchets.iter().enumerate() {
+        for known in &world.ratchet_messages {
+            let len = u16::try_from(saved.len()).expect("short").to_be_bytes();
+            let bytes = [&len[..], saved, &known.bytes].concat();
+            seeds.add("saved_ratchet", &format!("state-{state}-{}", known.name), &bytes);
+        }
+    }
+
+    for moment in 0..3 {
+        for record in 0..12 {
+            // Undamaged (a sound head and no change), every operation; then a change behind the head, one operation.
+            seeds.add(
+                "records",
+                &format!("sound-{moment}-{record}"),
+                &[moment, record, 0, 2, OPERATIONS, record],
+            );
+            let operation = (moment + record) % OPERATIONS;
+            let damage = (1 + record) % DAMAGES;
+            let bytes = [moment, record, 40, damage, 0, 20, 1, 0, 30, 1, operation, record];
+            seeds.add("records", &format!("damage-{moment}-{record}"), &bytes);
+        }
+    }
+
+    seeds.add("parsers", "number", b"+4915112345678");
+    seeds.add("parsers", "account-16", b"alice-0123456789");
+    seeds.add("parsers", "account-64", &[0x41; 64]);
+    seeds.add("parsers", "key", &world.alice_key.encoded());
+    seeds.add("parsers", "bare-key", world.bob_key.public_key().as_bytes());
+    seeds.add("parsers", "zero-key", &[0; 32]);
+
+    let real = world.from_alice.iter().chain(&world.from_bob).chain(&world.ratchet_messages);
+    for known in real {
+        seeds.add("differential", &format!("raw-{}", known.name), &[&[0], &known.bytes[..]].concat());
+    }
+    for (name, bytes) in [("bundle", &with_one_time), ("code", &world.code), ("number", &world.statements[0])]
+    {
+        seeds.add("differential", &format!("raw-{name}"), &[&[0], &bytes[..]].concat());
+    }
+    seeds.add("differential", "built", &built());
+    for message in 0..24 {
+        for edit in 0..8_u8 {
+            let bytes = [2, message, edit, message % 5, 5, 1, edit.wrapping_add(message), 0, 3];
+            seeds.add("differential", &format!("edited-{message}-{edit}"), &bytes);
+        }
+    }
+
+    conversations(&mut seeds);
+    seeds.0
+}
+
+struct Seeds(Vec<Seed>);
+
+impl Seeds {
+    fn add(&mut self, target: &'static str, name: &str, bytes: &[u8]) {
+        self.0.push(Seed { target, name: name.into(), bytes: bytes.to_vec() });
+    }
+}
+
+/// The handshake of an envelope that has one: behind version, suite, session id, tag and a length of one byte.
+fn handshake_of(envelope: &[u8]) -> Option<&[u8]> {
+    match envelope.get(11..)? {
+        [0x12, len, rest @ ..] => rest.get(..usize::from(*len)),
+        _ => None,
+    }
+}
+
+/// An envelope made field by field: session id, key, two counters, ciphertext.
+fn built() -> Vec<u8> {
+    let mut bytes = vec![1, 0];
+    bytes.extend([0xc1 + 8 * 9 % 64, 1, 2, 3, 4, 5, 6, 7, 8, 20]);
+    bytes.extend([3, 0, 4]);
+    bytes.extend([9; 32]);
+    bytes.extend([20, 0x80 + 4, 60, 0, 20, 0x80 + 5, 60, 1, 20]);
+    bytes.extend([7, 0, 3]);
+    bytes.extend([1; 28]);
+    bytes.push(20);
+    bytes
+}
+
+/// Conversations, from a friendly one to one of everything.
+fn conversations(seeds: &mut Seeds) {
+    use Move::{
+        BackUp, DeliverAgain, DeliverAltered, DeliverAndCrash, DeliverAny, DeliverBatch, DeliverLowLimits,
+        DeliverMisdirected, DeliverNext, Lose, Rarely, Replenish, Restart, RollBack, Send, SendAndCrash,
+        Start, StartWeak, TurnClock,
+    };
+    // Who: the low half names the device, the high half which of the two others it has to do with.
+    const ALICE: u8 = 0;
+    const BOB: u8 = 0x11;
+    const LAPTOP: u8 = 0x02;
+    const ALICE_LAPTOP: u8 = 0x10;
+
+    let say = |who| (Send, who, [1].as_slice());
+    let hear = |who| (DeliverNext, who, [].as_slice());
+    let start = (Start, ALICE, [].as_slice());
+    let hello: &[Played<'_>] = &[start, say(ALICE), hear(BOB), say(BOB), hear(ALICE)];
+    let answer: &[Played<'_>] = &[say(BOB), say(BOB), hear(ALICE), hear(ALICE), say(ALICE), hear(BOB)];
+    let restart: &[Played<'_>] = &[start, say(ALICE), hear(BOB), say(BOB), hear(ALICE)];
+    let parts: [(&str, &[Played<'_>]); 17] = [
+        ("answer", answer),
+        ("restart", restart),
+        (
+            "late",
+            &[
+                say(ALICE),
+                say(ALICE),
+                say(ALICE),
+                (DeliverAny, 0, &[2]),
+                (DeliverAny, 0, &[0]),
+                (DeliverAny, 0, &[0]),
+                (DeliverAgain, 0, &[0]),
+            ],
+        ),
+        (
+            "lost",
+            &[
+                say(ALICE),
+                say(ALICE),
+                (Lose, 0, &[0]),
+                hear(BOB),
+                say(BOB),
+                (Lose, 0, &[0]),
+                say(BOB),
+                hear(ALICE),
+            ],
+        ),
+        (
+            "forged",
+            &[
+                say(ALICE),
+                (DeliverAltered, 0, &[0, 0, 0, 40, 3]),
+                (DeliverAltered, 0, &[0, 0, 0, 40, 130]),
+                (DeliverAltered, 0, &[0, 0, 0, 14, 170, 9]),
+                (DeliverAltered, 0, &[0, 1, 0, 60, 230]),
+                (DeliverMisdirected, LAPTOP, &[0, 0]),
+                (DeliverMisdirected, LAPTOP, &[0, 1]),
+                (DeliverMisdirected, LAPTOP, &[0, 2]),
+                hear(BOB),
+            ],
+        ),
+        (
+            "crashed",
+            &[
+                (SendAndCrash, ALICE, &[0, 1]),
+                (SendAndCrash, ALICE, &[1, 1]),
+                (SendAndCrash, ALICE, &[3, 1]),
+                say(ALICE),
+                (DeliverAndCrash, 0, &[0]),
+                hear(BOB),
+            ],
+        ),
+        (
+            "rolled-back",
+            &[
+                (BackUp, BOB, &[]),
+                say(ALICE),
+                hear(BOB),
+                (RollBack, BOB, &[]),
+                (DeliverAgain, 0, &[0]),
+                say(BOB),
+                hear(ALICE),
+            ],
+        ),
+        (
+            "sender-rolled-back",
+            &[
+                (BackUp, ALICE, &[]),
+                say(ALICE),
+                hear(BOB),
+                (RollBack, ALICE, &[]),
+                say(ALICE),
+                hear(BOB),
+                say(ALICE),
+                hear(BOB),
+            ],
+        ),
+        (
+            "clock",
+            &[
+                (TurnClock, 0, &[0]),
+                (TurnClock, 0, &[2]),
+                (Replenish, 0x21, &[]),
+                (TurnClock, 0, &[3]),
+                (Replenish, 0x20, &[]),
+                start,
+                say(ALICE),
+                hear(BOB),
+                (TurnClock, 0, &[4]),
+            ],
+        ),
+        (
+            "replaced",
+            &[(Rarely, 1, &[0]), start, say(ALICE), (Rarely, 1, &[1]), start, say(ALICE), hear(BOB)],
+        ),
+        (
+            "suspected",
+            &[
+                (Rarely, 1, &[0]),
+                (Rarely, 1, &[2]),
+                say(ALICE),
+                (Rarely, 1, &[1]),
+                start,
+                say(ALICE),
+                hear(BOB),
+            ],
+        ),
+        ("batch", &[say(ALICE), say(ALICE), say(ALICE), (DeliverBatch, 1, &[3, 0, 2, 1, 2])]),
+        (
+            "low-limits",
+            &[
+                say(ALICE),
+                say(ALICE),
+                say(ALICE),
+                say(ALICE),
+                (DeliverLowLimits, 0, &[3]),
+                (DeliverLowLimits, 0, &[0]),
+            ],
+        ),
+        (
+            "third-device",
+            &[
+                (Start, LAPTOP, &[]),
+                say(LAPTOP),
+                hear(ALICE_LAPTOP),
+                say(ALICE_LAPTOP),
+                hear(LAPTOP),
+                (Start, ALICE_LAPTOP, &[]),
+                say(ALICE_LAPTOP),
+                hear(LAPTOP),
+            ],
+        ),
+        (
+            "at-once",
+            &[
+                start,
+                (Start, BOB, &[]),
+                say(ALICE),
+                say(BOB),
+                hear(BOB),
+                hear(ALICE),
+                say(ALICE),
+                hear(BOB),
+                say(BOB),
+                hear(ALICE),
+            ],
+        ),
+        (
+            "given-up",
+            &[
+                start,
+                say(ALICE),
+                (Restart, ALICE, &[]),
+                say(ALICE),
+                hear(BOB),
+                hear(BOB),
+                say(BOB),
+                hear(ALICE),
+            ],
+        ),
+        (
+            "weak",
+            &[
+                (StartWeak, ALICE, &[]),
+                say(ALICE),
+                say(ALICE),
+                (DeliverAny, 0, &[1]),
+                (DeliverAny, 0, &[0]),
+                (DeliverAgain, 0, &[0]),
+                (DeliverAgain, 0, &[1]),
+            ],
+        ),
+    ];
+    for (name, part) in parts {
+        seeds.add("conversation", &format!("{name}-first"), &played([part]));
+        seeds.add("conversation", name, &played([hello, part]));
+        seeds.add("conversation", &format!("{name}-restarted"), &played([hello, restart, part, answer]));
+    }
+    let all = parts.map(|(_, part)| part);
+    seeds.add("conversation", "everything", &played([hello].into_iter().chain(all)));
+    seeds.add("conversation", "many-turns", &played([hello].into_iter().chain([answer; 8])));
+    seeds.add("conversation", "many-restarts", &played([hello].into_iter().chain([restart; 18])));
+}
+
+/// A move, who, and its choices.
+type Played<'a> = (Move, u8, &'a [u8]);
+
+fn played<'a>(parts: impl IntoIterator<Item = &'a [Played<'a>]>) -> Vec<u8> {
+    let moves = parts.into_iter().flatten();
+    moves.flat_map(|(kind, who, choices)| [&[kind.byte(), *who], *choices].concat()).collect()
+}

@@ -1,0 +1,23 @@
+//! What the crate promises, one file for each property, from outside: the public API, a fake world, and people who want to break it.
+//!
+//! A lesson of the design that a test shows stands in its name (`l5_...`). The tests are one crate so that the world is compiled once.
+
+mod bounded;
+mod bounded_sessions;
+mod concurrent;
+mod convergence;
+mod damaged_records;
+mod hostile_bytes;
+mod hostile_fields;
+mod identity_change;
+mod operations;
+mod prekeys;
+mod randomness;
+mod redaction;
+mod replay;
+mod rollback;
+mod schedules;
+mod secrecy;
+mod sizes;
+mod supply;
+mod world;

@@ -1,0 +1,259 @@
+//! What is printed: no private key, no record, no plaintext, in no form of any public type.
+
+use std::{convert::Infallible, fmt::Debug, mem::needs_drop};
+
+use outrigger::{
+    Batch, ChangeNumber, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, Generation,
+    IdentityKeyPair, KeyPair, LearnNumber, Limits, Loaded, MemoryStore, PhoneNumber, Random, Receive, Record,
+    Register, ReplenishPrekeys, RootSecret, Run, SecretBytes, Send, ShowSafetyNumber, Signature, Start,
+    handshake::{Initiated, Party, initiate, respond},
+    ratchet::Ratchet,
+};
+use zeroize::ZeroizeOnDrop;
+
+use crate::world::{
+    BOUND, Device, NOON,
+    cast::{Cast, cast},
+    random::Seeded,
+};
+
+/// Secrets, and everything that was printed.
+struct Printed {
+    needles: Vec<(String, Vec<u8>)>,
+    leaks: Vec<String>,
+}
+
+impl Printed {
+    fn new() -> Self {
+        Self { needles: Vec::new(), leaks: Vec::new() }
+    }
+
+    fn plant(&mut self, name: &str, secret: &[u8]) {
+        self.needles.push((name.to_owned(), secret.to_vec()));
+    }
+
+    /// All private keys that a device drew, and the keys in its records.
+    fn plant_device(&mut self, device: &Device) {
+        for draw in device.random.tape.iter().filter(|draw| draw.len() >= 32) {
+            self.plant("a drawn key", &draw[1..]);
+        }
+        for (key, (_, bytes)) in &device.store.0 {
+            // The end of each record: a chain's or a message's key, a private half, or an id where there is no key.
+            if matches!(key.kind(), outrigger::RecordKind::SkippedKeys) {
+                self.plant("a skipped key", &bytes[bytes.len() - 32..]);
+            }
+        }
+    }
+
+    /// Looks for eight bytes of any secret, in hex of either case, in decimal and in the text itself.
+    fn look(&mut self, what: &str, text: &str) {
+        for (name, secret) in &self.needles {
+            for window in secret.windows(8).step_by(4) {
+                let lower: String = window.iter().map(|byte| format!("{byte:02x}")).collect();
+                let list = |separator| window.iter().map(u8::to_string).collect::<Vec<_>>().join(separator);
+                let hex_list = window.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(", ");
+                let forms = [lower.to_uppercase(), lower, list(", "), list(",\n    "), hex_list];
+                let as_text = String::from_utf8(window.to_vec()).is_ok_and(|clear| text.contains(&clear));
+                if as_text || forms.iter().any(|form| text.contains(form.as_str())) {
+                    self.leaks.push(format!("{what} prints {name}"));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn debug(&mut self, what: &str, value: &dyn Debug) {
+        self.look(what, &format!("{value:?}"));
+        self.look(what, &format!("{value:#?}"));
+        self.look(what, &format!("{value:02x?}"));
+    }
+}
+
+/// Plaintext that is no key, long enough to be found.
+const PLAINTEXT: &[u8] = b"meet me at the old mill at nine";
+
+#[test]
+fn the_search_finds_what_is_printed() {
+    for printed in [
+        format!("{PLAINTEXT:?}"),
+        format!("{PLAINTEXT:02x?}"),
+        format!("{PLAINTEXT:#?}"),
+        format!("a {}", String::from_utf8_lossy(PLAINTEXT)),
+    ] {
+        let mut looked = Printed::new();
+        looked.plant("it", PLAINTEXT);
+        looked.look("this", &printed);
+        assert_eq!(looked.leaks.len(), 1, "{printed}");
+    }
+}
+
+#[test]
+fn l22_no_public_type_prints_a_key() {
+    let Cast { mut ben, ada, bundle, first, cleo, in_order, .. } = cast();
+    let mut printed = Printed::new();
+    printed.plant_device(&ben);
+    printed.plant_device(&ada);
+    assert!(printed.needles.len() > 30);
+
+    // Keys by themselves.
+    let seed = [0x1d, 0x2c, 0x3b, 0x4a, 0x59, 0x68, 0x77, 0x86];
+    printed.plant("a planted seed", &seed);
+    let whole = || -> [u8; 32] { seed.repeat(4).try_into().unwrap() };
+    let identity = {
+        let mut source = Seeded::new(8);
+        let identity = IdentityKeyPair::generate(&mut Random::new(&mut source)).unwrap();
+        printed.plant("an identity key", &source.tape[0][1..]);
+        identity
+    };
+    printed.debug("KeyPair", &KeyPair::take_from(&mut whole()));
+    printed.debug("IdentityKeyPair", &identity);
+    printed.debug("RootSecret", &RootSecret::take_from(&mut whole()));
+    printed.debug("SecretBytes", &SecretBytes::new(whole().to_vec()));
+    printed.debug("Record", &Record::new(outrigger::Revision::FIRST, whole().to_vec()));
+    printed.debug("Generation", &Generation(whole()[..16].try_into().unwrap()));
+    printed.debug("Signature", &Signature::from_bytes(&[whole(), whole()].concat().try_into().unwrap()));
+
+    // The stages of every operation, and what it returns.
+    let mut source = Seeded::new(9);
+    let mut context = Context::new(NOON, ben.generation, &mut source);
+    printed.debug("Context", &context);
+    let receive = Receive { from: cleo.address, envelope: &first, associated_data: BOUND };
+    let mut have = Loaded::new();
+    loop {
+        printed.debug("Loaded", &have);
+        match outrigger::Operation::run(&receive, &have, &mut context).unwrap() {
+            Run::Needs(needs) => {
+                printed.debug("Needs", &needs);
+                have.answer(needs, |key| Ok::<_, Infallible>(ben.store.load(key))).unwrap();
+            }
+            Run::Done(step) => {
+                printed.debug("Step", &step);
+                let (writes, held) = step.split();
+                printed.debug("Write", &writes);
+                printed.debug("Held", &held);
+                break;
+            }
+        }
+    }
+    drop(context);
+    let mut memory = MemoryStore::new();
+    let mut context = Context::new(NOON, ben.generation, &mut ben.random);
+    let peer = ada.address;
+    memory.run(&Register { address: ben.address }, &mut context).unwrap();
+    let upload = memory.run(&ReplenishPrekeys { one_time: 3 }, &mut context).unwrap();
+    printed.debug("PrekeyUpload", &upload);
+    printed.debug("Started", &memory.run(&Start { bundle: &bundle }, &mut context).unwrap());
+    printed.debug("DeviceDescription", &memory.run(&DescribeDevice, &mut context).unwrap());
+    printed.debug("PeerDescription", &memory.run(&DescribePeer { peer }, &mut context).unwrap());
+    printed.debug("SafetyNumber", &memory.run(&ShowSafetyNumber { peer }, &mut context).unwrap());
+    printed.debug("VerifiedBundle", &bundle);
+    printed.debug("MemoryStore", &memory);
+    drop(context);
+    printed.plant_device(&ben);
+    printed.debug("MemoryStore", &memory);
+    printed.debug("Received", &ben.opens(ada.address, &in_order, b"in order"));
+
+    // Handshake and ratchet without records.
+    let mut source = Seeded::new(10);
+    let mut random = Random::new(&mut source);
+    printed.debug("Random", &random);
+    let own = Party { identity: &identity, address: &cleo.address };
+    let initiated: Initiated = initiate(own, &bundle, NOON, &mut random).unwrap();
+    printed.debug("Initiated", &initiated);
+    let answer = respond(
+        own,
+        &ada.address,
+        bundle.suite(),
+        &initiated.handshake,
+        &KeyPair::take_from(&mut whole()),
+        None,
+    );
+    printed.debug("Established", &answer.unwrap());
+    let root = initiated.established.into_root_secret();
+    printed.debug("RootSecret", &root);
+    let ratchet = Ratchet::initiate(root, bundle.signed_prekey(), &mut random).unwrap();
+    let saved = ratchet.save();
+    printed.plant("a saved ratchet", &saved[1..33]);
+    printed.debug("Ratchet", &ratchet);
+    printed.debug("Ratchet::save", &saved);
+    assert_eq!(printed.leaks, [""; 0]);
+}
+
+/// Operations are values that an app may log; what they carry is the user's.
+#[test]
+fn l22_no_operation_and_no_output_prints_a_plaintext() {
+    let Cast { mut ben, mut ada, .. } = cast();
+    let mut printed = Printed::new();
+    printed.plant("the plaintext", PLAINTEXT);
+    let sent = ben.try_send(ada.address, PLAINTEXT).unwrap();
+    printed.debug("Sent", &sent);
+    let receive = Receive { from: ben.address, envelope: &sent.envelope, associated_data: BOUND };
+    printed.debug("Receive", &receive);
+    let step = ada.prepare(&receive).unwrap();
+    printed.debug("Step", &step);
+    let received = ada.run(&receive).unwrap();
+    printed.debug("Received", &received);
+    printed.debug("Result", &Ok::<_, ()>(received));
+    let send = Send { to: ada.address, plaintext: PLAINTEXT, associated_data: BOUND };
+    printed.debug("Send", &send);
+    printed.debug("Batch", &Batch(&[send]));
+    assert_eq!(printed.leaks, [""; 0]);
+}
+
+#[test]
+fn no_type_prints_a_phone_number() {
+    let Cast { mut ben, ada, statement, .. } = cast();
+    let mut printed = Printed::new();
+    printed.plant("the number", b"+493012345678");
+    let number = PhoneNumber::parse("+493012345678").unwrap();
+    printed.debug("PhoneNumber", &number);
+    printed.debug("ChangeNumber", &ChangeNumber { number: number.clone() });
+    let learn = LearnNumber { account: ada.address.account, statement: b"" };
+    printed.debug("LearnNumber", &learn);
+    let learnt = ben.run(&LearnNumber { statement: &statement, ..learn }).unwrap();
+    printed.debug("VerifiedNumber", &learnt);
+    printed.debug("PeerDescription", &ben.describe(ada.address));
+    ben.run(&ChangeNumber { number }).unwrap();
+    printed.debug("DeviceDescription", &ben.run(&DescribeDevice).unwrap());
+    let decide = DecideIdentity { peer: ada.address, decision: Decision::Verify(ada.identity) };
+    printed.debug("DecideIdentity", &decide);
+    assert_eq!(printed.leaks, [""; 0]);
+}
+
+/// L22: wiped on drop, in the type. `Limits` is here so that the check is known to tell the two apart.
+#[test]
+fn l22_secret_types_wipe_themselves() {
+    const fn wipes<T: ZeroizeOnDrop>() {}
+    const { wipes::<SecretBytes>() };
+    const { wipes::<RootSecret>() };
+    const { wipes::<KeyPair>() };
+    assert!(needs_drop::<KeyPair>() && needs_drop::<IdentityKeyPair>() && needs_drop::<Ratchet>());
+    assert!(needs_drop::<outrigger::handshake::Established>() && needs_drop::<Context<'_>>());
+    assert!(!needs_drop::<Limits>());
+    // Taking a key over wipes where it came from.
+    let (mut seed, mut root) = ([7; 32], [8; 32]);
+    drop((KeyPair::take_from(&mut seed), RootSecret::take_from(&mut root)));
+    assert_eq!((seed, root), ([0; 32], [0; 32]));
+}
+
+/// Ambiguous, and so no program, for a type that has the trait: the compiler says that secrets have no second copy, no `==` and no text.
+macro_rules! lacks {
+    ($($type:ty: $trait:path),* $(,)?) => {$(
+        const _: fn() = || {
+            trait Lacks<A> { fn lacks() {} }
+            impl<T: ?Sized> Lacks<()> for T {}
+            struct Has;
+            impl<T: ?Sized + $trait> Lacks<Has> for T {}
+            <$type as Lacks<_>>::lacks();
+        };
+    )*};
+}
+
+lacks! {
+    SecretBytes: Clone, RootSecret: Clone, KeyPair: Clone, IdentityKeyPair: Clone, Ratchet: Clone, Record: Clone,
+    outrigger::handshake::Established: Clone, outrigger::Received: Clone, outrigger::Write: Clone,
+    SecretBytes: PartialEq, RootSecret: PartialEq, KeyPair: PartialEq, IdentityKeyPair: PartialEq,
+    SecretBytes: std::fmt::Display, RootSecret: std::fmt::Display, KeyPair: std::fmt::Display,
+    RootSecret: AsRef<[u8]>, KeyPair: AsRef<[u8]>, RootSecret: std::ops::Deref, KeyPair: std::ops::Deref,
+    RootSecret: std::hash::Hash, KeyPair: std::hash::Hash, SecretBytes: std::hash::Hash,
+}

@@ -1,0 +1,170 @@
+//! What the crate is made of: lessons about dependencies, read from `Cargo.toml`, `Cargo.lock` and the sources themselves.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn manifest() -> String {
+    fs::read_to_string(root().join("Cargo.toml")).unwrap()
+}
+
+/// The lines of `[dependencies]` by name.
+fn dependencies() -> BTreeMap<String, String> {
+    let text = manifest();
+    let section = text.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let lines = section.lines().filter_map(|line| line.split_once(" = "));
+    lines.map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect()
+}
+
+/// Every package that is built into the crate, not those of its tests: name to versions.
+fn built_in() -> BTreeMap<String, BTreeSet<Vec<u64>>> {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let mut packages: BTreeMap<&str, Vec<(&str, Vec<&str>)>> = BTreeMap::new();
+    for package in lock.split("[[package]]").skip(1) {
+        let field = |name: &str| package.split(name).nth(1).and_then(|rest| rest.split('"').nth(1));
+        let needs =
+            package.split("dependencies = [").nth(1).map_or("", |rest| rest.split(']').next().unwrap());
+        let needs = needs.split('"').skip(1).step_by(2).map(|need| need.split(' ').next().unwrap());
+        let entry = (field("version = ").unwrap(), needs.collect());
+        packages.entry(field("name = ").unwrap()).or_default().push(entry);
+    }
+    let mut built = BTreeMap::new();
+    let mut open: Vec<String> = dependencies().into_keys().collect();
+    while let Some(name) = open.pop() {
+        if built.contains_key(&name) {
+            continue;
+        }
+        let versions = &packages[name.as_str()];
+        open.extend(versions.iter().flat_map(|(_, needs)| needs).map(|need| (*need).to_owned()));
+        let numbers = |version: &&str| {
+            version.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect::<Vec<u64>>()
+        };
+        built.insert(name, versions.iter().map(|(version, _)| numbers(version)).collect());
+    }
+    built
+}
+
+fn at_least(name: &str, floor: &[u64]) {
+    for version in &built_in()[name] {
+        assert!(version.as_slice() >= floor, "{name} {version:?} is below {floor:?}");
+    }
+}
+
+fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+}
+
+fn all_sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    sources(&root().join("src"), &mut found);
+    assert!(found.len() > 40);
+    found
+}
+
+/// Lines of code, without comments, that hold a word.
+fn lines_with(word: &str) -> Vec<(PathBuf, String)> {
+    let mut lines = Vec::new();
+    for (path, text) in all_sources() {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines.extend(code.filter(|line| line.contains(word)).map(|line| (path.clone(), line.to_owned())));
+    }
+    lines
+}
+
+#[test]
+fn the_lock_file_is_read_right() {
+    let built = built_in();
+    for name in ["aes-gcm", "ghash", "curve25519-dalek", "subtle", "zeroize", "prost"] {
+        assert!(built.contains_key(name), "{name}");
+    }
+    for name in ["proptest", "criterion", "rusqlite", "serde_json"] {
+        assert!(!built.contains_key(name), "{name} is of the tests");
+    }
+}
+
+#[test]
+fn l16_l23_versions_are_above_their_floors() {
+    at_least("aes-gcm", &[0, 10, 3]);
+    at_least("curve25519-dalek", &[4, 1, 3]);
+    at_least("ed25519-dalek", &[2]);
+    at_least("prost", &[0, 6, 1]);
+    at_least("zeroize_derive", &[1, 1, 1]);
+    for (name, line) in dependencies() {
+        assert!(line.contains("default-features = false"), "{name}: features are named, not inherited");
+    }
+}
+
+#[test]
+fn l20_no_retired_cryptography_is_built_in() {
+    let built = built_in();
+    for banned in
+        ["olm-sys", "pqc_kyber", "pqcrypto-kyber", "pqcrypto-mlkem", "openssl", "ring", "rand", "getrandom"]
+    {
+        assert!(!built.contains_key(banned), "{banned}");
+    }
+    // Constant-time AES: hardware or fixsliced, which is what the `aes` crate has been since 0.7.
+    at_least("aes", &[0, 7]);
+}
+
+#[test]
+fn l21_no_general_base64_reaches_a_secret() {
+    for name in built_in().keys() {
+        assert!(!name.contains("base64") && !name.contains("base-64") && name != "hex", "{name}");
+    }
+    assert_eq!(lines_with("base64"), []);
+}
+
+#[test]
+fn l22_wiping_is_not_optional() {
+    let dependencies = dependencies();
+    for name in ["aes-gcm", "curve25519-dalek", "ed25519-dalek", "hmac", "sha2", "x25519-dalek"] {
+        assert!(dependencies[name].contains("\"zeroize\""), "{name}");
+    }
+    assert!(!dependencies["zeroize"].contains("optional"));
+    assert!(!manifest().contains("optional = true"));
+}
+
+/// No function of the public API takes both halves of a key, and the doors that let one in are not used.
+#[test]
+fn l28_no_function_takes_both_halves_of_a_key() {
+    assert_eq!(lines_with("hazmat"), []);
+    assert_eq!(lines_with("raw_sign"), []);
+    let takes_both: Vec<_> = lines_with("pub fn")
+        .into_iter()
+        .filter(|(_, line)| {
+            let line = line.to_lowercase();
+            line.contains("private") && line.contains("public")
+        })
+        .collect();
+    assert_eq!(takes_both, []);
+}
+
+/// Comparisons of secrets are the named crates'; the crate's own secret types have no `==`, and no table is indexed by a secret.
+#[test]
+fn l20_l23_no_secret_type_derives_a_comparison() {
+    for (path, text) in all_sources() {
+        let lines: Vec<_> = text.lines().collect();
+        for pair in lines.windows(2) {
+            let [derive, item] = pair else { continue };
+            if derive.contains("ZeroizeOnDrop") && derive.contains("derive(") {
+                let bad =
+                    derive.contains("PartialEq") || derive.contains("Clone") || derive.contains("Debug");
+                assert!(!bad, "{}: {item}", path.display());
+            }
+        }
+    }
+}

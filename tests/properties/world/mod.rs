@@ -1,0 +1,227 @@
+//! A fake world: devices with stores that can be copied, rolled back and crashed, a key server, and a random source that repeats.
+//!
+//! Everything goes through the public API. What an attacker would do by hand stands beside it: [`wire`] edits messages field by field,
+//! [`hand`] computes the protocol from `docs/protocol.md` without the crate, [`thief`] uses a stolen ratchet with nothing but that page.
+
+pub(crate) mod cast;
+pub(crate) mod hand;
+pub(crate) mod random;
+pub(crate) mod store;
+pub(crate) mod thief;
+pub(crate) mod wire;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    convert::Infallible,
+};
+
+use outrigger::{
+    AccountId, Address, Context, DecideIdentity, Decision, DescribePeer, DeviceId, DriveError, Generation,
+    IdentityKey, Limits, Loaded, OneTimePrekeyField, OpenError, Operation, PeerDescription, PrekeyUpload,
+    Receive, Received, Register, ReplenishPrekeys, Restart, Run, Send, SendError, Sent, SessionId, Start,
+    StartError, Started, Step, TrustError, TrustMark, UnixMillis, VerifiedBundle, drive,
+};
+use random::Seeded;
+use store::Store;
+
+/// When every world begins.
+pub(crate) const NOON: UnixMillis = UnixMillis(1_800_000_000_000);
+/// A day in milliseconds.
+pub(crate) const DAY: u64 = UnixMillis::DAY;
+/// What every message of these tests binds.
+pub(crate) const BOUND: &[u8] = b"bound, not sent";
+
+/// The phone of an account; names of up to 16 letters.
+pub(crate) fn phone(name: &str) -> Address {
+    let mut id = [b'.'; 16];
+    id[..name.len()].copy_from_slice(name.as_bytes());
+    Address::new(AccountId::new(&id).unwrap(), DeviceId::PHONE)
+}
+
+/// One device: a store, a clock, a random source that no roll-back touches.
+#[derive(Clone)]
+pub(crate) struct Device {
+    pub(crate) address: Address,
+    pub(crate) identity: IdentityKey,
+    pub(crate) generation: Generation,
+    pub(crate) now: UnixMillis,
+    pub(crate) limits: Limits,
+    pub(crate) random: Seeded,
+    pub(crate) store: Store,
+}
+
+impl Device {
+    /// A registered device without prekeys.
+    pub(crate) fn new(name: &str) -> Self {
+        let mut device = Self::empty(name);
+        device.identity = device.run(&Register { address: device.address }).unwrap();
+        device
+    }
+
+    /// A device whose store is empty; its identity is a stand-in until it registers.
+    pub(crate) fn empty(name: &str) -> Self {
+        let seed = name.bytes().fold(1, |seed, byte| seed * 31 + u64::from(byte));
+        let identity = hand::identity(&[7; 32]);
+        Self {
+            address: phone(name),
+            identity,
+            generation: Generation([0x67; 16]),
+            now: NOON,
+            limits: Limits::DEFAULT,
+            random: Seeded::new(seed),
+            store: Store::default(),
+        }
+    }
+
+    /// Runs an operation to its end. A refusal must leave every record as it was, so that is asserted here for all tests.
+    pub(crate) fn run<O: Operation>(&mut self, operation: &O) -> Result<O::Output, O::Error> {
+        let before = self.store.clone();
+        let mut context = Context::new(self.now, self.generation, &mut self.random).with_limits(self.limits);
+        let done = drive(
+            operation,
+            &mut context,
+            &mut self.store,
+            |store, key| Ok::<_, Infallible>(store.load(key)),
+            |store, writes, _| store.apply(writes),
+        );
+        match done {
+            Ok(output) => Ok(output),
+            Err(DriveError::Refused(error)) => {
+                assert_eq!(self.store, before, "{error}: a refusal changed a record");
+                Err(error)
+            }
+            Err(DriveError::Store(never)) => match never {},
+            Err(DriveError::Conflicts) => panic!("a conflict in a store with one process"),
+        }
+    }
+
+    /// Runs an operation up to its step, which is not committed: what a crash before the commit leaves.
+    pub(crate) fn prepare<O: Operation>(&mut self, operation: &O) -> Result<Step<O::Output>, O::Error> {
+        let mut have = Loaded::new();
+        let mut context = Context::new(self.now, self.generation, &mut self.random).with_limits(self.limits);
+        loop {
+            match operation.run(&have, &mut context)? {
+                Run::Needs(needs) => {
+                    have.answer(needs, |key| Ok::<_, Infallible>(self.store.load(key))).unwrap();
+                }
+                Run::Done(step) => return Ok(step),
+            }
+        }
+    }
+
+    /// Makes prekeys and publishes them.
+    pub(crate) fn publish(&mut self, one_time: u16, server: &mut Server) -> PrekeyUpload {
+        let upload = self.run(&ReplenishPrekeys { one_time }).unwrap();
+        server.take(self.address, &upload);
+        upload
+    }
+
+    /// Starts a session with what the server hands out.
+    pub(crate) fn start(&mut self, peer: Address, server: &mut Server) -> Result<Started, StartError> {
+        self.start_from(&server.fetch(peer), peer)
+    }
+
+    /// Starts a session from the bytes of a bundle.
+    pub(crate) fn start_from(&mut self, bundle: &[u8], peer: Address) -> Result<Started, StartError> {
+        self.run(&Start { bundle: &VerifiedBundle::verify(bundle, &peer).unwrap() })
+    }
+
+    /// Gives up a session that waits for its first reply.
+    pub(crate) fn restart(&mut self, peer: Address, server: &mut Server) -> Result<Started, StartError> {
+        self.run(&Restart { bundle: &VerifiedBundle::verify(&server.fetch(peer), &peer).unwrap() })
+    }
+
+    pub(crate) fn try_send(&mut self, to: Address, text: impl AsRef<[u8]>) -> Result<Sent, SendError> {
+        self.run(&Send { to, plaintext: text.as_ref(), associated_data: BOUND })
+    }
+
+    pub(crate) fn send(&mut self, to: Address, text: impl AsRef<[u8]>) -> Vec<u8> {
+        self.try_send(to, text).unwrap().envelope
+    }
+
+    pub(crate) fn receive(&mut self, from: Address, envelope: &[u8]) -> Result<Received, OpenError> {
+        self.run(&Receive { from, envelope, associated_data: BOUND })
+    }
+
+    /// Receives what must open, and asserts what it says.
+    pub(crate) fn opens(&mut self, from: Address, envelope: &[u8], text: impl AsRef<[u8]>) -> Received {
+        let received = self.receive(from, envelope).unwrap();
+        assert_eq!(&*received.plaintext, text.as_ref());
+        received
+    }
+
+    /// Receives what must be refused.
+    pub(crate) fn refuses(&mut self, from: Address, envelope: &[u8]) -> OpenError {
+        self.receive(from, envelope).unwrap_err()
+    }
+
+    pub(crate) fn describe(&mut self, peer: Address) -> PeerDescription {
+        self.run(&DescribePeer { peer }).unwrap()
+    }
+
+    pub(crate) fn active(&mut self, peer: Address) -> Option<SessionId> {
+        self.describe(peer).session.map(|session| session.id)
+    }
+
+    pub(crate) fn decide(&mut self, peer: Address, decision: Decision) -> Result<TrustMark, TrustError> {
+        self.run(&DecideIdentity { peer, decision })
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&mut self, milliseconds: u64) {
+        self.now = self.now.plus(milliseconds);
+    }
+}
+
+/// What the server of a messenger keeps: bundles, and one-time prekeys that it hands out once.
+#[derive(Clone, Default)]
+pub(crate) struct Server(BTreeMap<Address, (Vec<u8>, VecDeque<OneTimePrekeyField>)>);
+
+impl Server {
+    pub(crate) fn take(&mut self, address: Address, upload: &PrekeyUpload) {
+        let (bundle, one_time) = self.0.entry(address).or_default();
+        bundle.clone_from(&upload.bundle);
+        one_time.extend(&upload.one_time_prekeys);
+    }
+
+    /// A bundle with a one-time prekey while there is one; concatenation is all that it takes.
+    pub(crate) fn fetch(&mut self, address: Address) -> Vec<u8> {
+        let (bundle, one_time) = self.0.get_mut(&address).unwrap();
+        let mut bytes = bundle.clone();
+        bytes.extend(one_time.pop_front().into_iter().flatten());
+        bytes
+    }
+
+    /// A bundle without a one-time prekey.
+    pub(crate) fn fetch_weak(&self, address: Address) -> Vec<u8> {
+        self.0[&address].0.clone()
+    }
+}
+
+/// Two devices with ten one-time prekeys each, and their server.
+pub(crate) fn strangers() -> (Device, Device, Server) {
+    let mut server = Server::default();
+    let [ada, ben] = ["ada", "ben"].map(|name| {
+        let mut device = Device::new(name);
+        device.publish(10, &mut server);
+        device
+    });
+    (ada, ben, server)
+}
+
+/// Two devices in a settled session that ada started: each has answered the other.
+pub(crate) fn friends() -> (Device, Device, Server) {
+    let (mut ada, mut ben, mut server) = strangers();
+    ada.start(ben.address, &mut server).unwrap();
+    exchange(&mut ada, &mut ben);
+    exchange(&mut ben, &mut ada);
+    exchange(&mut ada, &mut ben);
+    exchange(&mut ben, &mut ada);
+    (ada, ben, server)
+}
+
+/// One message that arrives.
+pub(crate) fn exchange(from: &mut Device, to: &mut Device) -> Received {
+    let envelope = from.send(to.address, b"on its way");
+    to.opens(from.address, &envelope, b"on its way")
+}

@@ -1,0 +1,139 @@
+//! Messages taken apart and put together again, field by field, without any of the crate's checks.
+
+/// The value of a protobuf field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Varint(u64),
+    Fixed64([u8; 8]),
+    Bytes(Vec<u8>),
+}
+
+/// Bytes in front, then fields in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fields {
+    pub(crate) front: Vec<u8>,
+    pub(crate) list: Vec<(u64, Value)>,
+}
+
+/// Field numbers of an envelope.
+pub(crate) mod envelope {
+    pub(crate) const SESSION_ID: u64 = 1;
+    pub(crate) const HANDSHAKE: u64 = 2;
+    pub(crate) const RATCHET_KEY: u64 = 3;
+    pub(crate) const PREVIOUS_COUNTER: u64 = 4;
+    pub(crate) const COUNTER: u64 = 5;
+    pub(crate) const PQ: u64 = 6;
+    pub(crate) const CIPHERTEXT: u64 = 7;
+}
+
+impl Fields {
+    /// Takes a message apart behind `front` bytes: 2 for an envelope, 1 for a bundle or a number statement, 0 for the rest.
+    pub(crate) fn parse(bytes: &[u8], front: usize) -> Self {
+        let (front, mut rest) = bytes.split_at(front);
+        let mut list = Vec::new();
+        while !rest.is_empty() {
+            let tag = varint(&mut rest);
+            let value = match tag & 7 {
+                0 => Value::Varint(varint(&mut rest)),
+                1 => Value::Fixed64(take(&mut rest, 8).try_into().unwrap()),
+                2 => {
+                    let len = usize::try_from(varint(&mut rest)).unwrap();
+                    Value::Bytes(take(&mut rest, len).to_vec())
+                }
+                wire_type => panic!("wire type {wire_type}"),
+            };
+            list.push((tag >> 3, value));
+        }
+        Self { front: front.to_vec(), list }
+    }
+
+    pub(crate) fn envelope(bytes: &[u8]) -> Self {
+        Self::parse(bytes, 2)
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = self.front.clone();
+        for (number, value) in &self.list {
+            match value {
+                Value::Varint(value) => {
+                    put_varint(number << 3, &mut out);
+                    put_varint(*value, &mut out);
+                }
+                Value::Fixed64(value) => {
+                    put_varint(number << 3 | 1, &mut out);
+                    out.extend(value);
+                }
+                Value::Bytes(value) => {
+                    put_varint(number << 3 | 2, &mut out);
+                    put_varint(value.len() as u64, &mut out);
+                    out.extend(value);
+                }
+            }
+        }
+        out
+    }
+
+    pub(crate) fn get(&self, number: u64) -> Option<&Value> {
+        self.list.iter().find(|(known, _)| *known == number).map(|(_, value)| value)
+    }
+
+    pub(crate) fn bytes(&self, number: u64) -> &[u8] {
+        match self.get(number) {
+            Some(Value::Bytes(bytes)) => bytes,
+            other => panic!("field {number} is {other:?}"),
+        }
+    }
+
+    /// A number that is left out where it is 0.
+    pub(crate) fn number(&self, number: u64) -> u64 {
+        match self.get(number) {
+            Some(Value::Varint(value)) => *value,
+            None => 0,
+            other => panic!("field {number} is {other:?}"),
+        }
+    }
+
+    /// The same with a field set, in its place by number; `None` leaves it out.
+    pub(crate) fn with(&self, number: u64, value: Option<Value>) -> Self {
+        let mut list: Vec<_> = self.list.iter().filter(|(known, _)| *known != number).cloned().collect();
+        if let Some(value) = value {
+            let place = list.iter().take_while(|(known, _)| *known < number).count();
+            list.insert(place, (number, value));
+        }
+        Self { front: self.front.clone(), list }
+    }
+
+    pub(crate) fn with_bytes(&self, number: u64, bytes: &[u8]) -> Self {
+        self.with(number, Some(Value::Bytes(bytes.to_vec())))
+    }
+
+    pub(crate) fn with_number(&self, number: u64, value: u64) -> Self {
+        self.with(number, (value != 0).then_some(Value::Varint(value)))
+    }
+}
+
+pub(crate) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn varint(rest: &mut &[u8]) -> u64 {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = take(rest, 1)[0];
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return value;
+        }
+    }
+    panic!("a varint of more than ten bytes");
+}
+
+fn take<'a>(rest: &mut &'a [u8], len: usize) -> &'a [u8] {
+    let (head, tail) = rest.split_at(len);
+    *rest = tail;
+    head
+}
