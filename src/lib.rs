@@ -31,8 +31,8 @@ pub use session::{
     Started, Strength,
 };
 pub use step::{
-    Advice, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs, Operation,
-    Record, RecordError, RecordKey, RecordKind, Rejected, Revision, Run, Step, Unanswered, UnixMillis, Write,
-    drive,
+    Advice, Advise, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs,
+    Operation, Record, RecordError, RecordKey, RecordKind, Rejected, Revision, Run, Step, Unanswered,
+    UnixMillis, Write, drive,
 };
 pub use wire::{DecodeError, Field, SessionId, Suite};

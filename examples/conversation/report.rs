@@ -23,6 +23,7 @@ pub(crate) enum Event {
     Turn,
     Lost,
     Again,
+    Drop,
     Ask,
     Anew,
     Kill,
@@ -36,6 +37,7 @@ impl Event {
             Self::Turn => ("turn", Style::new().blue()),
             Self::Lost => ("lost", Style::new().red()),
             Self::Again => ("again", Style::new().dimmed()),
+            Self::Drop => ("drop", Style::new().yellow()),
             Self::Ask => ("ask", Style::new().yellow()),
             Self::Anew => ("anew", Style::new().yellow()),
             Self::Kill => ("kill", Style::new().red().bold()),
@@ -169,10 +171,11 @@ impl Report {
         );
         self.fact("order", &order);
         let refused = format!(
-            "{} as duplicates, {} so old that their keys are gone, {} for nothing known",
-            n(tally.duplicates),
-            n(tally.forgotten),
-            n(tally.dropped)
+            "{}, {} too old to be known as such; {} unread, {} of them asked for",
+            count(tally.duplicates, "duplicate", "duplicates"),
+            count(tally.forgotten, "repeat", "repeats"),
+            n(tally.unread),
+            n(tally.asked)
         );
         self.fact("refused", &refused);
         if self.bar.is_some() {

@@ -205,12 +205,14 @@ impl<'a> Story<'a> {
                 Some(Body::Receipt)
             }
             Heard::Retry(error) => {
+                add(&mut self.tally.unread, true);
+                add(&mut self.tally.asked, true);
                 self.report.event(Event::Ask, format_args!("message {line} anew, refused: {error}"));
                 Some(Body::Retry)
             }
             Heard::Dropped(error) => {
-                add(&mut self.tally.dropped, true);
-                self.report.event(Event::Again, format_args!("message {line}, dropped: {error}"));
+                add(&mut self.tally.unread, true);
+                self.report.event(Event::Drop, format_args!("message {line}, refused: {error}"));
                 None
             }
         };

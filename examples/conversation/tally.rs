@@ -25,10 +25,12 @@ pub(crate) struct Tally {
     pub(crate) late: u64,
     /// Texts that came although an envelope of theirs had been lost.
     pub(crate) recovered: u64,
-    /// Envelopes refused: as duplicates; for another reason, the line being in the inbox; the line not being there.
+    /// Envelopes refused of a line that is in the inbox: as duplicates, and for another reason.
     pub(crate) duplicates: u64,
     pub(crate) forgotten: u64,
-    pub(crate) dropped: u64,
+    /// Envelopes refused of a line that is not there, and those of them for which the peer was asked to encrypt anew.
+    pub(crate) unread: u64,
+    pub(crate) asked: u64,
     /// Lines that came, and lines to come that have been lost at least once.
     arrived: BTreeSet<u32>,
     missed: BTreeSet<u32>,

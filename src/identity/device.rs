@@ -8,7 +8,7 @@ use crate::{
     primitives::RandomError,
     step::{
         Advice, Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKey, RecordKind,
-        RecordReader, RecordType, RecordWriter, Run, Sealed, Slot, Step, UnixMillis,
+        RecordReader, RecordType, RecordWriter, Run, Sealed, Slot, Step, UnixMillis, advises,
     },
 };
 
@@ -62,6 +62,8 @@ impl fmt::Display for DeviceError {
         }
     }
 }
+
+advises!(DeviceError);
 
 impl core::error::Error for DeviceError {}
 

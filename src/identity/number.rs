@@ -8,7 +8,7 @@ use core::fmt;
 use super::{AccountId, IdentityKey, IdentityKeyPair};
 use crate::{
     primitives::{Random, RandomError, Signature, kdf::length_prefix, labels},
-    step::{Advice, RecordError, UnixMillis},
+    step::{Advice, RecordError, UnixMillis, advises},
     wire::{
         DecodeError, Field, MAX_NUMBER_STATEMENT, NumberMessage, decode_canonical, encode_versioned,
         split_version,
@@ -28,6 +28,8 @@ impl fmt::Display for NotE164 {
         f.write_str("not a number in E.164 form: +, then 7 to 15 digits, the first not 0")
     }
 }
+
+advises!(NumberError);
 
 impl core::error::Error for NotE164 {}
 

@@ -13,7 +13,7 @@
 use core::fmt;
 
 use super::IdentityKey;
-use crate::step::{Advice, RecordError, RecordReader, RecordWriter};
+use crate::step::{Advice, RecordError, RecordReader, RecordWriter, advises};
 
 /// How far the identity key of a peer is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,6 +86,8 @@ impl fmt::Display for TrustError {
         }
     }
 }
+
+advises!(TrustError);
 
 impl core::error::Error for TrustError {}
 

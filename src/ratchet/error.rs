@@ -23,7 +23,8 @@ pub enum DecryptError {
         /// The limit in force.
         limit: u32,
     },
-    /// Under a ratchet key that is neither of a known chain nor the next: one of the two sides has lost or gone back in its state.
+    /// Under a ratchet key of no chain that this side remembers, and it does not open as the next: later than 5 turns, forged, or one of the two sides has
+    /// lost or gone back in its state.
     OutOfStep,
 }
 

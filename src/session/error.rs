@@ -8,7 +8,7 @@ use crate::{
     prekey::PrekeyId,
     primitives::RandomError,
     ratchet::{DecryptError, EncryptError},
-    step::{Advice, RecordError},
+    step::{Advice, RecordError, advises},
     wire::DecodeError,
 };
 
@@ -66,6 +66,8 @@ impl fmt::Display for StartError {
         }
     }
 }
+
+advises!(StartError, SendError, OpenError);
 
 impl core::error::Error for StartError {}
 
@@ -187,7 +189,8 @@ pub enum OpenError {
         /// The limit in force.
         limit: u32,
     },
-    /// Of no session or chain that this side knows: one of the two sides has lost or gone back in its state.
+    /// Of no session or chain that this side remembers: later than 5 turns, forged, or one of the two sides has lost or gone back in its state. It may have been
+    /// opened long before: look whether you hold it before you ask for it again.
     OutOfStep,
     /// It starts a session with a prekey that this device does not hold, or no longer accepts. The sender must `Restart` with a fresh bundle; or start a session
     /// from this side, which will be the later one.

@@ -25,3 +25,27 @@ pub enum Advice {
     /// The call itself is wrong, and will be wrong again: correct the program.
     FixCall,
 }
+
+/// An error that says what the app does next; every operation's does, so that code over all operations can ask.
+pub trait Advise {
+    /// What the app does next.
+    fn advice(&self) -> Advice;
+}
+
+impl Advise for core::convert::Infallible {
+    fn advice(&self) -> Advice {
+        match *self {}
+    }
+}
+
+/// Gives errors with an `advice()` of their own the trait, too.
+macro_rules! advises {
+    ($($error:ty),+) => {$(
+        impl $crate::step::Advise for $error {
+            fn advice(&self) -> $crate::step::Advice {
+                Self::advice(self)
+            }
+        }
+    )+};
+}
+pub(crate) use advises;

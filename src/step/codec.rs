@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Advice, Context, Generation, RecordKey, RecordKind};
+use super::{Advice, Context, Generation, RecordKey, RecordKind, advises};
 use crate::primitives::{KeyPair, PublicKey, SecretBytes};
 
 /// Format version of every record kind.
@@ -43,6 +43,8 @@ impl fmt::Display for RecordError {
         }
     }
 }
+
+advises!(RecordError);
 
 impl core::error::Error for RecordError {}
 

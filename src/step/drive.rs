@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Context, Loaded, Operation, Record, RecordKey, Run, Write};
+use super::{Advice, Advise, Context, Loaded, Operation, Record, RecordKey, Run, Write};
 
 /// Runs of an operation before [`drive`] gives up on a store where other processes always win.
 const MAX_CONFLICTS: u32 = 32;
@@ -31,6 +31,16 @@ pub enum DriveError<O, E> {
     Store(E),
     /// Other processes were faster 32 times in a row; nothing has changed.
     Conflicts,
+}
+
+impl<O: Advise, E> DriveError<O, E> {
+    /// What the app does next; `None` where its store is the cause.
+    pub fn advice(&self) -> Option<Advice> {
+        match self {
+            Self::Refused(error) => Some(error.advice()),
+            Self::Store(_) | Self::Conflicts => None,
+        }
+    }
 }
 
 impl<O: fmt::Display, E: fmt::Display> fmt::Display for DriveError<O, E> {

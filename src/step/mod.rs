@@ -23,7 +23,8 @@ mod loaded;
 mod memory;
 mod operation;
 
-pub use advice::Advice;
+pub(crate) use advice::advises;
+pub use advice::{Advice, Advise};
 pub use batch::Batch;
 pub use codec::RecordError;
 pub(crate) use codec::{RecordHead, RecordReader, RecordType, RecordWriter};

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Context, Loaded, Needs, RecordKey, Revision};
+use super::{Advise, Context, Loaded, Needs, RecordKey, Revision};
 use crate::primitives::SecretBytes;
 
 /// Closes [`Operation`] to other crates.
@@ -14,7 +14,7 @@ pub trait Operation: Sealed {
     /// What the app gets once the step is stored.
     type Output;
     /// Why it can be refused. An error means that nothing has changed.
-    type Error: core::error::Error;
+    type Error: core::error::Error + Advise;
 
     /// Runs the operation on what was loaded: it asks for more, or returns the step. It settles in at most three rounds.
     ///
@@ -33,7 +33,7 @@ pub enum Run<T> {
     Done(Step<T>),
 }
 
-/// One change of a record: the new bytes, or its removal, and the revision that it replaces.
+/// One change of a record: the new bytes, or its removal, and the revision that it replaces. A removal always replaces one.
 #[derive(Debug)]
 pub struct Write {
     key: RecordKey,

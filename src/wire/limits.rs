@@ -2,7 +2,8 @@
 
 /// Longest envelope in bytes: 1 MiB.
 pub const MAX_ENVELOPE: usize = 1 << 20;
-/// Longest plaintext of one message in bytes; the 4 KiB below [`MAX_ENVELOPE`] are room for the head.
+/// Longest plaintext of a ratchet message in bytes; in a session one byte of it is the kind, so that 1,044,479 are the app's. The 4 KiB below
+/// [`MAX_ENVELOPE`] are room for the head.
 pub const MAX_PLAINTEXT: usize = MAX_ENVELOPE - 4_096;
 /// Longest associated data of the caller in bytes.
 pub const MAX_ASSOCIATED_DATA: usize = 4_096;
