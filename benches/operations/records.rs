@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use outrigger::{Address, Receive, Send, Sent};
+use outrigger::{Address, OpenError, Receive, Received, Send, Sent, Step};
 
 use crate::{
     case::{Act, Case, Consume, Repeat},
@@ -83,15 +83,25 @@ fn step_send((mut device, to): (Device, Address)) -> impl Act {
     Repeat(move || step(&send(), &have, &mut device.source).unwrap())
 }
 
-/// The step of a receive alone, accepted or refused.
-pub(crate) fn step_receive((mut world, envelope): (World, Vec<u8>)) -> impl Act {
+/// The step of a receive alone; it is accepted.
+pub(crate) fn step_receive(arrived: (World, Vec<u8>)) -> impl Act {
+    let mut run = receiving(arrived);
+    Repeat(move || run().unwrap())
+}
+
+/// The step of a receive alone; it is refused.
+pub(crate) fn step_refuse(arrived: (World, Vec<u8>)) -> impl Act {
+    let mut run = receiving(arrived);
+    Repeat(move || run().unwrap_err())
+}
+
+fn receiving((mut world, envelope): (World, Vec<u8>)) -> impl FnMut() -> Result<Step<Received>, OpenError> {
     let from = world.alice.address;
-    let receive = |envelope| Receive { from, envelope, associated_data: BOUND };
-    let have = world.bob.loaded(&receive(&envelope));
-    Repeat(move || {
+    let have = world.bob.loaded(&Receive { from, envelope: &envelope, associated_data: BOUND });
+    move || {
         let receive = Receive { from, envelope: black_box(&envelope), associated_data: BOUND };
         step(&receive, &have, &mut world.bob.source)
-    })
+    }
 }
 
 pub(crate) fn send_sum(size: usize) -> impl Act {

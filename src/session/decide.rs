@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::{
     archive::{Archive, ArchivePlace},
     peer::Peer,
+    start::LATEST_CLOCK,
 };
 use crate::{
     identity::{Address, Decision, TrustError, TrustMark},
@@ -54,9 +55,9 @@ impl Operation for DecideIdentity {
         }
 
         let place = ArchivePlace { have, peer: &self.peer };
-        let mut writes = Vec::from([
-            slot.write(Peer { identity, latest_start: peer.latest_start, session: None }, context)
-        ]);
+        // What follows from clocks is kept. A start beyond that was made to be the last: the order begins anew with the key.
+        let latest_start = peer.latest_start.filter(|latest| *latest < LATEST_CLOCK.plus(LATEST_CLOCK.0));
+        let mut writes = Vec::from([slot.write(Peer { identity, latest_start, session: None }, context)]);
         if let Some(session) = peer.session {
             writes.extend(place.remove_skipped(session.id, context, &mut needs)?);
         }

@@ -12,7 +12,7 @@ use crate::{
     handshake::{Initiated, Party, initiate},
     identity::{Device, IdentityKey, PeerIdentity},
     prekey::VerifiedBundle,
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step, UnixMillis},
     wire::SessionId,
 };
 
@@ -80,6 +80,9 @@ impl Operation for Restart<'_> {
     }
 }
 
+/// The latest start that a clock can give, whatever it says, so that a start can always be followed by a later one.
+pub(super) const LATEST_CLOCK: UnixMillis = UnixMillis(1 << 62);
+
 /// Starts a session, unless the active one is to be kept.
 fn start(
     bundle: &VerifiedBundle,
@@ -107,7 +110,7 @@ fn start(
     if former.as_ref().is_some_and(keep) {
         return Err(StartError::AlreadyStarted);
     }
-    let order = latest.map_or(context.now, |latest| context.now.max(latest.plus(1)));
+    let order = latest.map_or(UnixMillis(0), |latest| latest.plus(1)).max(context.now.min(LATEST_CLOCK));
     let mut writes = Vec::new();
     if let Some(former) = former {
         let mut archive = archive_slot.value.take().unwrap_or_default();

@@ -1,21 +1,24 @@
 //! Many processes on one store, and many operations in one commit: the loser runs again, and a batch is its operations one by one.
 
-use std::{cell::Cell, collections::BTreeSet};
+use std::{cell::Cell, collections::BTreeSet, convert::Infallible};
 
 use outrigger::{
-    Batch, Context, DecideIdentity, Decision, DriveError, OpenError, Operation, Receive, RecordKind,
-    Rejected, ReplenishPrekeys, Send, Start, Step, drive,
+    Batch, Context, DecideIdentity, Decision, DriveError, Loaded, MemoryStore, OpenError, Operation, Receive,
+    RecordKey, RecordKind, Register, Rejected, ReplenishPrekeys, Restart, Run, Send, Start, Step,
+    VerifiedBundle, drive,
 };
 
 use crate::world::{
     BOUND, Device,
     cast::{Cast, cast},
-    exchange, friends, strangers,
+    exchange, friends, phone,
+    random::Seeded,
+    strangers,
     wire::{Fields, envelope},
 };
 
 /// Commits a step as another process would.
-fn commit<T>(device: &mut Device, step: Step<T>) -> Result<T, Rejected<std::convert::Infallible>> {
+fn commit<T>(device: &mut Device, step: Step<T>) -> Result<T, Rejected<Infallible>> {
     step.commit(|writes, _| device.store.apply(writes))
 }
 
@@ -127,7 +130,7 @@ fn drive_loads_afresh_after_each_conflict_and_gives_up_after_32() {
             &mut ben.store,
             |store, key| {
                 loads.set(loads.get() + 1);
-                Ok::<_, std::convert::Infallible>(store.load(key))
+                Ok::<_, Infallible>(store.load(key))
             },
             |store, writes, _| {
                 stores.set(stores.get() + 1);
@@ -238,4 +241,38 @@ fn a_batch_is_all_or_nothing() {
     let empty: [Receive<'_>; 0] = [];
     assert!(ben.run(&Batch(&empty)).unwrap().is_empty());
     assert_eq!(ben.store, before);
+}
+
+/// The store that comes with the crate keeps to the rules that it is an example of.
+#[test]
+fn the_memory_store_compares_and_swaps_all_or_nothing() {
+    let (ada, _, mut server) = strangers();
+    let mut memory = MemoryStore::new();
+    let mut random = Seeded::new(3);
+    let mut context = Context::new(ada.now, ada.generation, &mut random);
+    memory.run(&Register { address: phone("mem") }, &mut context).unwrap();
+    let bundle = VerifiedBundle::verify(&server.fetch(ada.address), &ada.address).unwrap();
+    memory.run(&Start { bundle: &bundle }, &mut context).unwrap();
+    let prepare = |memory: &MemoryStore, context: &mut Context<'_>| {
+        let restart = Restart { bundle: &bundle };
+        let mut have = Loaded::new();
+        loop {
+            match restart.run(&have, context).unwrap() {
+                Run::Needs(needs) => have.answer(needs, |key| Ok::<_, Infallible>(memory.load(key))).unwrap(),
+                Run::Done(step) => return step.split().0,
+            }
+        }
+    };
+    let (first, second) = (prepare(&memory, &mut context), prepare(&memory, &mut context));
+    assert!(first.len() > 1);
+    memory.apply(&first).unwrap();
+    let dump = |memory: &MemoryStore| -> Vec<(RecordKey, u64, Vec<u8>)> {
+        memory.iter().map(|(key, revision, bytes)| (*key, revision.0, bytes.to_vec())).collect()
+    };
+    let before = dump(&memory);
+    for stale in [&second, &first] {
+        assert_eq!(memory.apply(stale), Err(Rejected::Conflict));
+        // A write that would fit by itself is not taken without the one that does not.
+        assert_eq!(dump(&memory), before);
+    }
 }

@@ -2,9 +2,12 @@
 //!
 //! Small and exhaustive: each schedule is a path in a tree whose branches share their stores up to where they part. `docs/protocol.md`, section 8.
 
-use outrigger::{Arrival, OpenError, SendError, SessionId, StartError};
+use outrigger::{
+    Arrival, DecideIdentity, Decision, OpenError, SendError, SessionId, StartError, UnixMillis,
+    VerifiedBundle,
+};
 
-use crate::world::{Device, Server, exchange, random::Seeded, strangers};
+use crate::world::{Device, Server, exchange, friends, hand::ByHand, random::Seeded, strangers};
 
 /// What one side does, in this order.
 #[derive(Clone, Copy)]
@@ -267,4 +270,30 @@ fn l12_no_late_message_makes_an_old_session_active() {
         assert_eq!(ben.active(ada.address), active);
     }
     assert_eq!(ada.active(ben.address), active);
+}
+
+/// A false key, pinned first, claims the last of all times for its session. Once ada has accepted ben's true key the two start anew, each in
+/// turn, and agree.
+#[test]
+fn l50_starts_agree_after_a_false_key_from_the_end_of_time() {
+    for seed in 0..8 {
+        let (mut ada, mut ben, mut server) = (Device::new("ada"), Device::new("ben"), Server::default());
+        ada.publish(8, &mut server);
+        ben.publish(8, &mut server);
+        ada.random = Seeded::new(seed);
+        let bundle = VerifiedBundle::verify(&server.fetch(ada.address), &ada.address).unwrap();
+        let forged = ByHand::start(&[9; 32], &[0x24; 32], &ben.address, &bundle, UnixMillis(u64::MAX));
+        ada.opens(ben.address, &forged.seal(0, b"\x01i am ben"), b"i am ben");
+        let decision = Decision::Accept(ben.identity);
+        ada.run(&DecideIdentity { peer: ben.address, decision }).unwrap();
+        for _ in 0..2 {
+            ada.restart(ben.address, &mut server).unwrap();
+            exchange(&mut ada, &mut ben);
+            exchange(&mut ben, &mut ada);
+            ben.restart(ada.address, &mut server).unwrap();
+            exchange(&mut ben, &mut ada);
+            exchange(&mut ada, &mut ben);
+            assert_eq!(ada.active(ben.address), ben.active(ada.address));
+        }
+    }
 }

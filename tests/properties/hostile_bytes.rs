@@ -93,7 +93,8 @@ fn l15_every_cut_and_every_addition_is_refused() {
             assert!(ben.receive(ada.address, &shorter).is_err(), "{name}: tag cut to {len}");
         }
         let longer = fields.with_bytes(envelope::CIPHERTEXT, &[&sealed[..], &[0]].concat()).encode();
-        assert_eq!(ben.refuses(ada.address, &longer), OpenError::NotAuthentic);
+        let refused = ben.refuses(ada.address, &longer);
+        assert!(matches!(refused, OpenError::NotAuthentic | OpenError::OutOfStep), "{refused:?}");
         ben.opens(ada.address, &message, b"text");
     }
 }
@@ -104,7 +105,7 @@ fn associated_data_is_bound_and_cannot_be_moved() {
         for associated_data in [&b""[..], &BOUND[1..], &[BOUND, b"x"].concat(), b"bound, not sens"] {
             let refused =
                 ben.run(&outrigger::Receive { from: ada.address, envelope: &message, associated_data });
-            assert_eq!(refused.unwrap_err(), OpenError::NotAuthentic, "{name}");
+            assert!(matches!(refused, Err(OpenError::NotAuthentic | OpenError::OutOfStep)), "{name}");
         }
         ben.opens(ada.address, &message, b"text");
     }

@@ -128,7 +128,9 @@ fn l36_l48_the_truth_table_of_trust() {
     let k = ben.identity;
     let start = |decisions: &[Decision]| {
         let mut ada = ada.clone();
-        decisions.iter().for_each(|decision| drop(ada.decide(ben.address, *decision).unwrap()));
+        for decision in decisions {
+            ada.decide(ben.address, *decision).unwrap();
+        }
         ada
     };
     let states: [(&str, TrustMark, Vec<Decision>); 4] = [

@@ -3,10 +3,9 @@
 use std::{cell::Cell, convert::Infallible};
 
 use outrigger::{
-    Batch, ChangeNumber, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, DriveError,
-    LearnNumber, Loaded, OpenError, Operation, PhoneNumber, Receive, RecordError, RecordKey, RecordKind,
-    Register, Rejected, ReplenishPrekeys, Restart, Run, Send, ShowSafetyNumber, Start, Unanswered,
-    VerifiedBundle, Write, drive,
+    Batch, Context, DecideIdentity, Decision, DriveError, LearnNumber, Loaded, OpenError, Operation, Receive,
+    RecordKey, RecordKind, Rejected, ReplenishPrekeys, Run, Send, Start, Unanswered, VerifiedBundle, Write,
+    drive,
 };
 
 use crate::world::{

@@ -1,11 +1,12 @@
 //! What is printed: no private key, no record, no plaintext, in no form of any public type.
 
-use std::{convert::Infallible, fmt::Debug, mem::needs_drop};
+use std::{collections::BTreeSet, convert::Infallible, error::Error, fmt::Debug, mem::needs_drop};
 
 use outrigger::{
     Batch, ChangeNumber, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, Generation,
     IdentityKeyPair, KeyPair, LearnNumber, Limits, Loaded, MemoryStore, PhoneNumber, Random, Receive, Record,
-    Register, ReplenishPrekeys, RootSecret, Run, SecretBytes, Send, ShowSafetyNumber, Signature, Start,
+    RecordKind, Register, ReplenishPrekeys, RootSecret, Run, SecretBytes, Send, ShowSafetyNumber, Signature,
+    Start,
     handshake::{Initiated, Party, initiate, respond},
     ratchet::Ratchet,
 };
@@ -39,7 +40,7 @@ impl Printed {
         }
         for (key, (_, bytes)) in &device.store.0 {
             // The end of each record: a chain's or a message's key, a private half, or an id where there is no key.
-            if matches!(key.kind(), outrigger::RecordKind::SkippedKeys) {
+            if matches!(key.kind(), RecordKind::SkippedKeys) {
                 self.plant("a skipped key", &bytes[bytes.len() - 32..]);
             }
         }
@@ -197,6 +198,50 @@ fn l22_no_operation_and_no_output_prints_a_plaintext() {
     let send = Send { to: ada.address, plaintext: PLAINTEXT, associated_data: BOUND };
     printed.debug("Send", &send);
     printed.debug("Batch", &Batch(&[send]));
+    assert_eq!(printed.leaks, [""; 0]);
+}
+
+/// What the crate says of a refusal goes into logs as it is.
+#[test]
+fn l22_no_error_prints_a_secret() {
+    let Cast { mut ben, mut ada, cleo, first, in_order, late, .. } = cast();
+    let mut printed = Printed::new();
+    printed.plant_device(&ben);
+    printed.plant("the plaintext", PLAINTEXT);
+    let mut errors: Vec<Box<dyn Error>> = Vec::new();
+    let message = ada.send(ben.address, PLAINTEXT);
+    let mut refuse = |ben: &mut Device, from: &Device, envelope: &[u8]| {
+        errors.push(Box::new(ben.receive(from.address, envelope).unwrap_err()));
+    };
+    for cut in [&message[..9], &message[..message.len() - 1], &message[1..]] {
+        refuse(&mut ben, &ada, cut);
+    }
+    refuse(&mut ben, &cleo, &message);
+    let (mut flipped, mut damaged, mut too_new) = (message.clone(), ben.clone(), ben.clone());
+    *flipped.last_mut().unwrap() ^= 1;
+    refuse(&mut ben, &ada, &flipped);
+    ben.opens(ada.address, &message, PLAINTEXT);
+    ben.opens(ada.address, &in_order, b"in order");
+    refuse(&mut ben, &ada, &message);
+    damaged.store.0.values_mut().for_each(|(_, bytes)| bytes.truncate(bytes.len() - 1));
+    too_new.store.0.values_mut().for_each(|(_, bytes)| bytes[1] = 9);
+    for ben in [&mut damaged, &mut too_new] {
+        refuse(ben, &ada, &late);
+        refuse(ben, &cleo, &first);
+    }
+    ben.store.0.retain(|key, _| key.kind() != RecordKind::OneTimePrekey);
+    refuse(&mut ben, &cleo, &first);
+    errors.push(Box::new(ben.try_send(ben.address, PLAINTEXT).unwrap_err()));
+    errors.push(Box::new(ben.try_send(ada.address, vec![0; 2_000_000]).unwrap_err()));
+    ben.decide(ada.address, Decision::Suspect(cleo.identity)).unwrap();
+    errors.push(Box::new(ben.try_send(ada.address, PLAINTEXT).unwrap_err()));
+    errors.push(Box::new(ben.decide(ada.address, Decision::Verify(cleo.identity)).unwrap_err()));
+    let texts: BTreeSet<_> = errors.iter().map(ToString::to_string).collect();
+    assert!(texts.len() >= 10, "{texts:?}");
+    for error in &errors {
+        printed.look("Display", &error.to_string());
+        printed.debug("Debug", &error);
+    }
     assert_eq!(printed.leaks, [""; 0]);
 }
 

@@ -133,8 +133,8 @@ fn a_branch_across_a_turn_is_out_of_step_and_opens_nothing() {
     let branch = ada.send(ben.address, b"another key for the same turn");
     assert_eq!(ben.refuses(ada.address, &branch), OpenError::OutOfStep);
     let answer = ben.send(ada.address, b"to the key of the first branch");
-    assert_eq!(ben.refuses(ada.address, &branch), OpenError::NotAuthentic);
-    assert_eq!(ada.refuses(ben.address, &answer), OpenError::NotAuthentic);
+    assert_eq!(ben.refuses(ada.address, &branch), OpenError::OutOfStep);
+    assert_eq!(ada.refuses(ben.address, &answer), OpenError::OutOfStep);
 }
 
 /// A receiver that goes back opens again what it opened, as the same text, and nothing twice from then on.
