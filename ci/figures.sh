@@ -4,7 +4,8 @@
 #     ci/figures.sh             times, instructions (where valgrind is installed), allocations; 3 to 4 minutes after compiling
 #     ci/figures.sh record-     the same for the operations with this in their name
 #
-# A time is criterion's median, the least of five runs of each side, since other work on the machine only adds. Compare ratios, not times.
+# A time is criterion's median, the least of five runs of each side, since other work on the machine only adds; what is over its target is measured
+# up to three times more, both sides of it. Compare ratios, not times.
 # Instructions are exact and repeatable, but valgrind shows programs a processor without SHA instructions (and without wide AES): SHA-256 is far dearer
 # there than on most processors of today, on both sides, so that their ratio flatters. "more", the instructions beyond the sum, does not.
 # A time over its target is printed and does not fail, an allocation over its limit does.
@@ -22,10 +23,9 @@ bench="$(cargo bench --quiet --bench operations --no-run --message-format=json |
     sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')"
 cargo build --quiet --release --manifest-path ci/alloc-check/Cargo.toml --target-dir "$target"
 
-for run in $(seq "$RUNS"); do
-    echo "times, run $run of $RUNS" >&2
-    "$bench" --bench --quiet --save-baseline "run$run" "$PATTERN" >/dev/null 2>&1
-done
+measure() {
+    "$bench" --bench --quiet --save-baseline "run$1" "$2" >/dev/null 2>&1
+}
 
 # Nanoseconds of one side of an operation: the least median of the runs.
 nanoseconds() {
@@ -41,6 +41,23 @@ instructions() {
         "$bench" count "$1" "$2" "$CALLS" 2>&1 >/dev/null |
         awk -v calls="$CALLS" '/Collected :/ { printf "%.0f\n", $4 / calls; found = 1 } END { exit !found }'
 }
+
+ratio_is_over() {
+    awk -v ours="$(nanoseconds "$1" ours)" -v sum="$(nanoseconds "$1" sum)" -v limit="$2" 'BEGIN { exit ours <= sum * limit }'
+}
+
+for run in $(seq "$RUNS"); do
+    echo "times, run $run of $RUNS" >&2
+    measure "$run" "$PATTERN"
+done
+while IFS=$'\t' read -r name limit; do
+    [[ "$name" == *"$PATTERN"* && "$limit" != - ]] || continue
+    for again in 1 2 3; do
+        ratio_is_over "$name" "$limit" || break
+        echo "times, $name again" >&2
+        measure "$((RUNS + again))" "$name/"
+    done
+done < <("$bench" list)
 
 echo "instructions" >&2
 printf '\n%-24s %10s %10s %6s %7s %-5s %12s %12s %6s %8s\n' \

@@ -19,7 +19,7 @@ struct Script(Vec<Vec<u8>>);
 
 impl Script {
     fn new(draws: &Value) -> Self {
-        Self(list(draws).iter().rev().map(|draw| hex(draw)).collect())
+        Self(list(draws).iter().rev().map(hex).collect())
     }
 
     fn assert_drawn(&self, what: &Value) {
@@ -227,7 +227,7 @@ fn x3dh() {
 
         // The initiator needs a bundle, signed by a device with the responder's keys.
         let mut source = Script(vec![
-            vec![0xb1; 32].iter().zip(0..).map(|(byte, at): (&u8, u8)| byte ^ at).collect(),
+            [0xb1; 32].iter().zip(0..).map(|(byte, at): (&u8, u8)| byte ^ at).collect(),
             (100..164).collect(),
             (1..65).collect(),
             hex(&b["signed_prekey_private"]),

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// What the bytes do to the record that they choose.
-pub(crate) const DAMAGES: u8 = 6;
+pub(crate) const DAMAGES: u8 = 7;
 /// Operations to choose from; the choice after the last one runs them all.
 pub(crate) const OPERATIONS: u8 = 14;
 
@@ -44,10 +44,11 @@ fn damage(store: &mut Store, key: &RecordKey, choices: &mut Choices<'_>) {
     // The damage takes what the choices after it do not need.
     let payload = choices.take(choices.0.len().saturating_sub(2));
     let Some((revision, bytes)) = store.0.get(key).cloned() else { return };
+    let (head, body) = bytes.split_at(HEAD);
     let damaged = match kind {
         0 => payload.to_vec(),
         // A sound head, so that the body's decoder is reached.
-        1 => [&bytes[..18], payload].concat(),
+        1 => with_body(head, payload),
         // Changes at some places: triples of u16be(place) and a byte to be XORed.
         2 => {
             let mut bytes = bytes;
@@ -58,8 +59,9 @@ fn damage(store: &mut Store, key: &RecordKey, choices: &mut Choices<'_>) {
             bytes
         }
         3 => bytes[..bytes.len().min(usize::from(other))].to_vec(),
-        // Longer than it was written.
-        4 => [&bytes[..], payload].concat(),
+        // Shorter and longer than it was written, with the length put right.
+        4 => with_body(head, &body[..body.len().min(usize::from(other))]),
+        5 => with_body(head, &[body, payload].concat()),
         // Two keys mixed up.
         _ => {
             let place = usize::from(other) % store.0.len();
@@ -67,6 +69,14 @@ fn damage(store: &mut Store, key: &RecordKey, choices: &mut Choices<'_>) {
         }
     };
     store.0.insert(*key, (revision, damaged));
+}
+
+/// Kind, version, generation, length of the body.
+const HEAD: usize = 1 + 1 + 16 + 4;
+
+fn with_body(head: &[u8], body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(body.len()).expect("short").to_be_bytes();
+    [&head[..HEAD - 4], &len, body].concat()
 }
 
 fn run(store: &Store, operation: u8, choice: u8, world: &Fixture, damaged: &RecordKey) {

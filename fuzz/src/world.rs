@@ -3,11 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
-    fmt::Display,
+    fmt::{Debug, Display},
 };
 
 use outrigger::{
-    AccountId, Address, Advice, Context, DeviceError, DeviceId, Generation, Limits, Loaded, NumberError,
+    AccountId, Address, Advise, Context, DeviceError, DeviceId, Generation, Limits, Loaded, NumberError,
     OpenError, Operation, Record, RecordError, RecordKey, Revision, Run, SendError, StartError, Step,
     TrustError, UnixMillis,
 };
@@ -184,8 +184,7 @@ impl Store {
 }
 
 /// What a refusal of any operation can be asked.
-pub(crate) trait Refusal: Display + std::fmt::Debug {
-    fn advice(&self) -> Advice;
+pub(crate) trait Refusal: Advise + Display + Debug {
     /// The damaged record, where that is the reason.
     fn record(&self) -> Option<RecordError>;
 
@@ -198,10 +197,6 @@ pub(crate) trait Refusal: Display + std::fmt::Debug {
 macro_rules! refusal {
     ($($error:ident),*) => {$(
         impl Refusal for $error {
-            fn advice(&self) -> Advice {
-                $error::advice(self)
-            }
-
             fn record(&self) -> Option<RecordError> {
                 if let Self::Record(error) = self { Some(*error) } else { None }
             }
@@ -211,10 +206,6 @@ macro_rules! refusal {
 refusal!(DeviceError, StartError, SendError, OpenError, NumberError, TrustError);
 
 impl Refusal for RecordError {
-    fn advice(&self) -> Advice {
-        Self::advice(self)
-    }
-
     fn record(&self) -> Option<RecordError> {
         Some(*self)
     }

@@ -7,7 +7,7 @@ use outrigger::{
     VerifiedBundle,
 };
 
-use crate::world::{Device, Server, exchange, friends, hand::ByHand, random::Seeded, strangers};
+use crate::world::{Device, Server, exchange, hand::ByHand, random::Seeded, strangers};
 
 /// What one side does, in this order.
 #[derive(Clone, Copy)]
