@@ -334,7 +334,7 @@ fn whole_sessions() {
                         Send { to: at(&step["to"]), plaintext: &plaintext, associated_data: &associated };
                     let sent = store.run(&send, &mut context).expect(&name);
                     assert_eq!(sent.envelope, hex(&step["envelope"]), "{name}");
-                    assert_eq!(sent.message_id.as_bytes()[..], hex(&step["message_id"]), "{name}");
+                    assert_eq!(sent.message_id().as_bytes()[..], hex(&step["message_id"]), "{name}");
                 }
                 "receive" | "try" => {
                     let sent = step["envelope"]

@@ -29,7 +29,10 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// Parses the handshake field of an envelope, at most 4,096 bytes.
+    /// The longest encoding under suite 1, in bytes.
+    pub const MAX_LEN: usize = 117;
+
+    /// Parses the handshake field of an envelope, at most 117 bytes under suite 1.
     ///
     /// # Errors
     /// [`DecodeError`]: too long, not in its one encoding, a key that is not canonical or of low order, a `pq` field.
@@ -40,6 +43,10 @@ impl Handshake {
         let bad = DecodeError::Malformed;
         if bytes.len() > MAX_HANDSHAKE {
             return Err(DecodeError::TooLong);
+        }
+        // Without `pq` there is no longer one; what cannot be sound is not decoded first.
+        if bytes.len() > Self::MAX_LEN {
+            return Err(bad(Field::Handshake));
         }
         let message: HandshakeMessage = decode_canonical(bytes, Field::Handshake)?;
         if message.pq.is_some() {

@@ -14,15 +14,12 @@ use crate::{
         aead::{self, SealError},
         kdf::length_prefix,
     },
-    step::{Limits, UnixMillis},
+    step::{Limits, RecordReader, UnixMillis},
     wire::{Header, MAX_ASSOCIATED_DATA, MAX_PLAINTEXT, RatchetMessage},
 };
 
-/// Receiving chains before the current one that are remembered.
-const EARLIER_CHAINS: usize = 4;
-
 /// The beginning of a peer's ratchet key; names a chain among those of one session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ChainTag(pub(crate) [u8; Self::LEN]);
 
 impl ChainTag {
@@ -30,6 +27,39 @@ impl ChainTag {
 
     pub(crate) fn of(key: &PublicKey) -> Self {
         Self(key.as_bytes().first_chunk().copied().unwrap_or_default())
+    }
+}
+
+/// The latest receiving chains before the current one, newest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Earlier {
+    tags: [ChainTag; Self::MAX],
+    len: u8,
+}
+
+impl Earlier {
+    /// How many are remembered.
+    pub(super) const MAX: usize = 4;
+
+    pub(super) fn tags(&self) -> &[ChainTag] {
+        self.tags.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// Puts a chain in front; the oldest is forgotten.
+    fn push(&mut self, tag: ChainTag) {
+        self.tags.rotate_right(1);
+        if let Some(first) = self.tags.first_mut() {
+            *first = tag;
+        }
+        self.len = self.len.saturating_add(1).min(Self::MAX as u8);
+    }
+
+    pub(super) fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let mut earlier = Self { len: body.u8()?, ..Self::default() };
+        for place in earlier.tags.get_mut(..usize::from(earlier.len))? {
+            *place = ChainTag(body.array()?);
+        }
+        Some(earlier)
     }
 }
 
@@ -63,8 +93,7 @@ pub(crate) struct Chains {
     /// Length of the sending chain before the current or due one: PN.
     pub(super) previous_counter: u32,
     pub(super) receiving: Receiving,
-    /// The latest receiving chains before the current one, newest first.
-    pub(super) earlier: Vec<ChainTag>,
+    pub(super) earlier: Earlier,
 }
 
 /// An opened message.
@@ -95,7 +124,7 @@ impl Chains {
             sending: Sending::Due,
             previous_counter: 0,
             receiving: Receiving::KeyOnly(*peer),
-            earlier: Vec::new(),
+            earlier: Earlier::default(),
         };
         let (root, pair, chain) = chains.sending_step(peer, random)?;
         chains.root = root;
@@ -110,7 +139,7 @@ impl Chains {
             sending: Sending::Waiting(own),
             previous_counter: 0,
             receiving: Receiving::Nothing,
-            earlier: Vec::new(),
+            earlier: Earlier::default(),
         }
     }
 
@@ -285,8 +314,7 @@ impl Chains {
     fn commit_turn(&mut self, root: RootKey, receiving: Receiving) {
         self.root = root;
         if let Receiving::Chain { peer, .. } = core::mem::replace(&mut self.receiving, receiving) {
-            self.earlier.truncate(EARLIER_CHAINS.saturating_sub(1));
-            self.earlier.insert(0, ChainTag::of(&peer));
+            self.earlier.push(ChainTag::of(&peer));
         }
         self.previous_counter = match &self.sending {
             Sending::Chain { next, .. } => *next,
@@ -311,8 +339,8 @@ impl Chains {
             Receiving::Chain { peer, .. } => Some(ChainTag::of(peer)),
             Receiving::Nothing | Receiving::KeyOnly(_) => None,
         };
-        let chains = new_chain.into_iter().chain(current).chain(self.earlier.iter().copied());
-        let remembered: Vec<_> = chains.take(EARLIER_CHAINS.saturating_add(1)).collect();
+        let chains = new_chain.into_iter().chain(current).chain(self.earlier.tags().iter().copied());
+        let remembered: Vec<_> = chains.take(Earlier::MAX + 1).collect();
         Some(skipped.with_room(more, &remembered, now, limits))
     }
 }

@@ -46,7 +46,7 @@ impl Chains {
             Receiving::KeyOnly(peer) if peer == key => return Err(DecryptError::OutOfStep),
             Receiving::KeyOnly(_) | Receiving::Nothing => 0,
         };
-        if self.earlier.contains(&ChainTag::of(key)) {
+        if self.earlier.tags().contains(&ChainTag::of(key)) {
             return Ok(Place::Late);
         }
         match &self.sending {

@@ -1,17 +1,15 @@
 //! The chains as bytes: a fixed layout, part of a session's record.
 
-use alloc::vec::Vec;
-
 use super::{
     chain::{ChainKey, RootKey},
-    chains::{ChainTag, Chains, Receiving, Sending},
+    chains::{ChainTag, Chains, Earlier, Receiving, Sending},
 };
 use crate::step::{RecordReader, RecordWriter};
 
 impl Chains {
     /// Upper bound of the encoding in bytes.
     pub(crate) const MAX_LEN: usize =
-        32 + (1 + 64 + 32 + 4) + 4 + (1 + 32 + 32 + 4) + (1 + 4 * ChainTag::LEN);
+        32 + (1 + 64 + 32 + 4) + 4 + (1 + 32 + 32 + 4) + (1 + Earlier::MAX * ChainTag::LEN);
 
     pub(crate) fn encode(&self, body: &mut RecordWriter) {
         body.bytes(self.root.expose_bytes());
@@ -30,8 +28,9 @@ impl Chains {
                 body.u8(2).bytes(peer.as_bytes()).bytes(chain.expose_bytes()).u32(*next)
             }
         };
-        body.u8(u8::try_from(self.earlier.len()).unwrap_or(u8::MAX));
-        self.earlier.iter().for_each(|tag| {
+        let earlier = self.earlier.tags();
+        body.u8(u8::try_from(earlier.len()).unwrap_or(u8::MAX));
+        earlier.iter().for_each(|tag| {
             body.bytes(&tag.0);
         });
     }
@@ -52,10 +51,6 @@ impl Chains {
             2 => Receiving::Chain { peer: body.public_key()?, chain: chain(body)?, next: body.u32()? },
             _ => return None,
         };
-        let earlier = match body.u8()? {
-            count @ 0..=4 => (0..count).map(|_| body.array().map(ChainTag)).collect::<Option<Vec<_>>>()?,
-            _ => return None,
-        };
-        Some(Self { root, sending, previous_counter, receiving, earlier })
+        Some(Self { root, sending, previous_counter, receiving, earlier: Earlier::decode(body)? })
     }
 }

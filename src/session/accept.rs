@@ -60,6 +60,14 @@ impl Accept {
         let mut prekeys = self.prekeys.value.take().unwrap_or_default();
         let mut archive = self.archive.value.take().unwrap_or_default();
         self.check_repeat(envelope, &mut archive, &prekeys)?;
+        let mut needs = Needs::new();
+        let place = ArchivePlace { have, peer: &receive.from };
+        if peer.as_ref().is_some_and(|peer| peer.session.is_some()) {
+            archive.prepare(place, context, &mut needs)?;
+        }
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
         let session = self.derive(envelope, receive, &prekeys, context)?;
         let (session, received, skipped) = open_first(session, envelope, receive, context)?;
         // Only now: the sender has shown that it holds the key, so that nobody else can make the app ask its user.
@@ -70,7 +78,6 @@ impl Accept {
             return Err(OpenError::IdentityChanged { stored, offered });
         }
 
-        let mut needs = Needs::new();
         let mut writes = Vec::from_iter(skipped);
         if let (Some(id), Some(slot)) = (&self.handshake.one_time_prekey, &self.one_time) {
             prekeys.remove_one_time(id);
@@ -92,16 +99,12 @@ impl Accept {
         let arrival = if active.id == received.session { Arrival::NewSession } else { Arrival::NewArchived };
         let archive_changes = archived.is_some() || self.handshake.one_time_prekey.is_none();
         if let Some(archived) = archived {
-            let place = ArchivePlace { have, peer: &receive.from };
             writes.extend(archive.add(archived, place, context, &mut needs)?);
         }
         if archive_changes {
             writes.push(self.archive.write(archive, context));
         }
         writes.push(peer_slot.write(Peer { identity, latest_start, session: Some(active) }, context));
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
         Ok(Run::Done(Step::new(writes, Received { arrival, ..received })))
     }
 
@@ -163,15 +166,14 @@ fn open_first(
 ) -> Result<(Session, Received, Option<crate::step::Write>), OpenError> {
     let place = session.chains.locate(&envelope.message.header, &context.limits)?;
     let mut skipped = SkippedKeys::none();
-    let (plaintext, message_id) =
-        session.open(place, envelope, receive.associated_data, &mut skipped, context)?;
+    let plaintext = session.open(place, envelope, receive.associated_data, &mut skipped, context)?;
     let session = session.made_by_first_envelope();
     let received = Received {
         plaintext,
-        message_id,
         session: session.id,
         arrival: Arrival::NewSession,
         strength: session.strength(),
+        header: envelope.message.header,
     };
     let slot = Slot::absent(skipped_key(&receive.from, session.id));
     let write = write_skipped(&slot, skipped, context);

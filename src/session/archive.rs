@@ -59,6 +59,26 @@ impl Archive {
         self.weak_starts.push((session, prekey));
     }
 
+    /// Asks for what [`add`](Self::add) will need, before any work is done. All that may ever be dropped is asked for at once, so that a batch of envelopes
+    /// that make sessions settles in a few rounds.
+    pub(super) fn prepare(
+        &self,
+        place: ArchivePlace<'_>,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<(), RecordError> {
+        let old = self
+            .sessions
+            .last()
+            .is_some_and(|(_, at)| context.now.since(*at) > context.limits.archived_max_age);
+        if old || self.sessions.len() >= usize::from(context.limits.max_archived) {
+            for (session, _) in &self.sessions {
+                place.remove(*session, context, needs)?.for_each(drop);
+            }
+        }
+        Ok(())
+    }
+
     /// Archives a session and drops those that are too many or too old, with their keys.
     pub(super) fn add(
         &mut self,
@@ -71,16 +91,8 @@ impl Archive {
         let slot = Slot::absent(ArchivedSession::key(place.peer, id));
         let mut writes = Vec::from([slot.write(ArchivedSession::new(session, context.now), context)]);
         self.sessions.insert(0, (id, context.now));
-        let dropped = self.trim(context.now, &context.limits);
-        if dropped.is_empty() {
-            return Ok(writes);
-        }
-        // All that may be dropped next is asked for with it, so that a batch of such envelopes settles in a few rounds.
-        let kept = self.sessions.iter().map(|(kept, _)| *kept).filter(|kept| *kept != id);
-        for (session, goes) in kept.map(|kept| (kept, false)).chain(dropped.into_iter().map(|id| (id, true)))
-        {
-            let removal = place.remove(session, context, needs)?;
-            writes.extend(removal.filter(|_| goes));
+        for dropped in self.trim(context.now, &context.limits) {
+            writes.extend(place.remove(dropped, context, needs)?);
         }
         Ok(writes)
     }

@@ -13,7 +13,7 @@ use crate::{
     primitives::SecretBytes,
     ratchet::{SkippedKeys, associated_fits},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, Write},
-    wire::{Envelope, SessionId},
+    wire::{Envelope, Header, SessionId},
 };
 
 /// Opens an envelope.
@@ -64,14 +64,21 @@ pub enum Arrival {
 pub struct Received {
     /// What was said.
     pub plaintext: SecretBytes,
-    /// The message's id, the same at the sender.
-    pub message_id: MessageId,
     /// The session that opened it.
     pub session: SessionId,
     /// How it came.
     pub arrival: Arrival,
     /// Weak: the session has no full strength yet; an answer gives it.
     pub strength: Strength,
+    pub(super) header: Header,
+}
+
+impl Received {
+    /// The message's id, the same at the sender; one SHA-256.
+    #[must_use]
+    pub fn message_id(&self) -> MessageId {
+        MessageId::of(self.session, &self.header)
+    }
 }
 
 impl fmt::Debug for Receive<'_> {
@@ -162,10 +169,14 @@ impl Receive<'_> {
             }
         }
         let mut skipped = slot.value.take().unwrap_or(SkippedKeys::none());
-        let (plaintext, message_id) =
-            session.open(place, envelope, self.associated_data, &mut skipped, context)?;
-        let received =
-            Received { plaintext, message_id, session: session.id, arrival, strength: session.strength() };
+        let plaintext = session.open(place, envelope, self.associated_data, &mut skipped, context)?;
+        let received = Received {
+            plaintext,
+            session: session.id,
+            arrival,
+            strength: session.strength(),
+            header: envelope.message.header,
+        };
         Ok(InSession::Opened(received, write_skipped(&slot, skipped, context)))
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     identity::Address,
     ratchet::associated_fits,
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
-    wire::SessionId,
+    wire::{Header, SessionId},
 };
 
 /// Encrypts a message for one device, in the active session with it.
@@ -18,7 +18,7 @@ use crate::{
 /// | in | [`Address`] | | the device |
 /// | in | `plaintext` | 0 to 1,044,479 B | |
 /// | in | `associated_data` | 0 to 4,096 B | bound, not sent: the recipient passes the same bytes |
-/// | out | [`Sent`] | plaintext and 76 to 90 B; about 120 B more until the first reply | the envelope, and its id |
+/// | out | [`Sent`] | plaintext and 76 to 90 B; about 120 B more until the first reply | the envelope |
 ///
 /// Reads and writes one record, at most 400 bytes in a settled session. Draws 12 random bytes, and 32 more for the first message after one from the peer's next
 /// turn, which also costs one key generation and one Diffie-Hellman.
@@ -44,12 +44,19 @@ pub struct Send<'a> {
 pub struct Sent {
     /// What goes to the device, through any transport. Send the same bytes again as often as need be.
     pub envelope: Vec<u8>,
-    /// The message's id, the same at the recipient.
-    pub message_id: MessageId,
     /// The session that it was sent in.
     pub session: SessionId,
     /// Weak: do not put what must stay secret for long into it.
     pub strength: Strength,
+    header: Header,
+}
+
+impl Sent {
+    /// The message's id, the same at the recipient; one SHA-256.
+    #[must_use]
+    pub fn message_id(&self) -> MessageId {
+        MessageId::of(self.session, &self.header)
+    }
 }
 
 impl fmt::Debug for Send<'_> {
@@ -81,9 +88,8 @@ impl Operation for Send<'_> {
             return Err(SendError::IdentityChanged { stored: identity.key(), offered });
         }
         let strength = session.strength();
-        let (envelope, message_id) =
-            session.seal(self.plaintext, self.associated_data, &mut context.random)?;
-        let sent = Sent { envelope, message_id, session: session.id, strength };
+        let (envelope, header) = session.seal(self.plaintext, self.associated_data, &mut context.random)?;
+        let sent = Sent { envelope, session: session.id, strength, header };
         Ok(Run::Done(Step::new(Vec::from_iter(slot.rewrite(context)), sent)))
     }
 }

@@ -111,14 +111,18 @@ fn start(
         return Err(StartError::AlreadyStarted);
     }
     let order = latest.map_or(UnixMillis(0), |latest| latest.plus(1)).max(context.now.min(LATEST_CLOCK));
-    let mut writes = Vec::new();
-    if let Some(former) = former {
-        let mut archive = archive_slot.value.take().unwrap_or_default();
-        writes = archive.add(former, ArchivePlace { have, peer: address }, context, &mut needs)?;
-        writes.push(archive_slot.write(archive, context));
+    let mut archive = archive_slot.value.take().unwrap_or_default();
+    let place = ArchivePlace { have, peer: address };
+    if former.is_some() {
+        archive.prepare(place, context, &mut needs)?;
     }
     if !needs.is_empty() {
         return Ok(Run::Needs(needs));
+    }
+    let mut writes = Vec::new();
+    if let Some(former) = former {
+        writes = archive.add(former, place, context, &mut needs)?;
+        writes.push(archive_slot.write(archive, context));
     }
     let own = Party { identity: &device.identity, address: &device.address };
     let Initiated { established, handshake } = initiate(own, bundle, order, &mut context.random)?;

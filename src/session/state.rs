@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{MessageId, OpenError};
+use super::OpenError;
 use crate::{
     handshake::{Established, Handshake, Transcript},
     prekey::VerifiedBundle,
@@ -110,7 +110,7 @@ impl Session {
         plaintext: &[u8],
         associated: &[u8],
         random: &mut Random<'_>,
-    ) -> Result<(Vec<u8>, MessageId), EncryptError> {
+    ) -> Result<(Vec<u8>, Header), EncryptError> {
         let handshake = match &self.phase {
             Phase::Initiating { handshake } => Some(handshake.as_slice()),
             Phase::Responding | Phase::Settled => None,
@@ -118,9 +118,7 @@ impl Session {
         let room = plaintext.len().saturating_add(1 + aead::OVERHEAD + Header::MAX_LEN);
         let front = write_front(self.suite, self.id, handshake, room);
         let content = [&[APP_MESSAGE][..], plaintext];
-        let (envelope, header) =
-            self.chains.seal(front, &content, &[&self.transcript.0, associated], random)?;
-        Ok((envelope, MessageId::of(self.id, &header)))
+        self.chains.seal(front, &content, &[&self.transcript.0, associated], random)
     }
 
     /// Opens an envelope at its place in the ratchet; the session may be half changed on `Err` and is then to be dropped.
@@ -131,7 +129,7 @@ impl Session {
         associated: &[u8],
         skipped: &mut SkippedKeys<'_>,
         context: &Context<'_>,
-    ) -> Result<(SecretBytes, MessageId), OpenError> {
+    ) -> Result<SecretBytes, OpenError> {
         let bound = [&self.transcript.0[..], associated];
         let opened =
             self.chains.open(place, &envelope.message, &bound, skipped, context.now, &context.limits)?;
@@ -146,7 +144,7 @@ impl Session {
         match content.first() {
             Some(&APP_MESSAGE) => {
                 content.as_mut_vec().remove(0);
-                Ok((content, MessageId::of(self.id, &envelope.message.header)))
+                Ok(content)
             }
             Some(kind) => Err(OpenError::UnknownContent(*kind)),
             None => Err(OpenError::UnknownContent(0)),

@@ -1,6 +1,6 @@
 //! What the app has loaded: every answer to what an operation asked, where "absent" and "not loaded" differ.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::{
@@ -69,13 +69,13 @@ impl core::error::Error for Unanswered {}
 
 /// The answers so far: for each key that was asked, a record or "absent".
 #[derive(Debug, Default)]
-pub struct Loaded(BTreeMap<RecordKey, Option<Record>>);
+pub struct Loaded(Vec<(RecordKey, Option<Record>)>);
 
 impl Loaded {
     /// Nothing loaded yet: where every operation begins.
     #[must_use]
     pub const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 
     /// Answers needs one by one from a function that loads a record, `None` being "absent".
@@ -89,7 +89,7 @@ impl Loaded {
     ) -> Result<(), E> {
         for key in needs.0 {
             let record = load(&key)?;
-            self.0.insert(key, record);
+            self.insert(key, record);
         }
         Ok(())
     }
@@ -103,10 +103,26 @@ impl Loaded {
         needs: Needs,
         answers: impl IntoIterator<Item = (RecordKey, Option<Record>)>,
     ) -> Result<(), Unanswered> {
-        self.0.extend(answers);
-        match needs.0.iter().find(|key| !self.0.contains_key(key)) {
+        answers.into_iter().for_each(|(key, record)| self.insert(key, record));
+        match needs.0.iter().find(|key| self.place(key).is_err()) {
             Some(key) => Err(Unanswered(*key)),
             None => Ok(()),
+        }
+    }
+
+    /// Where a key stands among the answers, which are kept in the order of their keys.
+    fn place(&self, key: &RecordKey) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| other.cmp(key))
+    }
+
+    fn insert(&mut self, key: RecordKey, record: Option<Record>) {
+        match self.place(&key) {
+            Ok(place) => {
+                if let Some((_, answer)) = self.0.get_mut(place) {
+                    *answer = record;
+                }
+            }
+            Err(place) => self.0.insert(place, (key, record)),
         }
     }
 
@@ -118,7 +134,7 @@ impl Loaded {
     /// Takes a write as if it had been stored and loaded again.
     pub(crate) fn overlay(&mut self, write: &Write) {
         let record = write.bytes().map(|bytes| Record::new(write.revision(), bytes.to_vec()));
-        self.0.insert(*write.key(), record);
+        self.insert(*write.key(), record);
     }
 
     /// Reads a record. One that is not loaded yet is added to `needs` and reads as absent; the operation looks at its needs before it believes so.
@@ -128,7 +144,7 @@ impl Loaded {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Slot<R>, RecordError> {
-        let Some(answer) = self.0.get(&key) else {
+        let Some((_, answer)) = self.place(&key).ok().and_then(|place| self.0.get(place)) else {
             needs.add(&key);
             return Ok(Slot { key, revision: None, value: None });
         };

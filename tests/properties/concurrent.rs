@@ -189,7 +189,7 @@ fn a_batch_is_its_operations_one_by_one() {
         match (batch, alone) {
             (Ok(batch), Ok(alone)) => {
                 assert_eq!(batch.plaintext[..], alone.plaintext[..]);
-                assert_eq!((batch.message_id, batch.arrival), (alone.message_id, alone.arrival));
+                assert_eq!((batch.message_id(), batch.arrival), (alone.message_id(), alone.arrival));
             }
             (Err(batch), Err(alone)) => assert_eq!(batch, alone),
             _ => panic!("{place}: {batch:?}, one by one {alone:?}"),
