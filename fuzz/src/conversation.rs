@@ -331,10 +331,10 @@ impl World {
                     from: at,
                     to,
                     incarnation: self.devices[to].incarnation,
+                    id: sent.message_id(),
                     envelope: sent.envelope,
                     plaintext,
                     bound,
-                    id: sent.message_id(),
                     session: sent.session,
                 });
             }

@@ -242,6 +242,10 @@ fn l1_a_start_without_one_time_prekey_is_weak_until_the_first_completed_turn() {
     assert_eq!(ben.describe(ada.address).session.unwrap().strength, Strength::Weak);
     let mut thief = leaked.clone();
     thief.opens(ada.address, &sent.envelope, b"hello");
+    // More of the same chain shows nothing of ada's next key.
+    let more = ada.send(ben.address, b"more");
+    assert_eq!(ben.opens(ada.address, &more, b"more").strength, Strength::Weak);
+    thief.opens(ada.address, &more, b"more");
 
     let reply = ben.try_send(ada.address, b"reply").unwrap();
     assert_eq!(reply.strength, Strength::Weak, "ben does not know yet that ada has his new key");
