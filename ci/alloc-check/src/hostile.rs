@@ -145,4 +145,6 @@ fn archives(report: &mut Report) {
     world.lose(1_000);
     let first = world.send(64).envelope;
     pair(report, "first message, 1,000 ahead, archive full", &mut world, &first);
+    drop(world.cost(&first));
+    report.note("bytes loaded: first message, 1,000 ahead, archive full", world.bob.loaded);
 }

@@ -24,6 +24,7 @@ impl Measured {
 pub(crate) struct Report {
     over: usize,
     dearest: Option<(String, usize)>,
+    most_held: usize,
     refusals: usize,
     dear_refusals: usize,
 }
@@ -47,6 +48,7 @@ impl Report {
         if std::env::args().any(|argument| argument == "--all") {
             println!("  {name}\t{beyond}\t{} calls\t{} at once", measured.cost.calls, measured.cost.peak);
         }
+        self.most_held = self.most_held.max(measured.cost.peak.saturating_sub(measured.len));
         if self.dearest.as_ref().is_none_or(|(_, most)| beyond > *most) {
             self.dearest = Some((name.to_owned(), beyond));
         }
@@ -65,8 +67,9 @@ impl Report {
     /// Prints what was gathered; how many figures were over their limits.
     pub(crate) fn finish(mut self) -> usize {
         if let Some((name, beyond)) = self.dearest.take() {
-            self.at_most(&format!("bytes of the dearest step ({name})"), beyond, HOSTILE);
+            self.at_most(&format!("bytes in all rounds of the dearest step ({name})"), beyond, HOSTILE);
         }
+        self.at_most("bytes held at once by the dearest round", self.most_held, HOSTILE);
         let name = format!("refusals dearer than acceptance, of {}", self.refusals);
         self.at_most(&name, self.dear_refusals, 0);
         self.over

@@ -47,6 +47,8 @@ impl TryCryptoRng for Source {}
 pub(crate) struct Device {
     pub(crate) address: Address,
     pub(crate) store: MemoryStore,
+    /// Bytes that the last operation loaded.
+    pub(crate) loaded: usize,
     source: Source,
     now: u64,
 }
@@ -55,8 +57,13 @@ impl Device {
     /// With the longest account id, so that keys are as long as they can be.
     fn new(name: u8) -> Self {
         let address = Address::new(AccountId::new(&[name; 64]).unwrap(), DeviceId::PHONE);
-        let mut device =
-            Self { address, store: MemoryStore::new(), source: Source(u64::from(name)), now: 1_000 };
+        let mut device = Self {
+            address,
+            store: MemoryStore::new(),
+            loaded: 0,
+            source: Source(u64::from(name)),
+            now: 1_000,
+        };
         device.run(&Register { address });
         device
     }
@@ -83,6 +90,7 @@ impl Device {
         mut round: impl FnMut(Cost),
     ) -> (Result<Step<O::Output>, O::Error>, Cost) {
         let (mut have, mut total) = (Loaded::new(), Cost::default());
+        self.loaded = 0;
         loop {
             let mut context = Self::context(&mut self.source, &mut self.now);
             let (run, cost) = counted(|| operation.run(&have, &mut context));
@@ -92,6 +100,8 @@ impl Device {
                 Ok(Run::Done(step)) => return (Ok(step), total),
                 Err(error) => return (Err(error), total),
                 Ok(Run::Needs(needs)) => {
+                    let asked = self.store.iter().filter(|(key, _, _)| needs.keys().contains(key));
+                    self.loaded += asked.map(|(_, _, bytes)| bytes.len()).sum::<usize>();
                     let Ok(()) = have.answer(needs, |key| Ok::<_, Infallible>(self.store.load(key)));
                 }
             }
