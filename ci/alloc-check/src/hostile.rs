@@ -146,5 +146,13 @@ fn archives(report: &mut Report) {
     let first = world.send(64).envelope;
     pair(report, "first message, 1,000 ahead, archive full", &mut world, &first);
     drop(world.cost(&first));
-    report.note("bytes loaded: first message, 1,000 ahead, archive full", world.bob.loaded);
+    report.note("bytes loaded: first message, archive full", world.bob.loaded);
+    drop(world.cost(&altered(&first)));
+    report.note("bytes loaded: the same with a wrong tag", world.bob.loaded);
+    let mut stranger = Forged::from(&first);
+    if let Some(key) = stranger.handshake.as_mut().and_then(|handshake| handshake.get_mut(75)) {
+        *key ^= 1;
+    }
+    drop(world.cost(&stranger.bytes()));
+    report.note("bytes loaded: the same for an unknown signed prekey", world.bob.loaded);
 }
