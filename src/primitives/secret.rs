@@ -6,7 +6,6 @@ use core::{fmt, ops::Deref};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Bytes that are wiped when dropped and never printed: a saved record, an opened plaintext.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct SecretBytes(Vec<u8>);
 
 impl SecretBytes {
@@ -35,6 +34,16 @@ impl Deref for SecretBytes {
         &self.0
     }
 }
+
+/// Wipes the whole buffer; the slices' own wiping is a bulk fill, where a vector's goes byte by byte.
+impl Drop for SecretBytes {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+        self.0.spare_capacity_mut().zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for SecretBytes {}
 
 impl fmt::Debug for SecretBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
