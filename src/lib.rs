@@ -20,17 +20,18 @@ pub use identity::{
     SafetyNumber, ScanError, TrustError, TrustMark, VerifiedNumber,
 };
 pub use prekey::{
-    BundleError, OneTimePrekeyField, PrekeyId, PrekeyUpload, ReplenishPrekeys, SignedStatement,
-    VerifiedBundle,
+    BundleError, ConfirmPrekeys, DescribePrekeys, HandOutBundle, OneTimePrekeyField, PrekeyId, PrekeyUpload,
+    PrekeysDescription, RefillPlan, ReplenishPrekeys, SignedStatement, UploadNumber, VerifiedBundle,
 };
 pub use primitives::{
     KeyPair, NonContributory, PublicKey, PublicKeyError, Random, RandomError, SecretBytes, Signature,
 };
 pub use ratchet::RootSecret;
 pub use session::{
-    Arrival, DecideIdentity, DescribePeer, LearnNumber, MessageId, OpenError, PeerDescription, Receive,
-    Received, Restart, Send, SendError, Sent, SessionDescription, ShowSafetyNumber, Start, StartError,
-    Started, Strength,
+    AnswerRetry, Arrival, Content, DecideIdentity, DescribePeer, Keep, LearnNumber, MessageId, OpenError,
+    PeerDescription, Receive, Received, Recover, Recovered, RequestRetry, Restart, RetryAnswer, RetryError,
+    RetryOutcome, RetryReason, RetryRequest, Send, SendError, Sent, SessionDescription, ShowSafetyNumber,
+    Start, StartError, Started, Strength,
 };
 pub use step::{
     Advice, Advise, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs,

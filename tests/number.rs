@@ -2,8 +2,8 @@
 
 use outrigger::{
     AccountId, Address, Advice, ChangeNumber, Context, DescribePeer, DeviceError, DeviceId, DriveError,
-    Generation, LearnNumber, MemoryStore, NumberError, PhoneNumber, Receive, Register, ReplenishPrekeys,
-    Send, ShowSafetyNumber, Start, UnixMillis, VerifiedBundle,
+    Generation, Keep, LearnNumber, MemoryStore, NumberError, PhoneNumber, Receive, Register,
+    ReplenishPrekeys, Send, ShowSafetyNumber, Start, UnixMillis, VerifiedBundle,
 };
 
 fn address(name: u8, device: u32) -> Address {
@@ -54,10 +54,14 @@ fn a_number_changes_and_every_session_stays() {
         (before.session, before.trust, before.identity_key)
     );
     assert_eq!(b.run(&ShowSafetyNumber { peer: ada }, &mut context).unwrap(), safety);
-    let sent =
-        b.run(&Send { to: ada, plaintext: b"still here", associated_data: b"" }, &mut context).unwrap();
+    let sent = b
+        .run(
+            &Send { to: ada, plaintext: b"still here", associated_data: b"", keep: Keep::ForRetry },
+            &mut context,
+        )
+        .unwrap();
     let receive = Receive { from: ben, envelope: &sent.envelope, associated_data: b"" };
-    assert_eq!(a.run(&receive, &mut context).unwrap().plaintext[..], b"still here"[..]);
+    assert_eq!(a.run(&receive, &mut context).unwrap().content.text(), Some(&b"still here"[..]));
 
     // A statement of one account is none of another's.
     let foreign = b.run(&LearnNumber { account: ben.account, statement: &second }, &mut context).unwrap_err();

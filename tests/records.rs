@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
 use outrigger::{
     AccountId, Address, Arrival, ChangeNumber, Context, DescribeDevice, DescribePeer, DeviceId, Generation,
-    LearnNumber, MemoryStore, PhoneNumber, Receive, Record, RecordKind, Register, ReplenishPrekeys, Revision,
-    Run, Send, Start, Strength, UnixMillis, VerifiedBundle, drive,
+    Keep, LearnNumber, MemoryStore, PhoneNumber, Receive, Record, RecordKind, Register, ReplenishPrekeys,
+    Revision, Run, Send, Start, Strength, UnixMillis, VerifiedBundle, drive,
 };
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::{Value, json};
@@ -66,7 +66,10 @@ fn from_hex(value: &Value) -> Vec<u8> {
 }
 
 fn send(store: &mut MemoryStore, to: Address, text: &str, context: &mut Context<'_>) -> Vec<u8> {
-    store.run(&Send { to, plaintext: text.as_bytes(), associated_data: b"" }, context).unwrap().envelope
+    store
+        .run(&Send { to, plaintext: text.as_bytes(), associated_data: b"", keep: Keep::ForRetry }, context)
+        .unwrap()
+        .envelope
 }
 
 /// Two stores that hold a record of every kind, and four envelopes that are under way.
@@ -177,13 +180,15 @@ fn stores_of_format_1_go_on() {
         let (store, from) = if text == "to the archive" { (&mut a, ben()) } else { (&mut b, ada()) };
         let received = store.run(&Receive { from, envelope, associated_data: b"" }, context);
         assert_eq!(
-            (&received.plaintext[..], received.arrival, received.strength),
+            (received.content.text().unwrap(), received.arrival, received.strength),
             (text.as_bytes(), arrival, strength)
         );
     }
-    let answer = b.run(&Send { to: ada(), plaintext: b"on", associated_data: b"" }, context).envelope;
+    let answer = b
+        .run(&Send { to: ada(), plaintext: b"on", associated_data: b"", keep: Keep::ForRetry }, context)
+        .envelope;
     let received = a.run(&Receive { from: ben(), envelope: &answer, associated_data: b"" }, context);
-    assert_eq!((&received.plaintext[..], received.strength), (&b"on"[..], Strength::Full));
+    assert_eq!((received.content.text().unwrap(), received.strength), (&b"on"[..], Strength::Full));
 }
 
 /// The ritual by hand, as the README shows it, over a store that says nothing but "absent".

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use outrigger::{
     AccountId, Address, BundleError, Context, DescribePeer, DeviceId, DriveError, Generation, IdentityKey,
-    IdentityKeyPair, KeyPair, Limits, MemoryStore, OpenError, PrekeyId, PublicKey, Random, Receive, Register,
-    ReplenishPrekeys, Restart, RootSecret, SafetyNumber, Send, Start, Strength, Suite, UnixMillis,
+    IdentityKeyPair, Keep, KeyPair, Limits, MemoryStore, OpenError, PrekeyId, PublicKey, Random, Receive,
+    Register, ReplenishPrekeys, Restart, RootSecret, SafetyNumber, Send, Start, Strength, Suite, UnixMillis,
     VerifiedBundle,
     handshake::{Handshake, Party, initiate, respond},
     ratchet::{DecryptError, Ratchet},
@@ -330,11 +330,15 @@ fn whole_sessions() {
                 }
                 "send" => {
                     let (plaintext, associated) = (hex(&step["plaintext"]), hex(&step["associated_data"]));
-                    let send =
-                        Send { to: at(&step["to"]), plaintext: &plaintext, associated_data: &associated };
+                    let send = Send {
+                        to: at(&step["to"]),
+                        plaintext: &plaintext,
+                        associated_data: &associated,
+                        keep: Keep::ForRetry,
+                    };
                     let sent = store.run(&send, &mut context).expect(&name);
                     assert_eq!(sent.envelope, hex(&step["envelope"]), "{name}");
-                    assert_eq!(sent.message_id().as_bytes()[..], hex(&step["message_id"]), "{name}");
+                    assert_eq!(sent.message_id.as_bytes()[..], hex(&step["message_id"]), "{name}");
                 }
                 "receive" | "try" => {
                     let sent = step["envelope"]
@@ -350,7 +354,11 @@ fn whole_sessions() {
                     match (text(&step["expect"]), store.run(&receive, &mut context)) {
                         ("opens", received) => {
                             let received = received.expect(&name);
-                            assert_eq!(received.plaintext[..], hex(&step["plaintext"]), "{name}");
+                            assert_eq!(
+                                received.content.text().unwrap()[..],
+                                hex(&step["plaintext"]),
+                                "{name}"
+                            );
                             if let Some(weak) = step["weak"].as_bool() {
                                 assert_eq!(received.strength == Strength::Weak, weak, "{name}");
                             }
@@ -364,7 +372,9 @@ fn whole_sessions() {
                             assert_eq!(dump(store), before, "{name}");
                         }
                         ("refused", received) => {
-                            received.map(|received| received.plaintext.to_vec()).expect_err(&name);
+                            received
+                                .map(|received| received.content.text().unwrap().to_vec())
+                                .expect_err(&name);
                             assert_eq!(dump(store), before, "{name}");
                         }
                         (other, _) => panic!("{other}"),

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use curve25519_dalek::MontgomeryPoint;
 use ed25519_dalek::{Signature, VerifyingKey};
 use outrigger::{
-    IdentityKeyPair, KeyPair, RecordKind, Send, Start, VerifiedBundle,
+    IdentityKeyPair, Keep, KeyPair, RecordKind, Send, Start, VerifiedBundle,
     handshake::{Party, initiate, respond},
 };
 
@@ -126,7 +126,8 @@ fn start_sum() -> impl Act {
 
 fn first_send() -> impl Act {
     let World { mut alice, bob } = World::started();
-    let send = move || Send { to: bob.address, plaintext: &[1; 64], associated_data: BOUND };
+    let send =
+        move || Send { to: bob.address, plaintext: &[1; 64], associated_data: BOUND, keep: Keep::ForRetry };
     let have = alice.loaded(&send());
     Repeat(move || step(&send(), &have, &mut alice.source).unwrap())
 }

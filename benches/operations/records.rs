@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use outrigger::{Address, OpenError, Receive, Received, Send, Sent, Step};
+use outrigger::{Address, Keep, OpenError, Receive, Received, Send, Sent, Step};
 
 use crate::{
     case::{Act, Case, Consume, Repeat},
@@ -78,7 +78,7 @@ fn bob() -> (Device, Address) {
 
 /// The step of a send alone.
 fn step_send((mut device, to): (Device, Address)) -> impl Act {
-    let send = move || Send { to, plaintext: &[1; 64], associated_data: BOUND };
+    let send = move || Send { to, plaintext: &[1; 64], associated_data: BOUND, keep: Keep::ForRetry };
     let have = device.loaded(&send());
     Repeat(move || step(&send(), &have, &mut device.source).unwrap())
 }

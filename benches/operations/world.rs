@@ -1,8 +1,8 @@
 //! Two devices with their stores, and the ways to bring them to where a measurement begins.
 
 use outrigger::{
-    AccountId, Address, Context, DeviceId, Generation, Loaded, MemoryStore, Operation, Receive, Received,
-    Register, ReplenishPrekeys, Run, Send, Sent, Start, Step, UnixMillis, VerifiedBundle,
+    AccountId, Address, Context, DeviceId, Generation, Keep, Loaded, MemoryStore, Operation, Receive,
+    Received, Register, ReplenishPrekeys, Run, Send, Sent, Start, Step, UnixMillis, VerifiedBundle,
 };
 
 use crate::source::Source;
@@ -123,7 +123,12 @@ impl World {
     }
 
     pub(crate) fn alice_sends(&mut self, plaintext: &[u8]) -> Sent {
-        self.alice.run(&Send { to: self.bob.address, plaintext, associated_data: BOUND })
+        self.alice.run(&Send {
+            to: self.bob.address,
+            plaintext,
+            associated_data: BOUND,
+            keep: Keep::ForRetry,
+        })
     }
 
     pub(crate) fn bob_receives(&mut self, envelope: &[u8]) -> Received {
@@ -136,8 +141,12 @@ impl World {
     }
 
     fn bob_speaks(&mut self) {
-        let sent =
-            self.bob.run(&Send { to: self.alice.address, plaintext: &[2; 64], associated_data: BOUND });
+        let sent = self.bob.run(&Send {
+            to: self.alice.address,
+            plaintext: &[2; 64],
+            associated_data: BOUND,
+            keep: Keep::ForRetry,
+        });
         self.alice.run(&Receive { from: self.bob.address, envelope: &sent.envelope, associated_data: BOUND });
     }
 }

@@ -13,9 +13,9 @@ use std::{
 };
 
 use outrigger::{
-    AccountId, Address, Advice, DescribeDevice, DescribePeer, DeviceId, DriveError, IdentityKey, OpenError,
-    PrekeyUpload, Receive, Register, ReplenishPrekeys, Send, SendError, SessionDescription, ShowSafetyNumber,
-    Start, Started, VerifiedBundle,
+    AccountId, Address, Advice, DescribeDevice, DescribePeer, DeviceId, DriveError, IdentityKey, Keep,
+    OpenError, PrekeyUpload, Receive, Register, ReplenishPrekeys, Send, SendError, SessionDescription,
+    ShowSafetyNumber, Start, Started, VerifiedBundle,
 };
 
 use crate::{
@@ -138,7 +138,7 @@ impl Device {
         let receive = Receive { from: self.peer, envelope, associated_data: &line.to_be_bytes() };
         let mut new = false;
         let received = self.store.run(&receive, |transaction, received| {
-            new = mailbox::put_in(transaction, line, &received.plaintext)?;
+            new = mailbox::put_in(transaction, line, received.content.text().unwrap_or_default())?;
             Ok(())
         });
         match received {
@@ -146,7 +146,7 @@ impl Device {
                 let late = line < self.heard;
                 self.heard = self.heard.max(line);
                 self.asked.remove(&line);
-                Ok(Heard::New { text: received.plaintext.into_vec(), late })
+                Ok(Heard::New { text: received.content.text().unwrap_or_default().to_vec(), late })
             }
             Ok(_) => Ok(Heard::Known),
             Err(DriveError::Refused(error)) => self.refused(line, error),
@@ -165,11 +165,14 @@ impl Device {
             Advice::RequestRetry if self.asked.insert(line) => Ok(Heard::Retry(error)),
             Advice::RequestRetry => Ok(Heard::Dropped(error)),
             // For a person, for a newer app, or for the setup. Nothing of it can happen between these two; an app has a screen for each.
-            Advice::AskUser
+            Advice::AnswerRetry
+            | Advice::AskUser
             | Advice::AwaitPeer
             | Advice::CheckRandomSource
             | Advice::FetchBundle
             | Advice::FixCall
+            | Advice::Later
+            | Advice::Recover
             | Advice::RegisterAnew
             | Advice::Replenish
             | Advice::Update => Err(Trouble::Refused(error.into())),
@@ -258,7 +261,12 @@ impl Device {
         line: u32,
         text: &[u8],
     ) -> Result<Packet, DriveError<SendError, StoreError>> {
-        let send = Send { to: self.peer, plaintext: text, associated_data: &line.to_be_bytes() };
+        let send = Send {
+            to: self.peer,
+            plaintext: text,
+            associated_data: &line.to_be_bytes(),
+            keep: Keep::ForRetry,
+        };
         let sent = self
             .store
             .run(&send, |transaction, sent| mailbox::put_out(transaction, line, text, &sent.envelope))?;

@@ -13,7 +13,7 @@
 use std::{collections::BTreeSet, sync::OnceLock};
 
 use outrigger::{
-    Address, Batch, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, Limits, MessageId,
+    Address, Batch, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, Keep, Limits, MessageId,
     OneTimePrekeyField, OpenError, Receive, Received, Register, ReplenishPrekeys, Restart, Send, SendError,
     SessionId, Start, StartError, Step, TrustMark, UnixMillis, VerifiedBundle,
 };
@@ -318,7 +318,12 @@ impl World {
 
     fn send(&mut self, at: usize, to: usize, choices: &mut Choices<'_>) {
         let (plaintext, bound) = self.text(choices);
-        let send = Send { to: self.devices[to].address, plaintext: &plaintext, associated_data: &bound };
+        let send = Send {
+            to: self.devices[to].address,
+            plaintext: &plaintext,
+            associated_data: &bound,
+            keep: Keep::ForRetry,
+        };
         let peer = self.run(at, &DescribePeer { peer: self.devices[to].address }).expect("readable");
         let blocked = peer.trust == TrustMark::Changed;
         match self.run(at, &send) {
@@ -331,7 +336,7 @@ impl World {
                     from: at,
                     to,
                     incarnation: self.devices[to].incarnation,
-                    id: sent.message_id(),
+                    id: sent.message_id,
                     envelope: sent.envelope,
                     plaintext,
                     bound,
@@ -348,7 +353,12 @@ impl World {
     fn send_and_crash(&mut self, at: usize, to: usize, choices: &mut Choices<'_>) {
         let mut failing = Failing { toy: Toy(self.messages.len() as u64), draws: choices.byte() % 4 };
         let (plaintext, bound) = self.text(choices);
-        let send = Send { to: self.devices[to].address, plaintext: &plaintext, associated_data: &bound };
+        let send = Send {
+            to: self.devices[to].address,
+            plaintext: &plaintext,
+            associated_data: &bound,
+            keep: Keep::ForRetry,
+        };
         let context = &mut Context::new(self.now, GENERATION, &mut failing);
         if let Err(error) = self.devices[at].held.store.step(&send, context) {
             let allowed = matches!(
@@ -406,8 +416,8 @@ impl World {
     /// What must be so when a message has opened and its step is stored.
     fn opened(&mut self, message: usize, received: &Received) {
         let sent = &self.messages[message];
-        assert_eq!(*received.plaintext, sent.plaintext);
-        assert_eq!((received.message_id(), received.session), (sent.id, sent.session));
+        assert_eq!(received.content.text().unwrap(), sent.plaintext);
+        assert_eq!((received.message_id, received.session), (sent.id, sent.session));
         let device = &mut self.devices[sent.to];
         assert_eq!(device.incarnation, sent.incarnation, "opened by a device that it was not for");
         assert!(device.held.opened.insert(message), "message {message} opened twice");
@@ -523,7 +533,7 @@ impl World {
             *newest = (*newest).max(Some(message));
             match (apart, together) {
                 (Ok(apart), Ok(together)) => {
-                    assert_eq!(*apart.plaintext, *together.plaintext);
+                    assert_eq!(apart.content.text(), together.content.text());
                     assert_eq!((apart.arrival, apart.strength), (together.arrival, together.strength));
                     self.opened(message, &together);
                 }
@@ -540,8 +550,8 @@ impl World {
         let second = self.open(message, Limits::DEFAULT).map(|step| step.split().1.release_after_store());
         match (first, second) {
             (Ok(first), Ok(second)) => {
-                assert_eq!(*first.plaintext, *second.plaintext);
-                assert_eq!((first.message_id(), first.arrival), (second.message_id(), second.arrival));
+                assert_eq!(first.content.text(), second.content.text());
+                assert_eq!((first.message_id, first.arrival), (second.message_id, second.arrival));
             }
             (Err(first), Err(second)) => assert_eq!(first, second),
             (first, second) => panic!("{first:?}, then {second:?}"),

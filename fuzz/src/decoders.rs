@@ -3,7 +3,7 @@
 //! Beside "no panic", each says what an outsider who holds no key can get: nothing opens or verifies but what was really sent.
 
 use outrigger::{
-    AccountId, BundleError, DecodeError, Field, IdentityKey, KeyPair, LearnNumber, Limits, NumberError,
+    AccountId, BundleError, DecodeError, Field, IdentityKey, Keep, KeyPair, LearnNumber, Limits, NumberError,
     PhoneNumber, PublicKey, Random, Receive, Send, SignedStatement, Start, Suite, UnixMillis, VerifiedBundle,
     handshake::Handshake,
     ratchet::{DecryptError, Ratchet},
@@ -38,7 +38,7 @@ fn receive(moment: &Moment, sent: &[Known], data: &[u8]) {
         }
         Ok(received) => {
             let known = sent.iter().find(|known| known.bytes == data).expect("nobody sent what opened");
-            assert_eq!(*received.plaintext, known.plaintext);
+            assert_eq!(received.content.text().unwrap(), known.plaintext);
             let opened = store.clone();
             store.run(&receive, &mut context(toy)).expect_err("opened twice");
             assert_eq!(store, opened);
@@ -98,7 +98,7 @@ pub fn bundle(data: &[u8]) {
             let toy = &mut Toy(3);
             let mut store = world.caller.clone();
             store.run(&Start { bundle: &bundle }, &mut context(toy)).expect("a verified bundle starts");
-            let send = Send { to: world.bob, plaintext: b"", associated_data: b"" };
+            let send = Send { to: world.bob, plaintext: b"", associated_data: b"", keep: Keep::ForRetry };
             store.run(&send, &mut context(toy)).expect("a started session sends");
         }
     }

@@ -13,9 +13,9 @@
 use std::sync::OnceLock;
 
 use outrigger::{
-    Address, ChangeNumber, Context, DescribeDevice, IdentityKey, KeyPair, LearnNumber, Limits, PhoneNumber,
-    PublicKey, Random, Receive, Register, ReplenishPrekeys, RootSecret, SafetyNumber, Send, Start,
-    UnixMillis, VerifiedBundle, ratchet::Ratchet,
+    Address, ChangeNumber, Context, DescribeDevice, IdentityKey, Keep, KeyPair, LearnNumber, Limits,
+    PhoneNumber, PublicKey, Random, Receive, Register, ReplenishPrekeys, RootSecret, SafetyNumber, Send,
+    Start, UnixMillis, VerifiedBundle, ratchet::Ratchet,
 };
 
 use super::world::{BOUND, GENERATION, NOW, Store, Toy, address, context};
@@ -84,7 +84,7 @@ struct Device {
 impl Device {
     fn send(&mut self, to: &Address, name: &'static str, toy: &mut Toy) {
         let plaintext = name.repeat(3).into_bytes();
-        let send = Send { to: *to, plaintext: &plaintext, associated_data: BOUND };
+        let send = Send { to: *to, plaintext: &plaintext, associated_data: BOUND, keep: Keep::ForRetry };
         let sent = self.store.run(&send, &mut context(toy)).expect("a session");
         self.sent.push(Known { name, bytes: sent.envelope, plaintext });
     }
@@ -93,7 +93,7 @@ impl Device {
         let known = from.sent.iter().find(|known| known.name == name).expect("sent");
         let receive = Receive { from: from.address, envelope: &known.bytes, associated_data: BOUND };
         let received = self.store.run(&receive, &mut context(toy)).expect("opens");
-        assert_eq!(*received.plaintext, known.plaintext);
+        assert_eq!(received.content.text().unwrap(), known.plaintext);
     }
 
     fn start(&mut self, bundle: &[u8], with: &Address, toy: &mut Toy) {

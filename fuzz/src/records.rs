@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use outrigger::{
-    ChangeNumber, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, KeyPair, LearnNumber,
-    Operation, PhoneNumber, Receive, RecordError, RecordKey, Register, ReplenishPrekeys, Restart, Send,
-    ShowSafetyNumber, Start, UnixMillis, VerifiedBundle,
+    ChangeNumber, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, Keep, KeyPair,
+    LearnNumber, Operation, PhoneNumber, Receive, RecordError, RecordKey, Register, ReplenishPrekeys,
+    Restart, Send, ShowSafetyNumber, Start, UnixMillis, VerifiedBundle,
 };
 
 use super::{
@@ -85,7 +85,12 @@ fn run(store: &Store, operation: u8, choice: u8, world: &Fixture, damaged: &Reco
     match operation {
         0 => check(store, &DescribeDevice, damaged, world),
         1 => check(store, &DescribePeer { peer }, damaged, world),
-        2 => check(store, &Send { to: peer, plaintext: b"text", associated_data: BOUND }, damaged, world),
+        2 => check(
+            store,
+            &Send { to: peer, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry },
+            damaged,
+            world,
+        ),
         3 | 4 => {
             let sent = if peer == alice { &world.from_alice } else { &world.from_bob };
             let known = &sent[usize::from(choice) % sent.len()];
@@ -191,7 +196,7 @@ fn readable(store: &Store, written: &BTreeSet<RecordKey>, world: &Fixture) {
     };
     for peer in [world.alice, world.bob] {
         look(store.step(&DescribePeer { peer }, &mut context).err());
-        let send = Send { to: peer, plaintext: b"", associated_data: BOUND };
+        let send = Send { to: peer, plaintext: b"", associated_data: BOUND, keep: Keep::ForRetry };
         look(store.step(&send, &mut context).err().and_then(|error| error.record()));
     }
     look(store.step(&DescribeDevice, &mut context).err().and_then(|error| error.record()));

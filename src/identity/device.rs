@@ -27,6 +27,8 @@ pub enum DeviceError {
         /// The most that can be.
         limit: usize,
     },
+    /// There is no signed prekey, or it is due to be replaced: run `ReplenishPrekeys`.
+    NoSignedPrekey,
     /// The random source failed or repeats itself.
     Random(RandomError),
     /// A record cannot be used.
@@ -42,6 +44,7 @@ impl DeviceError {
             | Self::NotRegistered
             | Self::NotThePhone
             | Self::TooManyPrekeys { .. } => Advice::FixCall,
+            Self::NoSignedPrekey => Advice::Replenish,
             Self::Random(_) => Advice::CheckRandomSource,
             Self::Record(error) => error.advice(),
         }
@@ -57,6 +60,7 @@ impl fmt::Display for DeviceError {
             Self::TooManyPrekeys { limit } => {
                 write!(f, "at most {limit} one-time prekeys can be made at once")
             }
+            Self::NoSignedPrekey => f.write_str("there is no signed prekey that is not due"),
             Self::Random(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
         }

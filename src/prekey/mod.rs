@@ -10,6 +10,7 @@
 mod bundle;
 mod id;
 mod keys;
+mod publish;
 mod replenish;
 mod schedule;
 
@@ -17,5 +18,6 @@ pub(crate) use bundle::encode_bundle;
 pub use bundle::{BundleError, SignedStatement, VerifiedBundle};
 pub use id::PrekeyId;
 pub(crate) use keys::{OneTimePrekey, SignedPrekey};
-pub use replenish::{OneTimePrekeyField, PrekeyUpload, ReplenishPrekeys};
+pub use publish::{ConfirmPrekeys, DescribePrekeys, HandOutBundle, PrekeysDescription};
+pub use replenish::{OneTimePrekeyField, PrekeyUpload, RefillPlan, ReplenishPrekeys, UploadNumber};
 pub(crate) use schedule::Prekeys;

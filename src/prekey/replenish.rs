@@ -2,22 +2,23 @@
 
 use alloc::vec::Vec;
 
-use super::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, encode_bundle};
+use super::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, encode_bundle, schedule::Published};
 use crate::{
     identity::{Device, DeviceError},
-    primitives::{KeyPair, PublicKey},
+    primitives::{KeyPair, PublicKey, RandomError},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
 };
 
 /// Makes one-time prekeys, replaces the signed prekey where it is due, deletes those whose grace is over, and returns what to publish.
 ///
-/// Run it after [`Register`](crate::Register), whenever the server's stock of one-time prekeys is low, and at the time that the last upload named.
-/// With `one_time: 0` it only looks after the signed prekey.
+/// Run it after [`Register`](crate::Register) and [`Recover`](crate::Recover), whenever the server's stock of one-time prekeys is low, and at the time that the last upload's plan
+/// names. With `one_time: 0` it only looks after the signed prekey. Keep the upload in the step's transaction until the server has it, then run
+/// [`ConfirmPrekeys`](super::ConfirmPrekeys); a one-time prekey is offered in one upload and never again.
 ///
 /// | | type | size | meaning |
 /// |---|---|---|---|
 /// | in | `one_time` | keys | one-time prekeys to make, at most 500; 500 are kept alive, the oldest go first |
-/// | out | [`PrekeyUpload`] | 213 B and 35 B a key | what goes to the server; keep it in the step's transaction until the server has it |
+/// | out | [`PrekeyUpload`] | 213 B and 35 B a key | what goes to the server |
 ///
 /// Writes the prekeys record and one record for each new or deleted key. Draws 96 random bytes for a new signed prekey, 64 for the suites statement, 32 for each
 /// one-time prekey.
@@ -36,18 +37,59 @@ pub struct ReplenishPrekeys {
 /// A one-time prekey as the server stores it and appends it to a bundle: the bundle's field 7, 35 bytes.
 pub type OneTimePrekeyField = [u8; 35];
 
+/// Numbers what one store has offered: from 0, no number twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UploadNumber(pub u32);
+
 /// What the server gets. It answers a request with the bundle, followed by one of the one-time prekeys, which it forgets then.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PrekeyUpload {
+    /// Which upload. A server that has one of this number, or a later one, from this device does not take it, and says which it has: the same upload came before, or the device's
+    /// store went back; [`ConfirmPrekeys`](super::ConfirmPrekeys) tells them apart.
+    pub number: UploadNumber,
     /// The bundle without a one-time prekey; replaces the former.
     pub bundle: Vec<u8>,
     /// New one-time prekeys, to be added to those that the server has.
     pub one_time_prekeys: Vec<OneTimePrekeyField>,
+    /// Whether the server first forgets all one-time prekeys that it has of this device: it came back from a backup, and they open nothing.
+    pub replaces: bool,
     /// One-time prekeys whose private half this device holds now.
     pub one_time_alive: usize,
-    /// When to run this again at the latest: the signed prekey is due then.
+    /// When to run this again.
+    pub plan: RefillPlan,
+}
+
+/// When to make more prekeys, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefillPlan {
+    /// Make more when the server has fewer one-time prekeys left than this.
+    pub low_water: u16,
+    /// Fill its stock up to this.
+    pub target: u16,
+    /// Run it then at the latest: the signed prekey is due. Some hours later than that by chance, so that many devices do not come at once.
     pub replenish_at: UnixMillis,
+}
+
+impl RefillPlan {
+    /// What to give [`ReplenishPrekeys`] where the server has `left` one-time prekeys of this device: 0 above the low-water mark.
+    #[must_use]
+    pub fn one_time(&self, left: u16) -> u16 {
+        if left < self.low_water { self.target.saturating_sub(left) } else { 0 }
+    }
+
+    const LOW_WATER: u16 = 25;
+    const TARGET: u16 = 100;
+    /// The span of the chance.
+    const JITTER: u64 = 12 * UnixMillis::HOUR;
+
+    /// The chance comes from the signed prekey itself: it is another on each device, and the same whenever the plan is made.
+    fn new(due: UnixMillis, signed: &PublicKey) -> Self {
+        let chance = PrekeyId::of(signed).0.first_chunk().copied().map_or(0, u64::from_be_bytes);
+        let late = chance.checked_rem(Self::JITTER).unwrap_or(0);
+        Self { low_water: Self::LOW_WATER, target: Self::TARGET, replenish_at: due.plus(late) }
+    }
 }
 
 impl Sealed for ReplenishPrekeys {}
@@ -100,23 +142,35 @@ impl Operation for ReplenishPrekeys {
         };
         let bundle =
             encode_bundle(&device.address, &device.identity, &published, context.now, &mut context.random)?;
+        let mut ids = Vec::with_capacity(usize::from(self.one_time));
         let mut one_time_prekeys = Vec::with_capacity(usize::from(self.one_time));
         for _ in 0..self.one_time {
-            let pair = KeyPair::generate(&mut context.random)?;
-            let id = PrekeyId::of(pair.public());
-            prekeys.add_one_time(id);
-            one_time_prekeys.push(bundle_field(pair.public()));
-            writes.push(Slot::absent(OneTimePrekey::key(&id)).write(OneTimePrekey(pair), context));
+            let (id, field, write) = make_one_time(context)?;
+            ids.push(id);
+            one_time_prekeys.push(field);
+            writes.push(write);
         }
         let upload = PrekeyUpload {
+            number: prekeys.add_one_time(Published::Offered, ids),
             bundle,
             one_time_prekeys,
+            replaces: prekeys.take_replaces(),
             one_time_alive: prekeys.one_time_alive(),
-            replenish_at: prekeys.rotation_at(),
+            plan: RefillPlan::new(prekeys.rotation_at(), &published.0),
         };
         writes.push(index.write(prekeys, context));
         Ok(Run::Done(Step::new(writes, upload)))
     }
+}
+
+/// Makes a one-time prekey: its id, its field of a bundle, the write of its record.
+pub(super) fn make_one_time(
+    context: &mut Context<'_>,
+) -> Result<(PrekeyId, OneTimePrekeyField, Write), RandomError> {
+    let pair = KeyPair::generate(&mut context.random)?;
+    let id = PrekeyId::of(pair.public());
+    let field = bundle_field(pair.public());
+    Ok((id, field, Slot::absent(OneTimePrekey::key(&id)).write(OneTimePrekey(pair), context)))
 }
 
 /// Field 7 of a bundle: tag, length, encoded key.

@@ -1,8 +1,14 @@
-//! Which prekeys are alive and until when: the one place of their lifetimes. Holds no key.
+//! Which prekeys are alive, how far each has been published, and until when: the one place of their lifetimes. Holds no key.
+//!
+//! ```text
+//! one-time:  made, stored and offered in one step ──confirm──▶ confirmed ──▶ used: gone in the step that makes the session
+//!            made, stored and handed out in one step ────────────────────▶ used            (all: retired, when they are too many or after a recovery)
+//! signed:    current ──7 days──▶ replaced ──30 days──▶ retired
+//! ```
 
 use alloc::vec::Vec;
 
-use super::PrekeyId;
+use super::{PrekeyId, UploadNumber};
 use crate::step::{
     Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
     RecordWriter, Slot, UnixMillis,
@@ -20,7 +26,31 @@ const MAX_SIGNED: usize = 16;
 pub(crate) struct Prekeys {
     /// Oldest first; the last is the current one.
     signed: Vec<Signed>,
-    one_time: Vec<PrekeyId>,
+    /// One-time prekeys by the step that made them, oldest first.
+    batches: Vec<Batch>,
+    next_upload: UploadNumber,
+    /// What a server has of this device opens nothing: the next upload replaces it.
+    replaces: bool,
+}
+
+/// How far one-time prekeys have been published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Published {
+    /// In an upload that no server has confirmed.
+    Offered = 1,
+    /// A server has them.
+    Confirmed = 2,
+    /// Given to someone directly; no server has them.
+    Direct = 3,
+}
+
+/// One-time prekeys that one step made.
+#[derive(Debug)]
+struct Batch {
+    upload: UploadNumber,
+    published: Published,
+    ids: Vec<PrekeyId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,22 +125,79 @@ impl Prekeys {
         self.signed.retain(|signed| signed.id != *id);
     }
 
+    /// The record of a device that came back from a backup: its prekeys may have been used, so none is left.
+    pub(crate) fn after_recovery(self) -> Self {
+        Self { signed: Vec::new(), batches: Vec::new(), replaces: true, ..self }
+    }
+
     pub(crate) fn one_time_alive(&self) -> usize {
-        self.one_time.len()
+        self.batches.iter().fold(0, |sum, batch| sum.saturating_add(batch.ids.len()))
+    }
+
+    /// How many one-time prekeys are published so far.
+    pub(crate) fn count(&self, published: Published) -> usize {
+        let such = self.batches.iter().filter(|batch| batch.published == published);
+        such.fold(0, |sum, batch| sum.saturating_add(batch.ids.len()))
+    }
+
+    /// The uploads that no server has confirmed, oldest first.
+    pub(crate) fn unconfirmed(&self) -> impl Iterator<Item = UploadNumber> {
+        let offered = self.batches.iter().filter(|batch| batch.published == Published::Offered);
+        offered.map(|batch| batch.upload)
+    }
+
+    /// How many signed prekeys are accepted, the current one included.
+    pub(crate) fn signed_alive(&self) -> usize {
+        self.signed.len()
     }
 
     /// The one-time prekeys, oldest first, that must go so that so many new ones fit; handed out and never used, or never published.
     pub(crate) fn surplus(&self, new: usize) -> Vec<PrekeyId> {
-        let surplus = self.one_time.len().saturating_add(new).saturating_sub(Self::MAX_ONE_TIME);
-        self.one_time.iter().take(surplus).copied().collect()
+        let surplus = self.one_time_alive().saturating_add(new).saturating_sub(Self::MAX_ONE_TIME);
+        self.batches.iter().flat_map(|batch| &batch.ids).take(surplus).copied().collect()
     }
 
-    pub(crate) fn add_one_time(&mut self, id: PrekeyId) {
-        self.one_time.push(id);
+    /// Takes one-time prekeys that were made in this step, and gives the step its number.
+    pub(crate) fn add_one_time(&mut self, published: Published, ids: Vec<PrekeyId>) -> UploadNumber {
+        let upload = self.next_upload;
+        self.next_upload = UploadNumber(upload.0.saturating_add(1));
+        if !ids.is_empty() {
+            self.batches.push(Batch { upload, published, ids });
+        }
+        upload
+    }
+
+    /// A server has this upload, and all before it. One that this store has not made shows that the store went back: what the server has is to be replaced.
+    pub(crate) fn confirm(&mut self, upload: UploadNumber) {
+        if upload >= self.next_upload {
+            self.next_upload = UploadNumber(upload.0.saturating_add(1));
+            self.replaces = true;
+        }
+        for batch in &mut self.batches {
+            if batch.upload <= upload && batch.published == Published::Offered {
+                batch.published = Published::Confirmed;
+            }
+        }
+    }
+
+    /// Whether what a server has opens nothing.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replaces
+    }
+
+    /// The number of the next upload.
+    pub(crate) fn next_upload(&self) -> UploadNumber {
+        self.next_upload
+    }
+
+    /// Whether the next upload replaces what a server has; that upload is this one.
+    pub(crate) fn take_replaces(&mut self) -> bool {
+        core::mem::take(&mut self.replaces)
     }
 
     pub(crate) fn remove_one_time(&mut self, id: &PrekeyId) {
-        self.one_time.retain(|alive| alive != id);
+        self.batches.iter_mut().for_each(|batch| batch.ids.retain(|alive| alive != id));
+        self.batches.retain(|batch| !batch.ids.is_empty());
     }
 }
 
@@ -124,9 +211,9 @@ impl RecordType<'_> for Prekeys {
     const KIND: RecordKind = RecordKind::Prekeys;
 
     fn max_body_len(&self) -> usize {
-        let entries =
-            self.signed.len().saturating_mul(32).saturating_add(self.one_time.len().saturating_mul(16));
-        entries.saturating_add(1)
+        let ids =
+            self.one_time_alive().saturating_mul(16).saturating_add(self.batches.len().saturating_mul(7));
+        self.signed.len().saturating_mul(32).saturating_add(ids).saturating_add(1 + 4 + 1)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
@@ -134,8 +221,14 @@ impl RecordType<'_> for Prekeys {
         for signed in &self.signed {
             body.bytes(&signed.id.0).u64(signed.made_at.0).u64(signed.replaced_at.0);
         }
-        for id in &self.one_time {
-            body.bytes(&id.0);
+        body.u32(self.next_upload.0).u8(u8::from(self.replaces));
+        for batch in &self.batches {
+            let ids: &[PrekeyId] = &batch.ids;
+            let count = u16::try_from(ids.len()).unwrap_or(u16::MAX);
+            body.u32(batch.upload.0).u8(batch.published as u8).bytes(&count.to_be_bytes());
+            ids.iter().for_each(|id| {
+                body.bytes(&id.0);
+            });
         }
     }
 
@@ -149,7 +242,20 @@ impl RecordType<'_> for Prekeys {
             })
         };
         let signed = (0..count).map(|_| one_signed(body)).collect::<Option<_>>()?;
-        let (ids, []) = body.rest().as_chunks() else { return None };
-        Some(Self { signed, one_time: ids.iter().copied().map(PrekeyId).collect() })
+        let next_upload = UploadNumber(body.u32()?);
+        let replaces = body.flag()?;
+        let mut batches = Vec::new();
+        while let Some(number) = body.u32() {
+            let published = match body.u8()? {
+                1 => Published::Offered,
+                2 => Published::Confirmed,
+                3 => Published::Direct,
+                _ => return None,
+            };
+            let count = u16::from_be_bytes(body.array()?);
+            let ids = (0..count).map(|_| body.array().map(PrekeyId)).collect::<Option<_>>()?;
+            batches.push(Batch { upload: UploadNumber(number), published, ids });
+        }
+        Some(Self { signed, batches, next_upload, replaces })
     }
 }

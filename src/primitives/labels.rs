@@ -6,10 +6,12 @@ pub(crate) const SESSION_ROOT: &[u8] = b"outrigger v1 session root";
 pub(crate) const SESSION_ID: &[u8] = b"outrigger v1 session id";
 pub(crate) const RATCHET_ROOT: &[u8] = b"outrigger v1 ratchet root";
 pub(crate) const MESSAGE_AEAD: &[u8] = b"outrigger v1 message aead";
-pub(crate) const MESSAGE_ID: &[u8] = b"outrigger v1 message id";
 pub(crate) const PREKEY_ID: &[u8] = b"outrigger v1 prekey id";
 pub(crate) const SUITES: &[u8] = b"outrigger v1 suites";
 pub(crate) const NUMBER: &[u8] = b"outrigger v1 number";
+pub(crate) const RETRY_REQUEST: &[u8] = b"outrigger v1 retry request";
+pub(crate) const RETRY_KEY: &[u8] = b"outrigger v1 retry key";
+pub(crate) const RETRY_HEAD: &[u8] = b"outrigger v1 retry head";
 
 #[cfg(test)]
 mod tests {
@@ -25,10 +27,12 @@ mod tests {
             SESSION_ID,
             RATCHET_ROOT,
             MESSAGE_AEAD,
-            MESSAGE_ID,
             PREKEY_ID,
             SUITES,
             NUMBER,
+            RETRY_REQUEST,
+            RETRY_KEY,
+            RETRY_HEAD,
         ];
         let declared =
             include_str!("labels.rs").lines().filter(|line| line.starts_with("pub(crate) const")).count();

@@ -96,6 +96,12 @@ pub(crate) struct Chains {
     pub(super) earlier: Earlier,
 }
 
+/// A sealed message and the length of its head.
+pub(crate) struct Sealed {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) head: usize,
+}
+
 /// An opened message.
 pub(crate) struct Opened {
     pub(crate) plaintext: SecretBytes,
@@ -158,14 +164,14 @@ impl Chains {
         }
     }
 
-    /// Seals the next message behind `front`, which is authenticated with it, and returns the whole with the header. On `Err` nothing has moved.
+    /// Seals the next message behind `front`, which is authenticated with it, and returns the whole. On `Err` nothing has moved.
     pub(crate) fn seal(
         &mut self,
         front: Vec<u8>,
         plaintext: &[&[u8]],
         associated: &[&[u8]],
         random: &mut Random<'_>,
-    ) -> Result<(Vec<u8>, Header), EncryptError> {
+    ) -> Result<Sealed, EncryptError> {
         let len = plaintext.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
         if len > MAX_PLAINTEXT {
             return Err(EncryptError::TooLong);
@@ -175,6 +181,7 @@ impl Chains {
         let mut out = front;
         out.reserve_exact(sealed_len.saturating_add(Header::MAX_LEN));
         next.header.write_head(sealed_len, &mut out);
+        let head = out.len();
         let associated = bind(&out, associated);
         aead::seal(next.key.aead_key(), &associated, plaintext, random, &mut out).map_err(
             |error| match error {
@@ -182,7 +189,8 @@ impl Chains {
                 SealError::TooLong => EncryptError::TooLong,
             },
         )?;
-        Ok((out, self.commit_send(next)))
+        self.commit_send(next);
+        Ok(Sealed { bytes: out, head })
     }
 
     fn next_send(&self, random: &mut Random<'_>) -> Result<NextSend, EncryptError> {
@@ -226,7 +234,7 @@ impl Chains {
         Ok((root, pair, chain))
     }
 
-    fn commit_send(&mut self, sent: NextSend) -> Header {
+    fn commit_send(&mut self, sent: NextSend) {
         if let Some(root) = sent.root {
             self.root = root;
         }
@@ -236,7 +244,6 @@ impl Chains {
             (None, Sending::Chain { chain, next, .. }) => (*chain, *next) = (sent.chain, after),
             (None, Sending::Due | Sending::Waiting(_)) => {}
         }
-        sent.header
     }
 
     /// Opens a message at the place where [`locate`](Self::locate) found it. On `Err` nothing has moved, here or in `skipped`.

@@ -3,18 +3,20 @@
 use alloc::vec::Vec;
 
 use super::{
-    Arrival, OpenError, Receive, Received,
+    Arrival, OpenError, Received,
+    accepted::Memory,
     archive::{Archive, ArchivePlace, becomes_active},
+    content::Unsealed,
     peer::{Peer, skipped_key, write_skipped},
+    receive::Arrived,
     state::Session,
 };
 use crate::{
     handshake::{Handshake, Party, respond},
-    identity::{Device, PeerIdentity},
+    identity::Device,
     prekey::{OneTimePrekey, Prekeys, SignedPrekey},
     ratchet::SkippedKeys,
-    step::{Context, Loaded, Needs, Run, Slot, Step},
-    wire::Envelope,
+    step::{Context, Needs, Run, Slot, Step, Write},
 };
 
 /// A handshake and the records that it needs.
@@ -27,22 +29,29 @@ pub(super) struct Accept {
     archive: Slot<Archive>,
 }
 
+/// The private keys that a handshake names.
+struct Keys {
+    device: Device,
+    signed: SignedPrekey,
+    one_time: Option<OneTimePrekey>,
+}
+
 impl Accept {
     pub(super) fn read(
         handshake: &[u8],
-        receive: &Receive<'_>,
-        have: &Loaded,
+        arrived: &Arrived<'_>,
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Self, OpenError> {
         let handshake = Handshake::decode(handshake)?;
+        let have = arrived.have;
         let one_time = |id| have.read(OneTimePrekey::key(id), context, needs);
         Ok(Self {
             one_time: handshake.one_time_prekey.as_ref().map(one_time).transpose()?,
             device: Device::read(have, context, needs)?,
             prekeys: Prekeys::read(have, context, needs)?,
             signed: have.read(SignedPrekey::key(&handshake.signed_prekey), context, needs)?,
-            archive: Archive::read(have, &receive.from, context, needs)?,
+            archive: Archive::read(have, arrived.from, context, needs)?,
             handshake,
         })
     }
@@ -50,92 +59,88 @@ impl Accept {
     /// Makes the session, opens the envelope in it, and lets the one-time prekey go in the same step.
     pub(super) fn finish(
         mut self,
-        envelope: &Envelope<'_>,
-        receive: &Receive<'_>,
-        mut peer_slot: Slot<Peer>,
-        have: &Loaded,
+        arrived: &Arrived<'_>,
+        mut slot: Slot<Peer>,
         context: &Context<'_>,
     ) -> Result<Run<Received>, OpenError> {
-        let peer = peer_slot.value.take();
+        let offered = self.handshake.identity_key;
+        let stored = slot.value.as_ref().map(|peer| peer.identity.key());
+        let mut peer = slot.value.take().unwrap_or_else(|| Peer::pinned(offered));
         let mut prekeys = self.prekeys.value.take().unwrap_or_default();
         let mut archive = self.archive.value.take().unwrap_or_default();
-        self.check_repeat(envelope, &mut archive, &prekeys)?;
+        self.check_repeat(arrived, &mut archive, &prekeys, context)?;
+        let keys = self.keys(arrived, &prekeys, context)?;
         let mut needs = Needs::new();
-        let place = ArchivePlace { have, peer: &receive.from };
-        if peer.as_ref().is_some_and(|peer| peer.session.is_some()) {
+        let place = ArchivePlace { have: arrived.have, peer: arrived.from };
+        if peer.session.is_some() {
             archive.prepare(place, context, &mut needs)?;
         }
+        let memory = Memory::to_note(&peer.recent, arrived.from, arrived.have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let session = self.derive(envelope, receive, &prekeys, context)?;
-        let (session, received, skipped) = open_first(session, envelope, receive, context)?;
+        let session = self.derive(arrived, keys, context)?;
+        let (session, unsealed, skipped) = open_first(session, arrived, context)?;
         // Only now: the sender has shown that it holds the key, so that nobody else can make the app ask its user.
-        let offered = self.handshake.identity_key;
-        if let Some(stored) =
-            peer.as_ref().map(|peer| peer.identity.key()).filter(|stored| *stored != offered)
-        {
+        if let Some(stored) = stored.filter(|stored| *stored != offered) {
             return Err(OpenError::IdentityChanged { stored, offered });
         }
+        let Some(noted) = arrived.note(&unsealed, memory, &mut peer.recent, context, &mut needs)? else {
+            return Ok(Run::Needs(needs));
+        };
 
-        let mut writes = Vec::from_iter(skipped);
-        if let (Some(id), Some(slot)) = (&self.handshake.one_time_prekey, &self.one_time) {
+        let mut writes: Vec<Write> = skipped.into_iter().chain(noted).collect();
+        let weak = self.handshake.one_time_prekey.is_none();
+        if let (Some(id), Some(one_time)) = (&self.handshake.one_time_prekey, &self.one_time) {
             prekeys.remove_one_time(id);
-            writes.extend(slot.delete());
+            writes.extend(one_time.delete());
             writes.push(self.prekeys.write(prekeys, context));
         } else {
             archive.remember_weak_start(session.id, self.handshake.signed_prekey);
         }
-        let (identity, latest, former) = match peer {
-            Some(peer) => (peer.identity, peer.latest_start, peer.session),
-            None => (PeerIdentity::pinned(offered), None, None),
-        };
-        let latest_start = latest.max(Some(session.order));
-        let (active, archived) = match former {
-            None => (session, None),
-            Some(former) if becomes_active(&session, &former) => (session, Some(former)),
-            Some(former) => (former, Some(session)),
-        };
-        let arrival = if active.id == received.session { Arrival::NewSession } else { Arrival::NewArchived };
-        let archive_changes = archived.is_some() || self.handshake.one_time_prekey.is_none();
+        let mut received = Received::new(unsealed, arrived.id(), Arrival::NewSession, &session);
+        let archived = peer.take_in(session);
+        if archived.as_ref().is_some_and(|archived| archived.id == received.session) {
+            received.arrival = Arrival::NewArchived;
+        }
+        let archive_changes = archived.is_some() || weak;
         if let Some(archived) = archived {
             writes.extend(archive.add(archived, place, context, &mut needs)?);
         }
         if archive_changes {
             writes.push(self.archive.write(archive, context));
         }
-        writes.push(peer_slot.write(Peer { identity, latest_start, session: Some(active) }, context));
-        Ok(Run::Done(Step::new(writes, Received { arrival, ..received })))
+        writes.push(slot.write(peer, context));
+        Ok(Run::Done(Step::new(writes, received)))
     }
 
     /// A first envelope without a one-time prekey must not make its session twice. `docs/protocol.md`, section 6 "Repeats".
     fn check_repeat(
         &self,
-        envelope: &Envelope<'_>,
+        arrived: &Arrived<'_>,
         archive: &mut Archive,
         prekeys: &Prekeys,
+        context: &Context<'_>,
     ) -> Result<(), OpenError> {
-        if archive.knows_weak_start(envelope.session_id) {
-            return Err(OpenError::Duplicate);
+        if archive.knows_weak_start(arrived.envelope.session_id) {
+            return Err(OpenError::OutOfStep);
         }
         let weak = self.handshake.one_time_prekey.is_none();
-        if weak && !archive.has_room_for_weak_start(prekeys) {
+        if weak && !archive.has_room_for_weak_start(prekeys, &context.limits) {
             return Err(OpenError::TooManyWeakStarts);
         }
         Ok(())
     }
 
-    /// The handshake: who it is from, which keys it uses, and the session that follows. Nothing is proved yet.
-    fn derive(
+    /// The keys that the handshake names, and everything that can be said of it without computing with them.
+    fn keys(
         &mut self,
-        envelope: &Envelope<'_>,
-        receive: &Receive<'_>,
+        arrived: &Arrived<'_>,
         prekeys: &Prekeys,
         context: &Context<'_>,
-    ) -> Result<Session, OpenError> {
+    ) -> Result<Keys, OpenError> {
         let device = self.device.value.take().ok_or(OpenError::NotRegistered)?;
-        let offered = self.handshake.identity_key;
-        if offered == device.identity.public() || receive.from == device.address {
+        if self.handshake.identity_key == device.identity.public() || *arrived.from == device.address {
             return Err(OpenError::NotAuthentic);
         }
         let signed_id = self.handshake.signed_prekey;
@@ -145,37 +150,54 @@ impl Accept {
             (Some(id), Some(slot)) => Some(slot.value.take().ok_or(OpenError::MissingPrekey(id))?),
             _ => None,
         };
-        let one_time = one_time.as_ref().map(|key| &key.0);
+        Ok(Keys { device, signed, one_time })
+    }
+
+    /// The handshake, and the session that follows. Nothing is proved yet.
+    fn derive(&self, arrived: &Arrived<'_>, keys: Keys, context: &Context<'_>) -> Result<Session, OpenError> {
+        let Keys { device, signed, one_time } = keys;
         let own = Party { identity: &device.identity, address: &device.address };
-        let established =
-            respond(own, &receive.from, envelope.suite, &self.handshake, &signed.pair, one_time)
-                .map_err(|_| OpenError::NotAuthentic)?;
-        if established.session_id() != envelope.session_id {
+        let one_time = one_time.as_ref().map(|key| &key.0);
+        let suite = arrived.envelope.suite;
+        let established = respond(own, arrived.from, suite, &self.handshake, &signed.pair, one_time)
+            .map_err(|_| OpenError::NotAuthentic)?;
+        if established.session_id() != arrived.envelope.session_id {
             return Err(OpenError::NotAuthentic);
         }
-        Ok(Session::respond(established, &self.handshake, envelope.suite, signed.pair, context.now))
+        Ok(Session::respond(established, &self.handshake, suite, signed.pair, context.now))
+    }
+}
+
+impl Peer {
+    /// Takes a session that the peer started: it is the active one, or is to be archived, by the rule that both sides compute alike. What is to be archived comes back.
+    fn take_in(&mut self, session: Session) -> Option<Session> {
+        self.latest_start = self.latest_start.max(Some(session.order));
+        match self.session.take() {
+            Some(former) if !becomes_active(&session, &former) => {
+                self.session = Some(former);
+                Some(session)
+            }
+            former => {
+                self.session = Some(session);
+                self.stale = false;
+                former
+            }
+        }
     }
 }
 
 /// Opens the envelope in the session that it makes; the write is of the keys of messages before it.
 fn open_first(
     mut session: Session,
-    envelope: &Envelope<'_>,
-    receive: &Receive<'_>,
+    arrived: &Arrived<'_>,
     context: &Context<'_>,
-) -> Result<(Session, Received, Option<crate::step::Write>), OpenError> {
+) -> Result<(Session, Unsealed, Option<Write>), OpenError> {
+    let envelope = &arrived.envelope;
     let place = session.chains.locate(&envelope.message.header, &context.limits)?;
     let mut skipped = SkippedKeys::none();
-    let plaintext = session.open(place, envelope, receive.associated_data, &mut skipped, context)?;
+    let unsealed = session.open(place, envelope, arrived.associated_data, &mut skipped, context)?;
     let session = session.made_by_first_envelope();
-    let received = Received {
-        plaintext,
-        session: session.id,
-        arrival: Arrival::NewSession,
-        strength: session.strength(),
-        header: envelope.message.header,
-    };
-    let slot = Slot::absent(skipped_key(&receive.from, session.id));
+    let slot = Slot::absent(skipped_key(arrived.from, session.id));
     let write = write_skipped(&slot, skipped, context);
-    Ok((session, received, write))
+    Ok((session, unsealed, write))
 }

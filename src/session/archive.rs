@@ -18,9 +18,6 @@ use crate::{
     wire::SessionId,
 };
 
-/// Sessions without a one-time prekey that are remembered for a peer's device.
-const MAX_WEAK_STARTS: usize = 64;
-
 /// Whether a session takes the active one's place: the later start, and of equal ones the smaller id. The same at both sides, in whatever order envelopes come.
 pub(super) fn becomes_active(new: &Session, active: &Session) -> bool {
     (new.order, Reverse(new.id)) > (active.order, Reverse(active.id))
@@ -50,9 +47,9 @@ impl Archive {
     }
 
     /// Forgets the weak starts whose signed prekey is gone; whether there is room for another.
-    pub(super) fn has_room_for_weak_start(&mut self, prekeys: &Prekeys) -> bool {
+    pub(super) fn has_room_for_weak_start(&mut self, prekeys: &Prekeys, limits: &Limits) -> bool {
         self.weak_starts.retain(|(_, prekey)| prekeys.holds(prekey));
-        self.weak_starts.len() < MAX_WEAK_STARTS
+        self.weak_starts.len() < usize::from(limits.max_weak_starts)
     }
 
     pub(super) fn remember_weak_start(&mut self, session: SessionId, prekey: PrekeyId) {

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
+    accepted::Memory,
     archive::{Archive, ArchivePlace},
     peer::Peer,
     start::LATEST_CLOCK,
@@ -57,10 +58,15 @@ impl Operation for DecideIdentity {
         let place = ArchivePlace { have, peer: &self.peer };
         // What follows from clocks is kept. A start beyond that was made to be the last: the order begins anew with the key.
         let latest_start = peer.latest_start.filter(|latest| *latest < LATEST_CLOCK.plus(LATEST_CLOCK.0));
-        let mut writes = Vec::from([slot.write(Peer { identity, latest_start, session: None }, context)]);
-        if let Some(session) = peer.session {
+        let memory = Memory::to_ask(&self.peer, have, context, &mut needs)?;
+        let mut writes = Vec::from_iter(memory.clear());
+        if let Some(session) = &peer.session {
             writes.extend(place.remove_skipped(session.id, context, &mut needs)?);
         }
+        // Copies of what was sent stay: each names the key that it was sent to.
+        let next_copy = peer.next_copy;
+        let ended = Peer { identity, latest_start, next_copy, ..Peer::pinned(peer.identity.key()) };
+        writes.push(slot.write(ended, context));
         if let Some(mut archive) = archive_slot.value.take() {
             writes.extend(archive.clear(place, context, &mut needs)?);
             writes.push(archive_slot.write(archive, context));

@@ -31,6 +31,8 @@ pub enum StartError {
     },
     /// A Diffie-Hellman result was zero.
     NonContributory,
+    /// The server had no one-time prekey left, and this device's limits allow no start without one.
+    NoOneTimePrekey,
     /// The random source failed or repeats itself.
     Random(RandomError),
     /// A record cannot be used.
@@ -45,6 +47,7 @@ impl StartError {
             Self::NotRegistered | Self::OwnDevice | Self::AlreadyStarted => Advice::FixCall,
             Self::IdentityChanged { .. } => Advice::AskUser,
             Self::NonContributory => Advice::FetchBundle,
+            Self::NoOneTimePrekey => Advice::Later,
             Self::Random(_) => Advice::CheckRandomSource,
             Self::Record(error) => error.advice(),
         }
@@ -61,6 +64,7 @@ impl fmt::Display for StartError {
                 write!(f, "the identity key changed from {stored:?} to {offered:?}")
             }
             Self::NonContributory => f.write_str("a Diffie-Hellman result is zero"),
+            Self::NoOneTimePrekey => f.write_str("the bundle has no one-time prekey"),
             Self::Random(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
         }
@@ -102,7 +106,7 @@ impl From<RecordError> for StartError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// There is no active session with this device.
+    /// There is no session with this device that may send: none was started, an accepted identity ended it, or this device came back from a backup.
     NoSession,
     /// Another identity key was offered for this device and the user has not decided.
     IdentityChanged {
@@ -180,8 +184,12 @@ pub enum OpenError {
     AssociatedDataTooLong,
     /// Altered, not from the device that it is said to come from, not for this one, or with other associated data; which of them is not said.
     NotAuthentic,
-    /// Opened before, or so late that its key has been dropped.
+    /// The message was opened before.
     Duplicate,
+    /// Of a used counter, and not what was opened there: the sender's state went back, or the message is so late that its key was dropped.
+    KeyGone,
+    /// Not an envelope: the peer asks for something again. Give the bytes to `AnswerRetry`.
+    RetryRequest,
     /// Further ahead than this side follows.
     TooFarAhead {
         /// Messages missing before it.
@@ -189,11 +197,9 @@ pub enum OpenError {
         /// The limit in force.
         limit: u32,
     },
-    /// Of no session or chain that this side remembers: later than 5 turns, forged, or one of the two sides has lost or gone back in its state. It may have been
-    /// opened long before: look whether you hold it before you ask for it again.
+    /// Of no session or chain that this side remembers: later than 5 turns, forged, or one of the two sides has lost or gone back in its state.
     OutOfStep,
-    /// It starts a session with a prekey that this device does not hold, or no longer accepts. The sender must `Restart` with a fresh bundle; or start a session
-    /// from this side, which will be the later one.
+    /// It starts a session with a prekey that this device does not hold, or no longer accepts.
     MissingPrekey(PrekeyId),
     /// It starts a session, and opens, under another identity key than the one on record for its sender.
     IdentityChanged {
@@ -202,7 +208,7 @@ pub enum OpenError {
         /// In the envelope, whose sender holds it.
         offered: IdentityKey,
     },
-    /// It starts a session without a one-time prekey, and this sender has started 64 such ones under signed prekeys that are still held.
+    /// It starts a session without a one-time prekey, and this sender has started as many as the limits allow (64) under signed prekeys that are still held.
     TooManyWeakStarts,
     /// Authentic, and of a kind that a later version of the crate understands.
     UnknownContent(u8),
@@ -219,7 +225,10 @@ impl OpenError {
         match self {
             Self::Decode(error) => error.advice(),
             Self::NotAuthentic | Self::Duplicate => Advice::Drop,
-            Self::TooFarAhead { .. } | Self::OutOfStep | Self::MissingPrekey(_) => Advice::RequestRetry,
+            Self::KeyGone | Self::TooFarAhead { .. } | Self::OutOfStep | Self::MissingPrekey(_) => {
+                Advice::RequestRetry
+            }
+            Self::RetryRequest => Advice::AnswerRetry,
             Self::IdentityChanged { .. } => Advice::AskUser,
             Self::TooManyWeakStarts => Advice::Replenish,
             Self::UnknownContent(_) => Advice::Update,
@@ -235,7 +244,9 @@ impl fmt::Display for OpenError {
             Self::Decode(error) => error.fmt(f),
             Self::AssociatedDataTooLong => DecryptError::AssociatedDataTooLong.fmt(f),
             Self::NotAuthentic => DecryptError::NotAuthentic.fmt(f),
-            Self::Duplicate => DecryptError::Duplicate.fmt(f),
+            Self::Duplicate => f.write_str("opened before"),
+            Self::KeyGone => f.write_str("the key of this message is gone"),
+            Self::RetryRequest => f.write_str("a request to send something again"),
             Self::TooFarAhead { gap, limit } => DecryptError::TooFarAhead { gap: *gap, limit: *limit }.fmt(f),
             Self::OutOfStep => f.write_str("of no session that this device knows"),
             Self::MissingPrekey(id) => write!(f, "{id:?} is not held"),
@@ -264,7 +275,8 @@ impl From<DecryptError> for OpenError {
             DecryptError::Decode(error) => Self::Decode(error),
             DecryptError::AssociatedDataTooLong => Self::AssociatedDataTooLong,
             DecryptError::NotAuthentic => Self::NotAuthentic,
-            DecryptError::Duplicate => Self::Duplicate,
+            // Whether it was opened before is seen from the message's id.
+            DecryptError::Duplicate => Self::KeyGone,
             DecryptError::TooFarAhead { gap, limit } => Self::TooFarAhead { gap, limit },
             DecryptError::OutOfStep => Self::OutOfStep,
         }

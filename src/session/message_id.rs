@@ -3,21 +3,34 @@
 use core::fmt;
 
 use crate::{
-    primitives::{kdf, labels},
-    wire::{Header, SessionId},
+    primitives::aead,
+    wire::{DecodeError, Envelope},
 };
 
-/// Names a message: 16 bytes, the same at sender and recipient, derived from session, ratchet key and counter, never sent. `docs/protocol.md`, section 8.
+/// Names a message: 16 bytes, the same at sender and recipient, never sent beside it. It is the AEAD tag of the envelope that carried the message first; a message that is
+/// sent again keeps its id. Two messages of an honest sender have one id about once in 2^64; keep it under the sender's address all the same. `docs/protocol.md`, section 8.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageId([u8; Self::LEN]);
+pub struct MessageId(pub(super) [u8; Self::LEN]);
 
 impl MessageId {
     /// Length in bytes.
-    pub const LEN: usize = 16;
+    pub const LEN: usize = aead::TAG_LEN;
 
-    pub(super) fn of(session: SessionId, header: &Header) -> Self {
-        let parts = [&session.0[..], header.ratchet_key.as_bytes(), &header.counter.to_be_bytes()];
-        Self(kdf::truncate(kdf::sha256(labels::MESSAGE_ID, &parts)))
+    /// The id of the message in an envelope, opened or not: for the place where a message will stand that has to be asked for again.
+    ///
+    /// # Errors
+    /// [`DecodeError`]: not an envelope.
+    pub fn of(envelope: &[u8]) -> Result<Self, DecodeError> {
+        Envelope::parse(envelope).map(|envelope| Self::of_parsed(&envelope))
+    }
+
+    pub(super) fn of_parsed(envelope: &Envelope<'_>) -> Self {
+        Self::at_end(envelope.message.ciphertext)
+    }
+
+    /// The tag at the end of a sealed message.
+    pub(super) fn at_end(sealed: &[u8]) -> Self {
+        Self(sealed.last_chunk().copied().unwrap_or_default())
     }
 
     /// The 16 bytes.

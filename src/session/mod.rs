@@ -10,7 +10,10 @@
 //! names its session, so it meets exactly one. `docs/protocol.md`, section 8; design: section 7.
 
 mod accept;
+mod accepted;
 mod archive;
+mod content;
+mod copies;
 mod decide;
 mod describe;
 mod error;
@@ -18,16 +21,24 @@ mod message_id;
 mod number;
 mod peer;
 mod receive;
+mod recover;
+mod retry;
 mod send;
 mod start;
 mod state;
 
+pub use content::Content;
+pub use copies::Keep;
 pub use decide::DecideIdentity;
 pub use describe::{DescribePeer, PeerDescription, SessionDescription, ShowSafetyNumber};
 pub use error::{OpenError, SendError, StartError};
 pub use message_id::MessageId;
 pub use number::LearnNumber;
 pub use receive::{Arrival, Receive, Received};
+pub use recover::{Recover, Recovered};
+pub use retry::{
+    AnswerRetry, RequestRetry, RetryAnswer, RetryError, RetryOutcome, RetryReason, RetryRequest,
+};
 pub use send::{Send, Sent};
 pub use start::{Restart, Start, Started};
 pub use state::Strength;

@@ -1,8 +1,8 @@
 //! The record of a peer's device, which every message rewrites, and the records beside it.
 
-use super::state::Session;
+use super::{accepted::Recent, copies, state::Session};
 use crate::{
-    identity::{Address, PeerIdentity},
+    identity::{Address, IdentityKey, PeerIdentity},
     ratchet::SkippedKeys,
     step::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
@@ -18,9 +18,49 @@ pub(super) struct Peer {
     /// The latest start of all sessions with this device; outlives them, so that the next one is later still.
     pub(super) latest_start: Option<UnixMillis>,
     pub(super) session: Option<Session>,
+    /// Whether this device came back from a backup and has had no new session since: the one here sends nothing.
+    pub(super) stale: bool,
+    /// Where the copy of the next message goes.
+    pub(super) next_copy: copies::Place,
+    /// What was opened last.
+    pub(super) recent: Recent,
+}
+
+/// Bits of the flags byte of a stored peer.
+mod flags {
+    pub(super) const SESSION: u8 = 1;
+    pub(super) const STALE: u8 = 1 << 1;
+    /// The latest start is that of the session, and not written.
+    pub(super) const LATEST: u8 = 1 << 2;
+    pub(super) const ALL: u8 = SESSION | STALE | LATEST;
 }
 
 impl Peer {
+    /// A peer whose first key was just seen.
+    pub(super) fn pinned(key: IdentityKey) -> Self {
+        Self {
+            identity: PeerIdentity::pinned(key),
+            latest_start: None,
+            session: None,
+            stale: false,
+            next_copy: copies::Place::default(),
+            recent: Recent::default(),
+        }
+    }
+
+    /// The session that sends, if there is one.
+    pub(super) fn speaking(&mut self) -> Option<&mut Session> {
+        self.session.as_mut().filter(|_| !self.stale)
+    }
+
+    /// The device came back from a backup: what it sent since then is not known, so it sends nothing more in this session.
+    pub(super) fn grow_stale(&mut self) {
+        self.stale = true;
+        if let Some(session) = &mut self.session {
+            session.chains.stop_sending();
+        }
+    }
+
     pub(super) fn read(
         have: &Loaded,
         address: &Address,
@@ -35,13 +75,21 @@ impl RecordType<'_> for Peer {
     const KIND: RecordKind = RecordKind::Peer;
 
     fn max_body_len(&self) -> usize {
-        self.session.as_ref().map_or(0, Session::max_len).saturating_add(PeerIdentity::MAX_LEN + 8 + 1)
+        const FIXED: usize = PeerIdentity::MAX_LEN + 1 + 1 + Recent::MAX_LEN + 8;
+        self.session.as_ref().map_or(0, Session::max_len).saturating_add(FIXED)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
         self.identity.encode(body);
-        // A start is never 0.
-        body.u64(self.latest_start.map_or(0, |start| start.0)).u8(u8::from(self.session.is_some()));
+        let is_latest = self.session.as_ref().is_some_and(|session| Some(session.order) == self.latest_start);
+        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+        let session = flag(self.session.is_some(), flags::SESSION);
+        body.u8(session | flag(self.stale, flags::STALE) | flag(is_latest, flags::LATEST));
+        self.recent.encode(body.u8(self.next_copy.0));
+        if !is_latest {
+            // A start is never 0.
+            body.u64(self.latest_start.map_or(0, |start| start.0));
+        }
         if let Some(session) = &self.session {
             session.encode(body);
         }
@@ -49,9 +97,19 @@ impl RecordType<'_> for Peer {
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         let identity = PeerIdentity::decode(body)?;
-        let latest_start = Some(UnixMillis(body.u64()?)).filter(|start| start.0 != 0);
-        let session = if body.flag()? { Some(Session::decode(body)?) } else { None };
-        Some(Self { identity, latest_start, session })
+        let flags = body.u8()?;
+        if flags & !flags::ALL != 0 {
+            return None;
+        }
+        let next_copy = copies::Place(body.u8()?);
+        let recent = Recent::decode(body)?;
+        let latest = if flags & flags::LATEST == 0 { Some(UnixMillis(body.u64()?)) } else { None };
+        let session = if flags & flags::SESSION != 0 { Some(Session::decode(body)?) } else { None };
+        let latest_start = match latest {
+            Some(latest) => Some(latest).filter(|start| start.0 != 0),
+            None => Some(session.as_ref()?.order),
+        };
+        Some(Self { identity, latest_start, session, stale: flags & flags::STALE != 0, next_copy, recent })
     }
 }
 

@@ -1,19 +1,22 @@
 //! Receiving: the envelope names its session, and that one opens it or nothing does.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::{
-    MessageId, OpenError, Strength,
+    Content, MessageId, OpenError, Strength,
     accept::Accept,
+    accepted::{Memory, Recent},
+    content::{Kind, Unsealed},
     peer::{ArchivedSession, Peer, skipped_key, write_skipped},
+    retry::{RetryReason, is_retry_request},
     state::Session,
 };
 use crate::{
     identity::Address,
-    primitives::SecretBytes,
     ratchet::{SkippedKeys, associated_fits},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, Write},
-    wire::{Envelope, Header, SessionId},
+    wire::{Envelope, SessionId},
 };
 
 /// Opens an envelope.
@@ -25,7 +28,8 @@ use crate::{
 /// | in | `associated_data` | 0 to 4,096 B | what the sender bound |
 /// | out | [`Received`] | | the plaintext, and how it came |
 ///
-/// In order it reads and writes one record and costs no Diffie-Hellman; a new ratchet key of the peer's costs one. A gap or a late message reads and writes the session's skipped keys too. The first
+/// In order it reads and writes one record (every fourth to eighth time also the record of what was opened before, 1 KB) and costs no Diffie-Hellman; a new ratchet key of
+/// the peer's costs one. A gap or a late message reads and writes the session's skipped keys too. The first
 /// envelope of a session costs three or four more Diffie-Hellmans; the one-time prekey is deleted in the same step. Draws no randomness.
 ///
 /// Opening uses the message's key up: keep the plaintext, or what you make of it, in the same transaction as the step's writes.
@@ -58,26 +62,36 @@ pub enum Arrival {
     NewArchived,
 }
 
-/// An opened message.
+/// What was opened.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Received {
     /// What was said.
-    pub plaintext: SecretBytes,
+    pub content: Content,
+    /// Names the message, here and at the sender.
+    pub message_id: MessageId,
+    /// Whether it answers a retry request: the message's first envelope was not opened here.
+    pub again: bool,
     /// The session that opened it.
     pub session: SessionId,
     /// How it came.
     pub arrival: Arrival,
     /// Weak: the session has no full strength yet; an answer gives it.
     pub strength: Strength,
-    pub(super) header: Header,
+    /// Whether the peer says that it came back from a backup and has not heard of this device since. What was on its way to it may come again.
+    pub recovered: bool,
 }
 
 impl Received {
-    /// The message's id, the same at the sender; one SHA-256.
-    #[must_use]
-    pub fn message_id(&self) -> MessageId {
-        MessageId::of(self.session, &self.header)
+    pub(super) fn new(unsealed: Unsealed, envelope: MessageId, arrival: Arrival, session: &Session) -> Self {
+        let Unsealed { kind, recovered, text } = unsealed;
+        let (content, message_id, again) = match kind {
+            Kind::Message => (Content::Message(text), envelope, false),
+            Kind::Again(first) => (Content::Message(text), first, true),
+            Kind::Lost(first) => (Content::Lost, first, true),
+        };
+        let (session, strength) = (session.id, session.strength());
+        Self { content, message_id, again, session, arrival, strength, recovered }
     }
 }
 
@@ -98,85 +112,151 @@ impl Operation for Receive<'_> {
         if !associated_fits(self.associated_data) {
             return Err(OpenError::AssociatedDataTooLong);
         }
+        if is_retry_request(self.envelope) {
+            return Err(OpenError::RetryRequest);
+        }
         let envelope = Envelope::parse(self.envelope)?;
         let mut needs = Needs::new();
-        let mut peer_slot = Peer::read(have, &self.from, context, &mut needs)?;
+        let slot = Peer::read(have, &self.from, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let active = peer_slot.value.as_mut().and_then(|peer| peer.session.as_mut());
-        if let Some(session) = active.filter(|session| session.id == envelope.session_id) {
-            let opened = self.open(&envelope, session, Arrival::Active, have, context)?;
-            return Ok(opened.into_run(|| peer_slot.rewrite(context)));
-        }
-
-        let archived_key = ArchivedSession::key(&self.from, envelope.session_id);
-        let mut archived = have.read::<ArchivedSession>(archived_key, context, &mut needs)?;
-        let accept =
-            envelope.handshake.map(|bytes| Accept::read(bytes, self, have, context, &mut needs)).transpose();
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        if let Some(ArchivedSession { session, .. }) =
-            archived.value.as_mut().filter(|old| !old.expired(context))
-        {
-            let opened = self.open(&envelope, session, Arrival::Archived, have, context)?;
-            return Ok(opened.into_run(|| archived.rewrite(context)));
-        }
-        match accept? {
-            Some(accept) => accept.finish(&envelope, self, peer_slot, have, context),
-            None => Err(OpenError::OutOfStep),
+        let arrived = Arrived { from: &self.from, envelope, associated_data: self.associated_data, have };
+        match slot.value.as_ref().map(|peer| peer.recent) {
+            Some(recent) => {
+                arrived.open(slot, context).or_else(|error| arrived.explain(error, &recent, context))
+            }
+            None => arrived.open(slot, context),
         }
     }
+}
+
+/// An envelope that was parsed, and what there is to open it.
+pub(super) struct Arrived<'a> {
+    pub(super) from: &'a Address,
+    pub(super) envelope: Envelope<'a>,
+    pub(super) associated_data: &'a [u8],
+    pub(super) have: &'a Loaded,
 }
 
 /// What became of an envelope in a session that is on record.
 enum InSession {
     Needs(Needs),
-    /// The session was changed in place, and perhaps its skipped keys.
-    Opened(Received, Option<Write>),
+    /// The session was changed in place, and what was opened last; the writes are of other records.
+    Opened(Received, Vec<Write>),
 }
 
-impl InSession {
-    fn into_run(self, write_session: impl FnOnce() -> Option<Write>) -> Run<Received> {
-        match self {
-            Self::Needs(needs) => Run::Needs(needs),
-            Self::Opened(received, skipped) => {
-                Run::Done(Step::new(write_session().into_iter().chain(skipped).collect(), received))
-            }
+impl Arrived<'_> {
+    /// Opens the envelope in the session that it names, or in the one that it makes.
+    fn open(&self, mut slot: Slot<Peer>, context: &Context<'_>) -> Result<Run<Received>, OpenError> {
+        let named = self.envelope.session_id;
+        if let Some(Peer { session: Some(session), recent, .. }) = slot.value.as_mut()
+            && session.id == named
+        {
+            return Ok(match self.open_in(session, recent, Arrival::Active, context)? {
+                InSession::Needs(needs) => Run::Needs(needs),
+                InSession::Opened(received, others) => {
+                    Run::Done(Step::new(slot.rewrite(context).into_iter().chain(others).collect(), received))
+                }
+            });
+        }
+
+        let mut needs = Needs::new();
+        let archived_key = ArchivedSession::key(self.from, named);
+        let mut archived = self.have.read::<ArchivedSession>(archived_key, context, &mut needs)?;
+        let handshake = self.envelope.handshake;
+        let accept = handshake.map(|bytes| Accept::read(bytes, self, context, &mut needs)).transpose();
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        if let (Some(ArchivedSession { session, .. }), Some(Peer { recent, .. })) =
+            (archived.value.as_mut().filter(|old| !old.expired(context)), slot.value.as_mut())
+        {
+            return Ok(match self.open_in(session, recent, Arrival::Archived, context)? {
+                InSession::Needs(needs) => Run::Needs(needs),
+                InSession::Opened(received, others) => {
+                    let both = archived.rewrite(context).into_iter().chain(slot.rewrite(context));
+                    Run::Done(Step::new(both.chain(others).collect(), received))
+                }
+            });
+        }
+        match accept? {
+            Some(accept) => accept.finish(self, slot, context),
+            None => Err(OpenError::OutOfStep),
         }
     }
-}
 
-impl Receive<'_> {
-    /// Opens an envelope in a session that is on record.
-    fn open(
+    /// Opens the envelope in a session that is on record.
+    fn open_in(
         &self,
-        envelope: &Envelope<'_>,
         session: &mut Session,
+        recent: &mut Recent,
         arrival: Arrival,
-        have: &Loaded,
         context: &Context<'_>,
     ) -> Result<InSession, OpenError> {
-        let place = session.chains.locate(&envelope.message.header, &context.limits)?;
-        let skipped_key = skipped_key(&self.from, session.id);
+        let place = session.chains.locate(&self.envelope.message.header, &context.limits)?;
+        let mut needs = Needs::new();
+        let skipped_key = skipped_key(self.from, session.id);
         let mut slot = Slot::<SkippedKeys<'_>>::absent(skipped_key);
         if place.needs_skipped() {
-            let mut needs = Needs::new();
-            slot = have.read(skipped_key, context, &mut needs)?;
-            if !needs.is_empty() {
-                return Ok(InSession::Needs(needs));
-            }
+            slot = self.have.read(skipped_key, context, &mut needs)?;
+        }
+        let memory = Memory::to_note(recent, self.from, self.have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(InSession::Needs(needs));
         }
         let mut skipped = slot.value.take().unwrap_or(SkippedKeys::none());
-        let plaintext = session.open(place, envelope, self.associated_data, &mut skipped, context)?;
-        let received = Received {
-            plaintext,
-            session: session.id,
-            arrival,
-            strength: session.strength(),
-            header: envelope.message.header,
+        let unsealed = session.open(place, &self.envelope, self.associated_data, &mut skipped, context)?;
+        let Some(noted) = self.note(&unsealed, memory, recent, context, &mut needs)? else {
+            return Ok(InSession::Needs(needs));
         };
-        Ok(InSession::Opened(received, write_skipped(&slot, skipped, context)))
+        let others = noted.into_iter().chain(write_skipped(&slot, skipped, context)).collect();
+        Ok(InSession::Opened(Received::new(unsealed, self.id(), arrival, session), others))
+    }
+
+    /// Notes what was opened; a message that came before in another envelope is refused. `None` where more records are needed.
+    pub(super) fn note(
+        &self,
+        unsealed: &Unsealed,
+        mut memory: Memory,
+        recent: &mut Recent,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<Option<Write>>, OpenError> {
+        let (Kind::Again(first) | Kind::Lost(first)) = unsealed.kind else {
+            return Ok(Some(memory.note(recent, self.id(), self.id(), context)));
+        };
+        memory = Memory::to_ask(self.from, self.have, context, needs)?;
+        if !needs.is_empty() {
+            return Ok(None);
+        }
+        if memory.knows(recent, first) {
+            return Err(OpenError::Duplicate);
+        }
+        // What is lost has not been opened, and should its first envelope come after all, it is.
+        let brought = if unsealed.kind == Kind::Lost(first) { self.id() } else { first };
+        Ok(Some(memory.note(recent, self.id(), brought, context)))
+    }
+
+    /// The reason of a refusal, once it is known whether the message was opened before.
+    fn explain(
+        &self,
+        error: OpenError,
+        recent: &Recent,
+        context: &Context<'_>,
+    ) -> Result<Run<Received>, OpenError> {
+        if RetryReason::of(&error).is_none() {
+            return Err(error);
+        }
+        let mut needs = Needs::new();
+        let memory = Memory::to_ask(self.from, self.have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        Err(if memory.knows(recent, self.id()) { OpenError::Duplicate } else { error })
+    }
+
+    pub(super) fn id(&self) -> MessageId {
+        MessageId::of_parsed(&self.envelope)
     }
 }

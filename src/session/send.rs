@@ -3,25 +3,31 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{MessageId, SendError, Strength, peer::Peer};
+use super::{
+    Keep, MessageId, SendError, Strength,
+    content::Kind,
+    copies::{RetryCopy, Text},
+    peer::Peer,
+};
 use crate::{
     identity::Address,
-    ratchet::associated_fits,
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
-    wire::{Header, SessionId},
+    ratchet::{self, EncryptError, associated_fits},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, Write},
+    wire::SessionId,
 };
 
-/// Encrypts a message for one device, in the active session with it.
+/// Encrypts a message for one device, in the active session with it, and remembers what was sent.
 ///
 /// | | type | size | meaning |
 /// |---|---|---|---|
 /// | in | [`Address`] | | the device |
-/// | in | `plaintext` | 0 to 1,044,479 B | |
+/// | in | `plaintext` | 0 to 1,044,463 B | |
 /// | in | `associated_data` | 0 to 4,096 B | bound, not sent: the recipient passes the same bytes |
+/// | in | [`Keep`] | | whether it can be sent again, should the recipient ask |
 /// | out | [`Sent`] | plaintext and 76 to 90 B; about 120 B more until the first reply | the envelope |
 ///
-/// Reads and writes one record, at most 400 bytes in a settled session. Draws 12 random bytes, and 32 more for the first message after one from the peer's next
-/// turn, which also costs one key generation and one Diffie-Hellman.
+/// Reads and writes two records: the peer's, at most 400 bytes in a settled session, and the message's copy, about 160 bytes and what is kept. Draws 12 random bytes, and 32
+/// more for the first message after one from the peer's next turn, which also costs one key generation and one Diffie-Hellman.
 ///
 /// # Errors
 /// [`SendError`].
@@ -36,6 +42,8 @@ pub struct Send<'a> {
     pub plaintext: &'a [u8],
     /// What to bind.
     pub associated_data: &'a [u8],
+    /// Whether the text is kept for a retry.
+    pub keep: Keep,
 }
 
 /// An encrypted message.
@@ -44,19 +52,12 @@ pub struct Send<'a> {
 pub struct Sent {
     /// What goes to the device, through any transport. Send the same bytes again as often as need be.
     pub envelope: Vec<u8>,
+    /// Names the message, here and at the recipient.
+    pub message_id: MessageId,
     /// The session that it was sent in.
     pub session: SessionId,
     /// Weak: do not put what must stay secret for long into it.
     pub strength: Strength,
-    header: Header,
-}
-
-impl Sent {
-    /// The message's id, the same at the recipient; one SHA-256.
-    #[must_use]
-    pub fn message_id(&self) -> MessageId {
-        MessageId::of(self.session, &self.header)
-    }
 }
 
 impl fmt::Debug for Send<'_> {
@@ -81,15 +82,70 @@ impl Operation for Send<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let Some(Peer { identity, session: Some(session), .. }) = slot.value.as_mut() else {
+        let Some(peer) = slot.value.as_mut().filter(|peer| peer.session.is_some() && !peer.stale) else {
             return Err(SendError::NoSession);
         };
-        if let Some(offered) = identity.offered() {
-            return Err(SendError::IdentityChanged { stored: identity.key(), offered });
+        let copy = peer.next_copy.read(&self.to, have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
         }
-        let strength = session.strength();
-        let (envelope, header) = session.seal(self.plaintext, self.associated_data, &mut context.random)?;
-        let sent = Sent { envelope, session: session.id, strength, header };
-        Ok(Run::Done(Step::new(Vec::from_iter(slot.rewrite(context)), sent)))
+        let text = RetryCopy::text(self.keep, self.plaintext);
+        let outgoing = Outgoing {
+            kind: Kind::Message,
+            text: self.plaintext,
+            associated_data: self.associated_data,
+            keep: text,
+            sendings: 1,
+        };
+        let (sent, copied) = outgoing.seal(peer, &copy, context)?;
+        let writes = slot.rewrite(context).into_iter().chain([copied]).collect();
+        Ok(Run::Done(Step::new(writes, sent)))
+    }
+}
+
+/// A message on its way into the session that speaks, and into its copy.
+pub(super) struct Outgoing<'a> {
+    pub(super) kind: Kind,
+    pub(super) text: &'a [u8],
+    pub(super) associated_data: &'a [u8],
+    pub(super) keep: Text<'a>,
+    pub(super) sendings: u8,
+}
+
+impl<'a> Outgoing<'a> {
+    /// Seals the message, moves the ring of copies on, and gives the write of its copy.
+    pub(super) fn seal(
+        self,
+        peer: &mut Peer,
+        place: &Slot<RetryCopy<'_>>,
+        context: &mut Context<'_>,
+    ) -> Result<(Sent, Write), SendError> {
+        let recipient = peer.identity.key();
+        if let Some(offered) = peer.identity.offered() {
+            return Err(SendError::IdentityChanged { stored: recipient, offered });
+        }
+        let session = peer.speaking().ok_or(SendError::NoSession)?;
+        let (id, strength) = (session.id, session.strength());
+        let ratchet::Sealed { bytes, head } =
+            session.seal(self.kind, self.text, self.associated_data, &mut context.random)?;
+        let envelope = MessageId::at_end(&bytes);
+        let message = match self.kind {
+            Kind::Message => envelope,
+            Kind::Again(message) | Kind::Lost(message) => message,
+        };
+        let copy = RetryCopy {
+            envelope,
+            message,
+            session: id,
+            recipient,
+            sent_at: context.now,
+            sendings: self.sendings,
+            head: bytes.get(..head).ok_or(EncryptError::TooLong)?,
+            associated_data: self.associated_data,
+            text: self.keep,
+        };
+        let write = place.write(copy, context);
+        peer.next_copy = peer.next_copy.next(&context.limits);
+        Ok((Sent { envelope: bytes, message_id: message, session: id, strength }, write))
     }
 }

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     handshake::{Initiated, Party, initiate},
-    identity::{Device, IdentityKey, PeerIdentity},
+    identity::Device,
     prekey::VerifiedBundle,
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step, UnixMillis},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
     wire::SessionId,
 };
 
@@ -91,55 +91,85 @@ fn start(
     context: &mut Context<'_>,
 ) -> Result<Run<Started>, StartError> {
     let mut needs = Needs::new();
-    let address = bundle.address();
     let device = Device::read(have, context, &mut needs)?;
-    let mut slot = Peer::read(have, address, context, &mut needs)?;
-    let mut archive_slot = Archive::read(have, address, context, &mut needs)?;
+    let mut slot = Peer::read(have, bundle.address(), context, &mut needs)?;
+    let archive = Archive::read(have, bundle.address(), context, &mut needs)?;
     if !needs.is_empty() {
         return Ok(Run::Needs(needs));
     }
     let device = device.value.ok_or(StartError::NotRegistered)?;
-    let offered = *bundle.identity_key();
-    if device.address == *address || device.identity.public() == offered {
-        return Err(StartError::OwnDevice);
-    }
-    let (identity, latest, former) = match slot.value.take() {
-        Some(peer) => (known(peer.identity, offered)?, peer.latest_start, peer.session),
-        None => (PeerIdentity::pinned(offered), None, None),
-    };
-    if former.as_ref().is_some_and(keep) {
+    let mut peer = slot.value.take().unwrap_or_else(|| Peer::pinned(*bundle.identity_key()));
+    let renewal = Renewal::check(bundle, &device, &peer, context)?;
+    if peer.speaking().is_some_and(|session| keep(session)) {
         return Err(StartError::AlreadyStarted);
     }
-    let order = latest.map_or(UnixMillis(0), |latest| latest.plus(1)).max(context.now.min(LATEST_CLOCK));
-    let mut archive = archive_slot.value.take().unwrap_or_default();
-    let place = ArchivePlace { have, peer: address };
-    if former.is_some() {
-        archive.prepare(place, context, &mut needs)?;
-    }
-    if !needs.is_empty() {
+    let Some(mut writes) = renewal.renew(&mut peer, archive, have, context, &mut needs)? else {
         return Ok(Run::Needs(needs));
-    }
-    let mut writes = Vec::new();
-    if let Some(former) = former {
-        writes = archive.add(former, place, context, &mut needs)?;
-        writes.push(archive_slot.write(archive, context));
-    }
-    let own = Party { identity: &device.identity, address: &device.address };
-    let Initiated { established, handshake } = initiate(own, bundle, order, &mut context.random)?;
-    let session = Session::initiate(established, &handshake, bundle, context)?;
+    };
+    let session = peer.session.as_ref().ok_or(StartError::NonContributory)?;
     let started = Started { session: session.id, strength: session.strength() };
-    writes.push(
-        slot.write(Peer { identity, latest_start: Some(session.order), session: Some(session) }, context),
-    );
+    writes.push(slot.write(peer, context));
     Ok(Run::Done(Step::new(writes, started)))
 }
 
-/// The identity on record, if it is the bundle's and no change waits.
-fn known(identity: PeerIdentity, offered: IdentityKey) -> Result<PeerIdentity, StartError> {
-    let stored = identity.key();
-    match identity.offered() {
-        Some(offered) => Err(StartError::IdentityChanged { stored, offered }),
-        None if stored != offered => Err(StartError::IdentityChanged { stored, offered }),
-        None => Ok(identity),
+/// A new session that may be started: the one place of what must hold before.
+pub(super) struct Renewal<'a> {
+    bundle: &'a VerifiedBundle,
+    device: &'a Device,
+}
+
+impl<'a> Renewal<'a> {
+    pub(super) fn check(
+        bundle: &'a VerifiedBundle,
+        device: &'a Device,
+        peer: &Peer,
+        context: &Context<'_>,
+    ) -> Result<Self, StartError> {
+        let offered = *bundle.identity_key();
+        if device.address == *bundle.address() || device.identity.public() == offered {
+            return Err(StartError::OwnDevice);
+        }
+        let stored = peer.identity.key();
+        match peer.identity.offered() {
+            Some(offered) => return Err(StartError::IdentityChanged { stored, offered }),
+            None if stored != offered => return Err(StartError::IdentityChanged { stored, offered }),
+            None => {}
+        }
+        if bundle.one_time_prekey().is_none() && context.limits.max_weak_starts == 0 {
+            return Err(StartError::NoOneTimePrekey);
+        }
+        Ok(Self { bundle, device })
+    }
+
+    /// Puts the new session into the peer's record and the former one into the archive, whose writes are returned; `None` where more records are needed.
+    pub(super) fn renew(
+        self,
+        peer: &mut Peer,
+        mut archive: Slot<Archive>,
+        have: &Loaded,
+        context: &mut Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<Vec<Write>>, StartError> {
+        let mut archived = archive.value.take().unwrap_or_default();
+        let place = ArchivePlace { have, peer: self.bundle.address() };
+        if peer.session.is_some() {
+            archived.prepare(place, context, needs)?;
+        }
+        if !needs.is_empty() {
+            return Ok(None);
+        }
+        let after = peer.latest_start.map_or(UnixMillis(0), |latest| latest.plus(1));
+        let order = after.max(context.now.min(LATEST_CLOCK));
+        let own = Party { identity: &self.device.identity, address: &self.device.address };
+        let Initiated { established, handshake } = initiate(own, self.bundle, order, &mut context.random)?;
+        let session = Session::initiate(established, &handshake, self.bundle, peer.stale, context)?;
+        let mut writes = Vec::new();
+        peer.latest_start = Some(session.order);
+        peer.stale = false;
+        if let Some(former) = peer.session.replace(session) {
+            writes = archived.add(former, place, context, needs)?;
+            writes.push(archive.write(archived, context));
+        }
+        Ok(Some(writes))
     }
 }

@@ -2,18 +2,18 @@
 
 use alloc::vec::Vec;
 
-use super::OpenError;
+use super::{
+    OpenError,
+    content::{Front, Kind, Unsealed},
+};
 use crate::{
     handshake::{Established, Handshake, Transcript},
     prekey::VerifiedBundle,
-    primitives::{KeyPair, Random, SecretBytes, aead},
-    ratchet::{Chains, EncryptError, Place, SkippedKeys},
+    primitives::{KeyPair, Random, aead},
+    ratchet::{Chains, EncryptError, Place, Sealed, SkippedKeys},
     step::{Context, RecordReader, RecordWriter, UnixMillis},
     wire::{Envelope, Header, SessionId, Suite, write_front},
 };
-
-/// Content of the app's own; the first byte of what a session's AEAD seals.
-const APP_MESSAGE: u8 = 1;
 
 /// What protects a session's first messages should the signed prekey leak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +35,15 @@ pub(super) enum Phase {
     Settled,
 }
 
+/// Bits of the flags byte of a stored session; the phase takes two.
+mod flags {
+    pub(super) const PHASE: u8 = 3;
+    pub(super) const WEAK_START: u8 = 1 << 2;
+    pub(super) const RECOVERED: u8 = 1 << 3;
+    pub(super) const SKIPPED: u8 = 1 << 4;
+    pub(super) const ALL: u8 = PHASE | WEAK_START | RECOVERED | SKIPPED;
+}
+
 /// One session with one device of a peer.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -42,6 +51,8 @@ pub(super) struct Session {
     suite: Suite,
     pub(super) phase: Phase,
     weak_start: bool,
+    /// Whether this side started it as its first since it came back from a backup.
+    recovered: bool,
     /// The start that both sides know; orders the sessions of a pair.
     pub(super) order: UnixMillis,
     transcript: Transcript,
@@ -58,6 +69,7 @@ impl Session {
         established: Established,
         handshake: &Handshake,
         bundle: &VerifiedBundle,
+        recovered: bool,
         context: &mut Context<'_>,
     ) -> Result<Self, EncryptError> {
         let (id, transcript) = (established.session_id(), *established.transcript());
@@ -67,6 +79,7 @@ impl Session {
             suite: bundle.suite(),
             phase: Phase::Initiating { handshake: handshake.encode() },
             weak_start: handshake.one_time_prekey.is_none(),
+            recovered,
             order: handshake.started_at,
             transcript,
             started_at: context.now,
@@ -89,6 +102,7 @@ impl Session {
             suite,
             phase: Phase::Responding,
             weak_start: handshake.one_time_prekey.is_none(),
+            recovered: false,
             order: handshake.started_at,
             transcript,
             started_at: now,
@@ -104,21 +118,22 @@ impl Session {
         }
     }
 
-    /// Seals a message of the app.
+    /// Seals a message.
     pub(super) fn seal(
         &mut self,
-        plaintext: &[u8],
+        kind: Kind,
+        text: &[u8],
         associated: &[u8],
         random: &mut Random<'_>,
-    ) -> Result<(Vec<u8>, Header), EncryptError> {
+    ) -> Result<Sealed, EncryptError> {
         let handshake = match &self.phase {
             Phase::Initiating { handshake } => Some(handshake.as_slice()),
             Phase::Responding | Phase::Settled => None,
         };
-        let room = plaintext.len().saturating_add(1 + aead::OVERHEAD + Header::MAX_LEN);
+        let room = text.len().saturating_add(Front::MAX_LEN + aead::OVERHEAD + Header::MAX_LEN);
+        let content = Front::new(kind, self.recovered && handshake.is_some());
         let front = write_front(self.suite, self.id, handshake, room);
-        let content = [&[APP_MESSAGE][..], plaintext];
-        self.chains.seal(front, &content, &[&self.transcript.0, associated], random)
+        self.chains.seal(front, &[content.as_bytes(), text], &[&self.transcript.0, associated], random)
     }
 
     /// Opens an envelope at its place in the ratchet; the session may be half changed on `Err` and is then to be dropped.
@@ -129,7 +144,7 @@ impl Session {
         associated: &[u8],
         skipped: &mut SkippedKeys<'_>,
         context: &Context<'_>,
-    ) -> Result<SecretBytes, OpenError> {
+    ) -> Result<Unsealed, OpenError> {
         let bound = [&self.transcript.0[..], associated];
         let opened =
             self.chains.open(place, &envelope.message, &bound, skipped, context.now, &context.limits)?;
@@ -140,15 +155,7 @@ impl Session {
         if let SkippedKeys::Changed(_) = skipped {
             self.has_skipped = !skipped.as_bytes().is_empty();
         }
-        let mut content = opened.plaintext;
-        match content.first() {
-            Some(&APP_MESSAGE) => {
-                content.as_mut_vec().remove(0);
-                Ok(content)
-            }
-            Some(kind) => Err(OpenError::UnknownContent(*kind)),
-            None => Err(OpenError::UnknownContent(0)),
-        }
+        Unsealed::parse(opened.plaintext)
     }
 
     /// Marks the session as just made by its first envelope: the turn that opened it was the initiator's own.
@@ -158,7 +165,7 @@ impl Session {
 
     /// Upper bound of the encoding in bytes: exact but for the chains.
     pub(super) fn max_len(&self) -> usize {
-        const FIXED: usize = 8 + 1 + 1 + 1 + 8 + 32 + 8 + 1 + Chains::MAX_LEN;
+        const FIXED: usize = 8 + 1 + 1 + 8 + 32 + 8 + Chains::MAX_LEN;
         match &self.phase {
             Phase::Initiating { handshake } => handshake.len().saturating_add(FIXED + 2),
             Phase::Responding | Phase::Settled => FIXED,
@@ -166,35 +173,48 @@ impl Session {
     }
 
     pub(super) fn encode(&self, body: &mut RecordWriter) {
-        body.bytes(&self.id.0).u8(self.suite.to_byte());
-        match &self.phase {
-            Phase::Initiating { handshake } => body.u8(0).prefixed(handshake),
-            Phase::Responding => body.u8(1),
-            Phase::Settled => body.u8(2),
+        let (phase, handshake) = match &self.phase {
+            Phase::Initiating { handshake } => (0, Some(handshake)),
+            Phase::Responding => (1, None),
+            Phase::Settled => (2, None),
         };
-        body.u8(u8::from(self.weak_start))
-            .u64(self.order.0)
-            .bytes(&self.transcript.0)
-            .u64(self.started_at.0)
-            .u8(u8::from(self.has_skipped));
+        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+        let flags = [
+            phase,
+            flag(self.weak_start, flags::WEAK_START),
+            flag(self.recovered, flags::RECOVERED),
+            flag(self.has_skipped, flags::SKIPPED),
+        ];
+        body.bytes(&self.id.0).u8(self.suite.to_byte()).u8(flags.iter().fold(0, |all, flag| all | flag));
+        if let Some(handshake) = handshake {
+            body.prefixed(handshake);
+        }
+        body.u64(self.order.0).bytes(&self.transcript.0).u64(self.started_at.0);
         self.chains.encode(body);
     }
 
     pub(super) fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let id = SessionId(body.array()?);
+        let suite = Suite::parse(body.u8()?).ok()?;
+        let flags = body.u8()?;
+        if flags & !flags::ALL != 0 {
+            return None;
+        }
         Some(Self {
-            id: SessionId(body.array()?),
-            suite: Suite::parse(body.u8()?).ok()?,
-            phase: match body.u8()? {
+            id,
+            suite,
+            phase: match flags & flags::PHASE {
                 0 => Phase::Initiating { handshake: body.prefixed()?.to_vec() },
                 1 => Phase::Responding,
                 2 => Phase::Settled,
                 _ => return None,
             },
-            weak_start: body.flag()?,
+            weak_start: flags & flags::WEAK_START != 0,
+            recovered: flags & flags::RECOVERED != 0,
+            has_skipped: flags & flags::SKIPPED != 0,
             order: UnixMillis(body.u64()?),
             transcript: Transcript(body.array()?),
             started_at: UnixMillis(body.u64()?),
-            has_skipped: body.flag()?,
             chains: Chains::decode(body)?,
         })
     }

@@ -6,9 +6,11 @@
 pub enum Advice {
     /// Forget the input: it was handled before, or nobody can use it.
     Drop,
-    /// Ask the sender for the message again, once; keep what you have of it until the answer comes.
+    /// Run `RequestRetry` with the envelope and this error, and send its output to the sender; show a place where the message will stand.
     RequestRetry,
-    /// Fetch the peer's bundle, verify it, run `Start`, then run this again.
+    /// The bytes are no envelope but a request of the peer's to send something again: run `AnswerRetry` with them.
+    AnswerRetry,
+    /// Fetch the peer's bundle, verify it, run `Start` (`AnswerRetry` takes the bundle itself), then run this again.
     FetchBundle,
     /// Run `DecideIdentity` with `Suspect` so that nothing more is sent, show both identity keys to the user, run it again with the answer, then run this again.
     AskUser,
@@ -18,9 +20,13 @@ pub enum Advice {
     Replenish,
     /// Show that a newer version of the app is needed; keep the input for it.
     Update,
+    /// A bound on what others can cause is reached: run this again later, where it still matters.
+    Later,
     /// Repair the random source; nothing can be done without one.
     CheckRandomSource,
-    /// The store is damaged or was restored from a backup: register this device anew in an empty store.
+    /// The store came back from a backup: run `Recover` over all its records, then `ReplenishPrekeys` and publish.
+    Recover,
+    /// The store is damaged: register this device anew in an empty store.
     RegisterAnew,
     /// The call itself is wrong, and will be wrong again: correct the program.
     FixCall,

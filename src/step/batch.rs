@@ -23,7 +23,8 @@ impl<O: Operation> Operation for Batch<'_, O> {
         let mut writes: BTreeMap<RecordKey, Write> = BTreeMap::new();
         let mut needs = Needs::new();
         let mut outputs = Vec::with_capacity(self.0.len());
-        for operation in self.0 {
+        for (place, operation) in self.0.iter().enumerate() {
+            context.batched = place;
             match operation.run(&overlay, context) {
                 Ok(Run::Needs(more)) => more.keys().iter().for_each(|key| needs.add(key)),
                 Ok(Run::Done(step)) => {
@@ -36,6 +37,7 @@ impl<O: Operation> Operation for Batch<'_, O> {
                 Err(error) => outputs.push(Err(error)),
             }
         }
+        context.batched = 0;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }

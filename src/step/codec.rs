@@ -19,7 +19,7 @@ pub enum RecordError {
     Corrupt(RecordKey),
     /// The record was written by a later version of the crate.
     TooNew(RecordKey),
-    /// The record is of another [`Generation`]: the store came back from a backup or was copied from another device.
+    /// The record is of another [`Generation`]: the store came back from a backup or was copied from another device. [`Recover`](crate::Recover) takes it over.
     RestoredFromBackup,
 }
 
@@ -29,7 +29,8 @@ impl RecordError {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::TooNew(_) => Advice::Update,
-            Self::Corrupt(_) | Self::RestoredFromBackup => Advice::RegisterAnew,
+            Self::Corrupt(_) => Advice::RegisterAnew,
+            Self::RestoredFromBackup => Advice::Recover,
         }
     }
 }
@@ -63,6 +64,15 @@ impl RecordHead {
             *place = generation.0;
         }
         Self(head)
+    }
+
+    /// A copy of a record under another generation, whatever its version.
+    pub(crate) fn adopt(record: &[u8], generation: Generation) -> SecretBytes {
+        let mut copy = SecretBytes::new(record.to_vec());
+        if let Some(place) = copy.as_mut_vec().get_mut(2..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = generation.0;
+        }
+        copy
     }
 
     /// Puts the head into the room that was left for it in front of a body.
@@ -105,25 +115,41 @@ pub(crate) fn decode_record<'a, R: RecordType<'a>>(
     bytes: &'a [u8],
     context: &Context<'_>,
 ) -> Result<R, RecordError> {
+    let (generation, mut body) = open_record(key, bytes, R::KIND)?;
+    if generation != context.generation {
+        return Err(RecordError::RestoredFromBackup);
+    }
+    decode_body(key, &mut body)
+}
+
+/// A record's generation, whichever it is, and its body.
+pub(crate) fn open_record<'a>(
+    key: &RecordKey,
+    bytes: &'a [u8],
+    wanted: RecordKind,
+) -> Result<(Generation, RecordReader<'a>), RecordError> {
     let corrupt = RecordError::Corrupt(*key);
     let mut reader = RecordReader(bytes);
     let [kind, version] = reader.array().ok_or(corrupt)?;
-    if kind != R::KIND as u8 || version == 0 {
+    if kind != wanted as u8 || version == 0 {
         return Err(corrupt);
     }
     if version > VERSION {
         return Err(RecordError::TooNew(*key));
     }
-    if reader.array().map(Generation).ok_or(corrupt)? != context.generation {
-        return Err(RecordError::RestoredFromBackup);
-    }
-    if reader.u32().and_then(|len| usize::try_from(len).ok()) != Some(reader.0.len()) {
-        return Err(corrupt);
-    }
-    match R::decode(&mut reader) {
-        Some(value) if reader.0.is_empty() => Ok(value),
+    let generation = reader.array().map(Generation).ok_or(corrupt)?;
+    match reader.u32().and_then(|len| usize::try_from(len).ok()) {
+        Some(len) if len == reader.0.len() => Ok((generation, reader)),
         Some(_) | None => Err(corrupt),
     }
+}
+
+/// Decodes all of a body.
+pub(crate) fn decode_body<'a, R: RecordType<'a>>(
+    key: &RecordKey,
+    body: &mut RecordReader<'a>,
+) -> Result<R, RecordError> {
+    R::decode(body).filter(|_| body.0.is_empty()).ok_or(RecordError::Corrupt(*key))
 }
 
 /// Appends to a record; the buffer was made large enough at the start.

@@ -8,12 +8,14 @@ use super::Limits;
 use crate::primitives::Random;
 
 /// A time: milliseconds since 1970-01-01 UTC. Always an argument; the crate has no clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(pub u64);
 
 impl UnixMillis {
+    /// Milliseconds in an hour.
+    pub const HOUR: u64 = 60 * 60 * 1_000;
     /// Milliseconds in a day.
-    pub const DAY: u64 = 24 * 60 * 60 * 1_000;
+    pub const DAY: u64 = 24 * Self::HOUR;
 
     /// Milliseconds from `earlier` to this time; 0 where the clock went back.
     #[must_use]
@@ -31,7 +33,7 @@ impl UnixMillis {
 /// The restore guard: 16 random bytes, drawn when the store is made and kept *outside* what backups save.
 ///
 /// Every record carries it. A store that comes back from a backup onto a device with another value is refused by every operation with
-/// [`RecordError::RestoredFromBackup`](super::RecordError::RestoredFromBackup), before a key of its past is used again.
+/// [`RecordError::RestoredFromBackup`](super::RecordError::RestoredFromBackup), before a key of its past is used again, until [`Recover`](crate::Recover) has run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Generation(pub [u8; 16]);
 
@@ -48,12 +50,14 @@ pub struct Context<'a> {
     pub(crate) generation: Generation,
     pub(crate) random: Random<'a>,
     pub(crate) limits: Limits,
+    /// How many operations of the same batch run before this one, so that needs are asked for ahead.
+    pub(crate) batched: usize,
 }
 
 impl<'a> Context<'a> {
     /// The time now, the restore guard, and a random source: any `CryptoRng`, or a `TryCryptoRng`, whose errors then travel up.
     pub fn new<R: TryCryptoRng>(now: UnixMillis, generation: Generation, random: &'a mut R) -> Self {
-        Self { now, generation, random: Random::new(random), limits: Limits::DEFAULT }
+        Self { now, generation, random: Random::new(random), limits: Limits::DEFAULT, batched: 0 }
     }
 
     /// The same with other limits.

@@ -25,6 +25,32 @@ pub enum RecordKind {
     SkippedKeys = 8,
     /// The newest verified phone number of an account.
     Number = 9,
+    /// What was sent last to a peer's device, so that it can be sent again: plaintexts.
+    RetryCopy = 10,
+    /// Digests of what was opened from a peer's device.
+    Accepted = 11,
+    /// What was asked of a peer's device again, and how often.
+    Asked = 12,
+    /// How much was asked again of all peers together. One.
+    RetryBudget = 13,
+}
+
+impl RecordKind {
+    const ALL: [Self; 13] = [
+        Self::Device,
+        Self::Prekeys,
+        Self::SignedPrekey,
+        Self::OneTimePrekey,
+        Self::Peer,
+        Self::Archive,
+        Self::ArchivedSession,
+        Self::SkippedKeys,
+        Self::Number,
+        Self::RetryCopy,
+        Self::Accepted,
+        Self::Asked,
+        Self::RetryBudget,
+    ];
 }
 
 /// The key of a record: up to 80 bytes, the first of which is the [`RecordKind`]. Use [`as_bytes`](Self::as_bytes) as the key in your database.
@@ -43,6 +69,17 @@ impl RecordKey {
     #[must_use]
     pub fn kind(&self) -> RecordKind {
         self.kind
+    }
+
+    /// The key of which [`as_bytes`](Self::as_bytes) gave these bytes; for apps that list their store, as [`Recover`](crate::Recover) wants it. `None`: no key of this
+    /// version.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let first = bytes.first()?;
+        let kind = RecordKind::ALL.into_iter().find(|kind| *kind as u8 == *first)?;
+        let mut key = Self { bytes: [0; Self::MAX_LEN], len: u8::try_from(bytes.len()).ok()?, kind };
+        key.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(key)
     }
 
     /// The key, 1 to 80 bytes.

@@ -12,16 +12,27 @@ pub struct Limits {
     pub(crate) skipped_max_age: u64,
     pub(crate) max_archived: u8,
     pub(crate) archived_max_age: u64,
+    pub(crate) max_weak_starts: u8,
+    pub(crate) retry_copies: u8,
+    pub(crate) retry_max_age: u64,
+    pub(crate) max_asked_per_peer: u16,
+    pub(crate) max_asked: u16,
 }
 
 impl Limits {
-    /// The bounds of `docs/protocol.md`: 1,000 keys forward, 1,000 kept for 30 days, 16 archived sessions for 30 days.
+    /// The bounds of `docs/protocol.md`: 1,000 keys forward, 1,000 kept for 30 days, 16 archived sessions for 30 days, 64 weak starts; 64 retry copies for
+    /// 14 days, 8 retry requests an hour to a peer's device and 64 to all.
     pub const DEFAULT: Self = Self {
         max_forward: 1_000,
         max_skipped: 1_000,
         skipped_max_age: 30 * UnixMillis::DAY,
         max_archived: 16,
         archived_max_age: 30 * UnixMillis::DAY,
+        max_weak_starts: 64,
+        retry_copies: 64,
+        retry_max_age: 14 * UnixMillis::DAY,
+        max_asked_per_peer: 8,
+        max_asked: 64,
     };
 
     /// Messages that one message may skip in one chain: how far a receiver follows a gap, and how many key derivations a
@@ -53,6 +64,37 @@ impl Limits {
     #[must_use]
     pub fn archived_max_age(self, milliseconds: u64) -> Self {
         Self { archived_max_age: milliseconds.min(Self::DEFAULT.archived_max_age), ..self }
+    }
+
+    /// Sessions without a one-time prekey that a peer's device may have started under signed prekeys that are still held. Default and ceiling 64. At 0 this device
+    /// takes no such session, and starts none.
+    #[must_use]
+    pub fn max_weak_starts(self, sessions: u8) -> Self {
+        Self { max_weak_starts: sessions.min(Self::DEFAULT.max_weak_starts), ..self }
+    }
+
+    /// How many of the messages sent last to a peer's device are remembered, and kept for a retry where the call said so. At least 1, default and ceiling 64.
+    #[must_use]
+    pub fn retry_copies(self, messages: u8) -> Self {
+        Self { retry_copies: messages.clamp(1, Self::DEFAULT.retry_copies), ..self }
+    }
+
+    /// Milliseconds after which a kept message is not sent again any more. Default and ceiling 14 days.
+    #[must_use]
+    pub fn retry_max_age(self, milliseconds: u64) -> Self {
+        Self { retry_max_age: milliseconds.min(Self::DEFAULT.retry_max_age), ..self }
+    }
+
+    /// Retry requests in an hour to one peer's device. Default and ceiling 8; 0: none.
+    #[must_use]
+    pub fn max_asked_per_peer(self, requests: u16) -> Self {
+        Self { max_asked_per_peer: requests.min(Self::DEFAULT.max_asked_per_peer), ..self }
+    }
+
+    /// Retry requests in an hour to all peers together. Default and ceiling 64; 0: none.
+    #[must_use]
+    pub fn max_asked(self, requests: u16) -> Self {
+        Self { max_asked: requests.min(Self::DEFAULT.max_asked), ..self }
     }
 }
 

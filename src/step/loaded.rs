@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{
     Context, RecordError, RecordKey, Revision, Write,
-    codec::{RecordHead, RecordType, decode_record},
+    codec::{RecordHead, RecordType, decode_body, decode_record, open_record},
 };
 use crate::primitives::SecretBytes;
 
@@ -151,6 +151,49 @@ impl Loaded {
         let value = answer.as_ref().map(|record| decode_record(&key, &record.bytes, context)).transpose()?;
         Ok(Slot { key, revision: answer.as_ref().map(|record| record.revision), value })
     }
+
+    /// Reads a record that another generation wrote; `None` where there is none, or where it is of the context's already.
+    pub(crate) fn restored<'a>(
+        &'a self,
+        key: RecordKey,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<Restored<'a>>, RecordError> {
+        let Some((_, answer)) = self.place(&key).ok().and_then(|place| self.0.get(place)) else {
+            needs.add(&key);
+            return Ok(None);
+        };
+        let Some(Record { revision, bytes }) = answer else { return Ok(None) };
+        let (generation, _) = open_record(&key, bytes, key.kind())?;
+        Ok((generation != context.generation).then_some(Restored { key, revision: *revision, bytes }))
+    }
+}
+
+/// A record of another generation: what came back from a backup.
+pub(crate) struct Restored<'a> {
+    key: RecordKey,
+    revision: Revision,
+    bytes: &'a [u8],
+}
+
+impl<'a> Restored<'a> {
+    /// Its value and its place.
+    pub(crate) fn decode<R: RecordType<'a>>(&self) -> Result<(Slot<R>, R), RecordError> {
+        let (_, mut body) = open_record(&self.key, self.bytes, R::KIND)?;
+        let value = decode_body(&self.key, &mut body)?;
+        Ok((Slot { key: self.key, revision: Some(self.revision), value: None }, value))
+    }
+
+    /// The write that takes it over as it is.
+    pub(crate) fn keep(&self, context: &Context<'_>) -> Write {
+        let record = RecordHead::adopt(self.bytes, context.generation);
+        Write::new(self.key, Some(self.revision), Some(record))
+    }
+
+    /// The write that removes it.
+    pub(crate) fn delete(&self) -> Write {
+        Write::new(self.key, Some(self.revision), None)
+    }
 }
 
 /// A record's place in the store: what is there now, and the way to replace it.
@@ -178,6 +221,10 @@ impl<'a, R: RecordType<'a>> Slot<R> {
         let head = RecordHead::new(R::KIND, context.generation);
         let record = self.value.as_mut()?.take_record(head);
         Some(Write::new(self.key, self.revision, Some(record)))
+    }
+
+    pub(crate) fn key(&self) -> &RecordKey {
+        &self.key
     }
 
     /// The write that removes what is here; `None` where nothing is.

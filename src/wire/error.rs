@@ -44,6 +44,10 @@ pub enum Field {
     Number,
     /// A half of a scannable safety number.
     Fingerprint,
+    /// `salt`.
+    Salt,
+    /// `sealed`, or what it holds.
+    Sealed,
 }
 
 /// Why bytes from outside were refused before anything was done with them. Nothing has changed.

@@ -15,5 +15,7 @@ pub const MAX_PQ: usize = 2_048;
 pub const MAX_BUNDLE: usize = 8_192;
 /// Longest number statement in bytes.
 pub const MAX_NUMBER_STATEMENT: usize = 128;
+/// Longest retry request in bytes.
+pub const MAX_RETRY_REQUEST: usize = 512;
 /// Most suites that a device can name.
 pub const MAX_SUITES: usize = 16;

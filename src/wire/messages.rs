@@ -68,3 +68,29 @@ pub(crate) struct ScannableHalf {
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) fingerprint: Vec<u8>,
 }
+
+/// `RetryRequest`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct RetryRequestMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) identity_key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) salt: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) sealed: Vec<u8>,
+}
+
+/// `RetryRequest.Body`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct RetryRequestBody {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) message_id: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) session_id: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) head: Vec<u8>,
+    #[prost(uint32, tag = "4")]
+    pub(crate) reason: u32,
+    #[prost(uint64, tag = "5")]
+    pub(crate) asked_at: u64,
+}

@@ -23,7 +23,10 @@ pub(crate) use envelope::{Envelope, Header, RatchetMessage, write_front};
 pub use error::{DecodeError, Field};
 pub use limits::{
     MAX_ASSOCIATED_DATA, MAX_BUNDLE, MAX_ENVELOPE, MAX_HANDSHAKE, MAX_NUMBER_STATEMENT, MAX_PLAINTEXT,
-    MAX_PQ, MAX_SUITES,
+    MAX_PQ, MAX_RETRY_REQUEST, MAX_SUITES,
 };
-pub(crate) use messages::{BundleMessage, HandshakeMessage, NumberMessage, ScannableHalf, ScannableMessage};
+pub(crate) use messages::{
+    BundleMessage, HandshakeMessage, NumberMessage, RetryRequestBody, RetryRequestMessage, ScannableHalf,
+    ScannableMessage,
+};
 pub use suite::{PROTOCOL_VERSION, Suite};

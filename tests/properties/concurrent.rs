@@ -3,8 +3,8 @@
 use std::{cell::Cell, collections::BTreeSet, convert::Infallible};
 
 use outrigger::{
-    Batch, Context, DecideIdentity, Decision, DriveError, Loaded, MemoryStore, OpenError, Operation, Receive,
-    RecordKey, RecordKind, Register, Rejected, ReplenishPrekeys, Restart, Run, Send, Start, Step,
+    Batch, Context, DecideIdentity, Decision, DriveError, Keep, Loaded, MemoryStore, OpenError, Operation,
+    Receive, RecordKey, RecordKind, Register, Rejected, ReplenishPrekeys, Restart, Run, Send, Start, Step,
     VerifiedBundle, drive,
 };
 
@@ -42,7 +42,7 @@ where
 fn two_processes_that_send_at_once_never_use_one_key_for_two_messages() {
     let Cast { ben, mut ada, in_order, .. } = cast();
     drop(in_order);
-    let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND };
+    let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
     let mut ben = conflict(&ben, &send, &send);
     let again = ben.run(&send).unwrap();
     assert_eq!(Fields::envelope(&again.envelope).number(envelope::COUNTER), 2, "the winner has 1");
@@ -68,7 +68,7 @@ fn l2_two_processes_that_receive_one_message_show_it_once() {
 fn operations_that_touch_one_record_conflict_in_both_orders() {
     let cast = cast();
     let peer = cast.ada.address;
-    let send = Send { to: peer, plaintext: b"text", associated_data: BOUND };
+    let send = Send { to: peer, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
     let receive = |envelope| Receive { from: peer, envelope, associated_data: BOUND };
     let (in_order, late, archived) = (receive(&cast.in_order), receive(&cast.late), receive(&cast.archived));
     let first = Receive { from: cast.cleo.address, envelope: &cast.first, associated_data: BOUND };
@@ -103,7 +103,8 @@ fn many_processes_lose_and_repeat_no_message() {
     exchange(&mut ada, &mut ben);
     let mut envelopes = Vec::new();
     for round in 0..20_u8 {
-        let send = Send { to: ben.address, plaintext: &[round], associated_data: BOUND };
+        let send =
+            Send { to: ben.address, plaintext: &[round], associated_data: BOUND, keep: Keep::ForRetry };
         let steps: Vec<_> = (0..5).map(|_| ada.prepare(&send).unwrap()).collect();
         let sent: Vec<_> = steps.into_iter().filter_map(|step| commit(&mut ada, step).ok()).collect();
         let [sent] = &sent[..] else { panic!("{} of five committed", sent.len()) };
@@ -120,7 +121,7 @@ fn many_processes_lose_and_repeat_no_message() {
 #[test]
 fn drive_loads_afresh_after_each_conflict_and_gives_up_after_32() {
     let Cast { mut ben, ada, .. } = cast();
-    let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND };
+    let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
     for (conflicts, ends_well) in [(0, true), (1, true), (31, true), (32, false)] {
         let (loads, stores) = (Cell::new(0), Cell::new(0));
         let mut context = Context::new(ben.now, ben.generation, &mut ben.random);
@@ -188,8 +189,8 @@ fn a_batch_is_its_operations_one_by_one() {
     for (place, (batch, alone)) in outputs.iter().zip(&one_by_one).enumerate() {
         match (batch, alone) {
             (Ok(batch), Ok(alone)) => {
-                assert_eq!(batch.plaintext[..], alone.plaintext[..]);
-                assert_eq!((batch.message_id(), batch.arrival), (alone.message_id(), alone.arrival));
+                assert_eq!(batch.content.text(), alone.content.text());
+                assert_eq!((batch.message_id, batch.arrival), (alone.message_id, alone.arrival));
             }
             (Err(batch), Err(alone)) => assert_eq!(batch, alone),
             _ => panic!("{place}: {batch:?}, one by one {alone:?}"),
@@ -207,8 +208,13 @@ fn a_batch_of_sends_is_its_sends_one_by_one() {
     let texts: Vec<_> = (0..100_u8).map(|place| [place; 3]).collect();
     let sends: Vec<_> = texts
         .iter()
-        .map(|text| Send { to: ada.address, plaintext: text, associated_data: BOUND })
-        .chain([Send { to: ben.address, plaintext: b"no session", associated_data: BOUND }])
+        .map(|text| Send { to: ada.address, plaintext: text, associated_data: BOUND, keep: Keep::ForRetry })
+        .chain([Send {
+            to: ben.address,
+            plaintext: b"no session",
+            associated_data: BOUND,
+            keep: Keep::ForRetry,
+        }])
         .collect();
     let mut alone = ben.clone();
     let one_by_one: Vec<_> = sends.iter().map(|send| alone.run(send)).collect();

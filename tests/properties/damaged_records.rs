@@ -1,9 +1,9 @@
 //! Records that are cut, flipped, swapped, too new or of another generation: the typed error, in every operation that reads them, and no panic.
 
 use outrigger::{
-    Batch, ChangeNumber, DecideIdentity, Decision, DescribeDevice, DescribePeer, LearnNumber, Operation,
-    PhoneNumber, Receive, RecordError, RecordKey, RecordKind, Register, ReplenishPrekeys, Restart, Send,
-    ShowSafetyNumber, Start,
+    Batch, ChangeNumber, DecideIdentity, Decision, DescribeDevice, DescribePeer, Keep, LearnNumber,
+    Operation, PhoneNumber, Receive, RecordError, RecordKey, RecordKind, Register, ReplenishPrekeys, Restart,
+    Send, ShowSafetyNumber, Start,
 };
 
 use crate::world::{
@@ -37,7 +37,10 @@ impl Cast {
             Self::act("change number", ChangeNumber { number }),
             Self::act("start", Start { bundle: &self.bundle }),
             Self::act("restart", Restart { bundle: &self.bundle }),
-            Self::act("send", Send { to: peer, plaintext: b"text", associated_data: BOUND }),
+            Self::act(
+                "send",
+                Send { to: peer, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry },
+            ),
             Self::act("receive in order", self.receive(&self.ada, &self.in_order)),
             Self::act("receive late", self.receive(&self.ada, &self.late)),
             Self::act("receive archived", self.receive(&self.ada, &self.archived)),
@@ -206,7 +209,7 @@ fn l13_a_record_of_another_generation_is_refused_by_every_operation() {
         let refused = act(&mut cast.ben.clone()).unwrap_err();
         assert!(refused.contains("RestoredFromBackup"), "{name}: {refused}");
     }
-    let sends = [Send { to: cast.ada.address, plaintext: b"x", associated_data: b"" }];
+    let sends = [Send { to: cast.ada.address, plaintext: b"x", associated_data: b"", keep: Keep::ForRetry }];
     let outputs = cast.ben.run(&Batch(&sends)).unwrap();
     assert!(outputs[0].is_err());
 }

@@ -15,6 +15,7 @@ mod prekeys;
 mod randomness;
 mod redaction;
 mod replay;
+mod retry;
 mod rollback;
 mod schedules;
 mod secrecy;

@@ -3,9 +3,9 @@
 use std::{cell::Cell, convert::Infallible};
 
 use outrigger::{
-    Batch, Context, DecideIdentity, Decision, DriveError, LearnNumber, Loaded, OpenError, Operation, Receive,
-    RecordKey, RecordKind, Rejected, ReplenishPrekeys, Run, Send, Start, Unanswered, VerifiedBundle, Write,
-    drive,
+    Batch, Context, DecideIdentity, Decision, DriveError, Keep, LearnNumber, Loaded, OpenError, Operation,
+    Receive, RecordKey, RecordKind, Rejected, ReplenishPrekeys, Run, Send, Start, Unanswered, VerifiedBundle,
+    Write, drive,
 };
 
 use crate::world::{
@@ -147,7 +147,7 @@ fn written<T>(step: outrigger::Step<T>) -> Vec<(RecordKey, Option<u64>, Option<V
 fn the_same_inputs_and_the_same_randomness_make_the_same_step() {
     let cast = cast();
     let (ben, peer) = (&cast.ben, cast.ada.address);
-    let send = Send { to: peer, plaintext: b"text", associated_data: BOUND };
+    let send = Send { to: peer, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
     let twice = [(); 2].map(|()| written(ben.clone().prepare(&send).unwrap()));
     assert_eq!(twice[0], twice[1]);
     let start = Start { bundle: &cast.bundle };
@@ -173,7 +173,7 @@ fn a_commit_that_fails_releases_nothing_and_changes_nothing() {
     let step = ben.prepare(&receive).unwrap();
     let seen = Cell::new(false);
     let failed = step.commit(|writes, received| {
-        seen.set(!writes.is_empty() && &*received.plaintext == b"in order");
+        seen.set(!writes.is_empty() && received.content.text() == Some(b"in order"));
         Err("disk full")
     });
     assert_eq!(failed.map(drop), Err("disk full"));

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use outrigger::{
-    Batch, ChangeNumber, Context, DeviceError, IdentityKeyPair, KeyPair, Limits, Loaded, Operation,
+    Batch, ChangeNumber, Context, DeviceError, IdentityKeyPair, Keep, KeyPair, Limits, Loaded, Operation,
     PhoneNumber, Random, RandomError, Register, ReplenishPrekeys, RootSecret, Run, Send, SendError, Start,
     StartError,
     ratchet::{EncryptError, Ratchet},
@@ -82,7 +82,7 @@ fn l6_l7_every_operation_refuses_a_source_that_fails_or_repeats() {
     let number = PhoneNumber::parse("+4930123456").unwrap();
     faults("change number", &ben, &ChangeNumber { number }, 1, DeviceError::Random);
     faults("start", &ben, &Start { bundle: &bundle }, 2, StartError::Random);
-    let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND };
+    let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
     faults("send within a chain", &ben, &send, 1, SendError::Random);
     ben.opens(ada.address, &in_order, b"in order");
     exchange(&mut ben, &mut ada);
@@ -93,7 +93,7 @@ fn l6_l7_every_operation_refuses_a_source_that_fails_or_repeats() {
 #[test]
 fn l7_a_batch_holds_the_error_and_writes_nothing_for_it() {
     let Cast { ben, ada, .. } = cast();
-    let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND };
+    let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
     let repeats = Err(SendError::Random(RandomError::Repeats));
     let mut after_one = ben.clone();
     let outputs =

@@ -4,9 +4,9 @@ use std::{collections::BTreeSet, convert::Infallible, error::Error, fmt::Debug, 
 
 use outrigger::{
     Batch, ChangeNumber, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, Generation,
-    IdentityKeyPair, KeyPair, LearnNumber, Limits, Loaded, MemoryStore, PhoneNumber, Random, Receive, Record,
-    RecordKind, Register, ReplenishPrekeys, RootSecret, Run, SecretBytes, Send, ShowSafetyNumber, Signature,
-    Start,
+    IdentityKeyPair, Keep, KeyPair, LearnNumber, Limits, Loaded, MemoryStore, PhoneNumber, Random, Receive,
+    Record, RecordKind, Register, ReplenishPrekeys, RootSecret, Run, SecretBytes, Send, ShowSafetyNumber,
+    Signature, Start,
     handshake::{Initiated, Party, initiate, respond},
     ratchet::Ratchet,
 };
@@ -195,7 +195,7 @@ fn l22_no_operation_and_no_output_prints_a_plaintext() {
     let received = ada.run(&receive).unwrap();
     printed.debug("Received", &received);
     printed.debug("Result", &Ok::<_, ()>(received));
-    let send = Send { to: ada.address, plaintext: PLAINTEXT, associated_data: BOUND };
+    let send = Send { to: ada.address, plaintext: PLAINTEXT, associated_data: BOUND, keep: Keep::ForRetry };
     printed.debug("Send", &send);
     printed.debug("Batch", &Batch(&[send]));
     assert_eq!(printed.leaks, [""; 0]);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use outrigger::{OpenError, Receive, Restart, Send, Start, StartError, VerifiedBundle};
+use outrigger::{Keep, OpenError, Receive, Restart, Send, Start, StartError, VerifiedBundle};
 use proptest::{
     prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof},
     test_runner::{Config, RngSeed},
@@ -252,7 +252,11 @@ impl Devices {
         let new = !self.opened[to].contains(&number);
         match &done {
             Ok(received) => {
-                assert_eq!(received.plaintext[..], number.to_be_bytes(), "another text than was sent");
+                assert_eq!(
+                    received.content.text().unwrap(),
+                    number.to_be_bytes(),
+                    "another text than was sent"
+                );
                 assert!(new, "opened twice");
                 assert_ne!(verdict, Verdict::Refused);
                 if !matches!(crash, Some(Crash::BeforeCommit)) {
@@ -303,7 +307,8 @@ impl StateMachineTest for Devices {
             }
             Transition::Send { from, to, crash } => {
                 let (to_address, text) = (this.devices[to].address, this.sent.to_be_bytes());
-                let send = Send { to: to_address, plaintext: &text, associated_data: BOUND };
+                let send =
+                    Send { to: to_address, plaintext: &text, associated_data: BOUND, keep: Keep::ForRetry };
                 let step = this.devices[from].prepare(&send).unwrap();
                 let store = &mut this.devices[from].store;
                 let sent = step.commit(|writes, _| match crash {

@@ -1,7 +1,7 @@
 //! Numbers and lengths at their very ends: counters that run out, the longest messages, and the sizes that the docs name.
 
 use outrigger::{
-    ChangeNumber, DecodeError, Field, KeyPair, Limits, OpenError, PhoneNumber, Random, RecordKind,
+    ChangeNumber, DecodeError, Field, Keep, KeyPair, Limits, OpenError, PhoneNumber, Random, RecordKind,
     RootSecret, SendError, UnixMillis,
     ratchet::{EncryptError, Ratchet},
     wire::MAX_PLAINTEXT,
@@ -84,7 +84,12 @@ fn sizes_are_met_exactly_and_passed_by_one_byte() {
     ben.opens(ada.address, &ada.send(ben.address, b""), b"");
     for (len, fits) in [(0, true), (4_096, true), (4_097, false)] {
         let bound = vec![1; len];
-        let send = outrigger::Send { to: ben.address, plaintext: b"x", associated_data: &bound };
+        let send = outrigger::Send {
+            to: ben.address,
+            plaintext: b"x",
+            associated_data: &bound,
+            keep: Keep::ForRetry,
+        };
         assert_eq!(ada.run(&send).map(|_| ()), if fits { Ok(()) } else { Err(SendError::TooLong) });
         let message = ada.send(ben.address, b"y");
         let receive = outrigger::Receive { from: ada.address, envelope: &message, associated_data: &bound };

@@ -1,6 +1,6 @@
 //! The steady state: allocations, bytes added, bytes written.
 
-use outrigger::{
+use outrigger::{Keep, 
     KeyPair, Limits, Operation, Random, Receive, RootSecret, Send, UnixMillis, Write, ratchet::Ratchet,
 };
 
@@ -25,8 +25,8 @@ pub(crate) fn check(report: &mut Report) {
     let mut world = World::settled();
     // Bob has answered, so that his record holds two chains too; the answer is lost.
     let (to, from) = (world.bob.address, world.alice.address);
-    world.bob.run(&Send { to: from, plaintext: &[2; 64], associated_data: BOUND });
-    let send = Send { to, plaintext: &[1; 64], associated_data: BOUND };
+    world.bob.run(&Send { to: from, plaintext: &[2; 64], associated_data: BOUND, keep: Keep::ForRetry });
+    let send = Send { to, plaintext: &[1; 64], associated_data: BOUND, keep: Keep::ForRetry };
     let first = through_records(report, "send", &mut world.alice, &send);
     world.receive(&first.envelope);
     let sent = world.alice.run(&send);

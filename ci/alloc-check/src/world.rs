@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use outrigger::{
+use outrigger::{Keep, 
     AccountId, Address, Context, DeviceId, Generation, Loaded, MemoryStore, OpenError, Operation, Receive,
     Received, Register, ReplenishPrekeys, Run, Send, Sent, Start, Step, UnixMillis, VerifiedBundle,
 };
@@ -153,7 +153,7 @@ impl World {
     /// A message of Bob's.
     pub(crate) fn answer(&mut self) {
         let to = self.alice.address;
-        let sent = self.bob.run(&Send { to, plaintext: &[2; 64], associated_data: BOUND });
+        let sent = self.bob.run(&Send { to, plaintext: &[2; 64], associated_data: BOUND, keep: Keep::ForRetry });
         let from = self.bob.address;
         self.alice.run(&Receive { from, envelope: &sent.envelope, associated_data: BOUND });
     }
@@ -165,7 +165,7 @@ impl World {
 
     pub(crate) fn send(&mut self, size: usize) -> Sent {
         let plaintext = vec![1; size];
-        self.alice.run(&Send { to: self.bob.address, plaintext: &plaintext, associated_data: BOUND })
+        self.alice.run(&Send { to: self.bob.address, plaintext: &plaintext, associated_data: BOUND, keep: Keep::ForRetry })
     }
 
     /// Messages that are lost.

@@ -5,7 +5,7 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
-use outrigger::{
+use outrigger::{Keep, 
     AccountId, Address, ChangeNumber, Context, DeviceId, DriveError, Generation, KeyPair, LearnNumber,
     Limits, MemoryStore, OpenError, Operation, PhoneNumber, Random, Receive, Register, ReplenishPrekeys,
     RootSecret, Send, ShowSafetyNumber, Start, UnixMillis, VerifiedBundle, handshake::Handshake,
@@ -159,14 +159,14 @@ impl Device {
     }
 
     fn send(&mut self, to: &Self, plaintext: &[u8], toy: &mut Toy) -> Option<Vec<u8>> {
-        let send = Send { to: to.address, plaintext, associated_data: b"nostd" };
+        let send = Send { to: to.address, plaintext, associated_data: b"nostd", keep: Keep::ForRetry };
         self.run(&send, toy).ok().map(|sent| sent.envelope)
     }
 
     fn open(&mut self, from: &Self, envelope: &[u8], toy: &mut Toy) -> Result<Vec<u8>, OpenError> {
         let receive = Receive { from: from.address, envelope, associated_data: b"nostd" };
         match self.run(&receive, toy) {
-            Ok(received) => Ok(received.plaintext.to_vec()),
+            Ok(received) => Ok(received.content.text().unwrap_or_default().to_vec()),
             Err(DriveError::Refused(error)) => Err(error),
             // A store in memory with one user neither fails nor conflicts.
             Err(_) => Err(OpenError::NotRegistered),

@@ -17,9 +17,9 @@ use std::{
 
 use outrigger::{
     AccountId, Address, Context, DecideIdentity, Decision, DescribePeer, DeviceId, DriveError, Generation,
-    IdentityKey, Limits, Loaded, OneTimePrekeyField, OpenError, Operation, PeerDescription, PrekeyUpload,
-    Receive, Received, Register, ReplenishPrekeys, Restart, Run, Send, SendError, Sent, SessionId, Start,
-    StartError, Started, Step, TrustError, TrustMark, UnixMillis, VerifiedBundle, drive,
+    IdentityKey, Keep, Limits, Loaded, OneTimePrekeyField, OpenError, Operation, PeerDescription,
+    PrekeyUpload, Receive, Received, Register, ReplenishPrekeys, Restart, Run, Send, SendError, Sent,
+    SessionId, Start, StartError, Started, Step, TrustError, TrustMark, UnixMillis, VerifiedBundle, drive,
 };
 use random::Seeded;
 use store::Store;
@@ -132,7 +132,7 @@ impl Device {
     }
 
     pub(crate) fn try_send(&mut self, to: Address, text: impl AsRef<[u8]>) -> Result<Sent, SendError> {
-        self.run(&Send { to, plaintext: text.as_ref(), associated_data: BOUND })
+        self.run(&Send { to, plaintext: text.as_ref(), associated_data: BOUND, keep: Keep::ForRetry })
     }
 
     pub(crate) fn send(&mut self, to: Address, text: impl AsRef<[u8]>) -> Vec<u8> {
@@ -146,7 +146,7 @@ impl Device {
     /// Receives what must open, and asserts what it says.
     pub(crate) fn opens(&mut self, from: Address, envelope: &[u8], text: impl AsRef<[u8]>) -> Received {
         let received = self.receive(from, envelope).unwrap();
-        assert_eq!(&*received.plaintext, text.as_ref());
+        assert_eq!(received.content.text(), Some(text.as_ref()));
         received
     }
 
@@ -181,6 +181,9 @@ impl Server {
     pub(crate) fn take(&mut self, address: Address, upload: &PrekeyUpload) {
         let (bundle, one_time) = self.0.entry(address).or_default();
         bundle.clone_from(&upload.bundle);
+        if upload.replaces {
+            one_time.clear();
+        }
         one_time.extend(&upload.one_time_prekeys);
     }
 

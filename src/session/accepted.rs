@@ -1,0 +1,161 @@
+//! Which messages of a peer's device were opened: short digests, so that a repeat is told from another message at a used counter.
+//!
+//! The newest few stand in the peer's record, which every message rewrites; when they are many they move on, all at once, into a record of their own.
+//! `docs/protocol.md`, section 8 "What was opened".
+
+use alloc::vec::Vec;
+
+use super::MessageId;
+use crate::{
+    identity::Address,
+    step::{
+        Context, KeyWriter, Loaded, Needs, RecordError, RecordKind, RecordReader, RecordType, RecordWriter,
+        Slot, Write,
+    },
+};
+
+/// The first bytes of a message id.
+type Digest = [u8; 4];
+
+fn digest(id: MessageId) -> Digest {
+    id.0.first_chunk().copied().unwrap_or_default()
+}
+
+/// The newest digests.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Recent {
+    digests: [Digest; Self::MAX],
+    len: u8,
+}
+
+impl Recent {
+    const MAX: usize = 8;
+    /// Digests that one envelope can add: its own, and the one of the message that it brings again.
+    const PER_ENVELOPE: usize = 2;
+
+    /// Length of the longest encoding in bytes.
+    pub(super) const MAX_LEN: usize = 1 + 4 * Self::MAX;
+
+    fn digests(&self) -> &[Digest] {
+        self.digests.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    fn has_room(&self, envelopes: usize) -> bool {
+        envelopes.saturating_mul(Self::PER_ENVELOPE).saturating_add(self.digests().len()) <= Self::MAX
+    }
+
+    fn push(&mut self, digest: Digest) {
+        if let Some(place) = self.digests.get_mut(usize::from(self.len)) {
+            *place = digest;
+            self.len = self.len.saturating_add(1);
+        }
+    }
+
+    pub(super) fn encode(&self, body: &mut RecordWriter) {
+        body.u8(self.len);
+        self.digests().iter().for_each(|digest| {
+            body.bytes(digest);
+        });
+    }
+
+    pub(super) fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let mut recent = Self { len: body.u8()?, ..Self::default() };
+        for place in recent.digests.get_mut(..usize::from(recent.len))? {
+            *place = body.array()?;
+        }
+        Some(recent)
+    }
+}
+
+/// The digests before the newest, oldest first.
+#[derive(Debug, Default)]
+struct Accepted(Vec<Digest>);
+
+impl Accepted {
+    /// More than a sender keeps copies of: what is older is not sent again by anyone.
+    const MAX: usize = 256;
+}
+
+impl RecordType<'_> for Accepted {
+    const KIND: RecordKind = RecordKind::Accepted;
+
+    fn max_body_len(&self) -> usize {
+        self.0.len().saturating_mul(4)
+    }
+
+    fn encode(&self, body: &mut RecordWriter) {
+        self.0.iter().for_each(|digest| {
+            body.bytes(digest);
+        });
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let (digests, []) = body.rest().as_chunks() else { return None };
+        Some(Self(digests.to_vec()))
+    }
+}
+
+/// The record of older digests, where it is wanted.
+pub(super) struct Memory(Option<Slot<Accepted>>);
+
+impl Memory {
+    /// Reads the record if an envelope that opens will have to move the newest digests there; in a batch, ahead of that.
+    pub(super) fn to_note(
+        recent: &Recent,
+        peer: &Address,
+        have: &Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Self, RecordError> {
+        match recent.has_room(context.batched.saturating_add(1)) {
+            true => Ok(Self(None)),
+            false => Self::to_ask(peer, have, context, needs),
+        }
+    }
+
+    /// Reads the record.
+    pub(super) fn to_ask(
+        peer: &Address,
+        have: &Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Self, RecordError> {
+        let key = peer.write_key(KeyWriter::new(RecordKind::Accepted)).finish();
+        Ok(Self(Some(have.read(key, context, needs)?)))
+    }
+
+    /// Whether a message was opened before.
+    pub(super) fn knows(&self, recent: &Recent, id: MessageId) -> bool {
+        let digest = digest(id);
+        let older = self.0.as_ref().and_then(|slot| slot.value.as_ref());
+        recent.digests().contains(&digest) || older.is_some_and(|older| older.0.contains(&digest))
+    }
+
+    /// Notes that an envelope was opened, and which message it brought; the write is of digests that moved.
+    pub(super) fn note(
+        self,
+        recent: &mut Recent,
+        envelope: MessageId,
+        brought: MessageId,
+        context: &Context<'_>,
+    ) -> Option<Write> {
+        let mut write = None;
+        if let Some(mut slot) = self.0.filter(|_| !recent.has_room(1)) {
+            let mut older = slot.value.take().unwrap_or_default();
+            older.0.extend_from_slice(recent.digests());
+            older.0.drain(..older.0.len().saturating_sub(Accepted::MAX));
+            write = Some(slot.write(older, context));
+            *recent = Recent::default();
+        }
+        recent.push(digest(envelope));
+        if brought != envelope {
+            recent.push(digest(brought));
+        }
+        write
+    }
+
+    /// Forgets everything, with the identity that it was of.
+    pub(super) fn clear(self) -> Option<Write> {
+        self.0.and_then(|slot| slot.delete())
+    }
+}

@@ -1,0 +1,184 @@
+//! What was sent last to a peer's device: a ring of records, so that a message can be sent again when the peer asks for it.
+//!
+//! A copy names its envelope by all that a request can say of it, and holds the text where the call wanted that. `docs/protocol.md`, section 8 "Retry".
+
+use super::MessageId;
+use crate::{
+    identity::{Address, IdentityKey},
+    step::{
+        Context, KeyWriter, Limits, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader,
+        RecordType, RecordWriter, Slot, UnixMillis,
+    },
+    wire::{MAX_ASSOCIATED_DATA, MAX_HANDSHAKE, SessionId},
+};
+
+/// Whether a message that was sent can be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Keep {
+    /// Its text is kept for 14 days, among the 64 messages sent last to the device: should the recipient ask, it gets it again. Texts of up to 65,536 bytes.
+    ForRetry,
+    /// Its text is not kept: for what is of no use later. Should the recipient ask, it is told that it will not come.
+    Nothing,
+}
+
+/// The text of a copy.
+#[derive(Debug)]
+pub(super) enum Text<'a> {
+    Kept(&'a [u8]),
+    /// The call wanted it so, or it is too long.
+    NotKept,
+    /// The peer has asked and was answered.
+    Answered,
+}
+
+/// A message that was sent.
+#[derive(Debug)]
+pub(super) struct RetryCopy<'a> {
+    /// The envelope, by its tag.
+    pub(super) envelope: MessageId,
+    /// The message: another id than the envelope's where it was sent before.
+    pub(super) message: MessageId,
+    pub(super) session: SessionId,
+    /// To whom: the key is the recipient, the address only its place.
+    pub(super) recipient: IdentityKey,
+    pub(super) sent_at: UnixMillis,
+    /// How many envelopes have carried the message, this one included.
+    pub(super) sendings: u8,
+    /// The envelope's head as it was sent.
+    pub(super) head: &'a [u8],
+    pub(super) associated_data: &'a [u8],
+    pub(super) text: Text<'a>,
+}
+
+impl<'a> RetryCopy<'a> {
+    /// Longest text that is kept.
+    pub(super) const MAX_TEXT: usize = 1 << 16;
+    /// Envelopes for one message, the first included.
+    pub(super) const MAX_SENDINGS: u8 = 4;
+
+    /// The text, if it is to be kept and can be.
+    pub(super) fn text(keep: Keep, text: &'a [u8]) -> Text<'a> {
+        match keep {
+            Keep::ForRetry if text.len() <= Self::MAX_TEXT => Text::Kept(text),
+            Keep::ForRetry | Keep::Nothing => Text::NotKept,
+        }
+    }
+
+    /// What can still be sent again.
+    pub(super) fn sendable(&self, context: &Context<'_>) -> Option<&'a [u8]> {
+        let young = context.now.since(self.sent_at) <= context.limits.retry_max_age;
+        match self.text {
+            Text::Kept(text) if young && self.sendings < Self::MAX_SENDINGS => Some(text),
+            Text::Kept(_) | Text::NotKept | Text::Answered => None,
+        }
+    }
+}
+
+impl<'a> RecordType<'a> for RetryCopy<'a> {
+    const KIND: RecordKind = RecordKind::RetryCopy;
+
+    fn max_body_len(&self) -> usize {
+        const FIXED: usize = 16 + 16 + 8 + 32 + 8 + 1 + 2 + 2 + 1;
+        let text = if let Text::Kept(text) = self.text { text.len() } else { 0 };
+        text.saturating_add(self.head.len()).saturating_add(self.associated_data.len()).saturating_add(FIXED)
+    }
+
+    fn encode(&self, body: &mut RecordWriter) {
+        body.bytes(&self.envelope.0)
+            .bytes(&self.message.0)
+            .bytes(&self.session.0)
+            .bytes(self.recipient.public_key().as_bytes())
+            .u64(self.sent_at.0)
+            .u8(self.sendings)
+            .prefixed(self.head)
+            .prefixed(self.associated_data);
+        match self.text {
+            Text::Kept(text) => body.u8(0).bytes(text),
+            Text::NotKept => body.u8(1),
+            Text::Answered => body.u8(2),
+        };
+    }
+
+    fn decode(body: &mut RecordReader<'a>) -> Option<Self> {
+        Some(Self {
+            envelope: MessageId(body.array()?),
+            message: MessageId(body.array()?),
+            session: SessionId(body.array()?),
+            recipient: IdentityKey::new(body.public_key()?),
+            sent_at: UnixMillis(body.u64()?),
+            sendings: body.u8()?,
+            head: body.prefixed()?,
+            associated_data: body.prefixed()?,
+            text: match body.u8()? {
+                0 => Text::Kept(body.rest()),
+                1 => Text::NotKept,
+                2 => Text::Answered,
+                _ => return None,
+            },
+        })
+    }
+}
+
+// A head and associated data are stored with lengths of two bytes.
+const _: () = assert!(MAX_ASSOCIATED_DATA <= 0xffff && MAX_HANDSHAKE + 256 <= 0xffff);
+
+/// The place of the next copy in the ring.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place(pub(super) u8);
+
+impl Place {
+    /// The place after so many more; one beyond a ring that has become smaller is the first.
+    fn after(self, more: usize, limits: &Limits) -> Self {
+        let size = usize::from(limits.retry_copies).max(1);
+        let now = Some(usize::from(self.0)).filter(|place| *place < size).unwrap_or(0);
+        Self(u8::try_from(now.saturating_add(more).checked_rem(size).unwrap_or(0)).unwrap_or(0))
+    }
+
+    /// The place after this one.
+    pub(super) fn next(self, limits: &Limits) -> Self {
+        self.after(1, limits)
+    }
+
+    /// Reads what is at this place, to be replaced; in a batch it asks for the places of those before, too.
+    pub(super) fn read<'a>(
+        self,
+        peer: &Address,
+        have: &'a Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Slot<RetryCopy<'a>>, RecordError> {
+        let slot = self.after(0, &context.limits).read_one(peer, have, context, needs)?;
+        if !needs.is_empty() {
+            for ahead in 1..=context.batched.min(usize::from(context.limits.retry_copies)) {
+                self.after(ahead, &context.limits).read_one(peer, have, context, needs)?;
+            }
+        }
+        Ok(slot)
+    }
+
+    fn read_one<'a>(
+        self,
+        peer: &Address,
+        have: &'a Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Slot<RetryCopy<'a>>, RecordError> {
+        have.read(self.key(peer), context, needs)
+    }
+
+    fn key(self, peer: &Address) -> RecordKey {
+        peer.write_key(KeyWriter::new(RecordKind::RetryCopy)).part(&[self.0]).finish()
+    }
+
+    /// All copies for a peer's device, whatever the limit is now.
+    pub(super) fn all<'a>(
+        peer: &Address,
+        have: &'a Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<alloc::vec::Vec<Slot<RetryCopy<'a>>>, RecordError> {
+        (0..Limits::DEFAULT.retry_copies)
+            .map(|place| Self(place).read_one(peer, have, context, needs))
+            .collect()
+    }
+}

@@ -1,0 +1,208 @@
+//! Answering a peer that asks for a message again.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{
+    super::{
+        MessageId, Strength,
+        archive::Archive,
+        content::Kind,
+        copies::{Place, RetryCopy, Text},
+        peer::Peer,
+        send::Outgoing,
+        start::Renewal,
+    },
+    RetryError, RetryReason,
+    request::{Request, Wanted, head_digest},
+};
+use crate::{
+    identity::{Address, Device, IdentityKey},
+    prekey::VerifiedBundle,
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step},
+    wire::SessionId,
+};
+
+/// Answers a device that asks for a message again: with the message, if its copy is still there, or with the word that it will not come. Each envelope is answered once, and a
+/// message goes out in at most four. Only the device that the message was for gets it, under the identity key that it was for.
+///
+/// Where the request says that the active session is the broken one, the answer starts another in the same step, from a bundle; the former is archived and opens what is
+/// still under way. A request for what this device did not send changes nothing.
+///
+/// | | type | size | meaning |
+/// |---|---|---|---|
+/// | in | [`Address`] | | who asks, by the transport's word |
+/// | in | `request` | up to 512 B | what came |
+/// | in | [`VerifiedBundle`] | | of the same device; where there is none yet, the call says if one is needed |
+/// | in | [`IdentityKey`] | | the key on record, where the user has agreed that what was sent to another goes to this one |
+/// | out | [`RetryAnswer`] | | what goes to the device |
+///
+/// One Diffie-Hellman, and those of a send or of a start. Reads the copies of what was sent to the device, up to 64 records; writes two of them, the peer's record and, with a new
+/// session, the archive.
+///
+/// # Errors
+/// [`RetryError`].
+///
+/// # Spec
+/// `docs/protocol.md`, section 8 "Retry"; *The Sesame Algorithm*, 4.2 "Retry requests".
+#[derive(Clone, Copy)]
+pub struct AnswerRetry<'a> {
+    /// From which device it came, by the transport's word.
+    pub from: Address,
+    /// What came.
+    pub request: &'a [u8],
+    /// The device's bundle, if the answer may start a session.
+    pub bundle: Option<&'a VerifiedBundle>,
+    /// The key on record, if the user agreed that it gets what was sent to another. `None`: it does not.
+    pub resend_to: Option<IdentityKey>,
+}
+
+/// What the peer is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RetryOutcome {
+    /// The message, again.
+    Again,
+    /// That it will not come: its text was not kept, is too old, or went out four times. Tell the user, or say it anew.
+    Lost,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryAnswer {
+    /// What goes to the device.
+    pub envelope: Vec<u8>,
+    /// The message that was asked for.
+    pub message_id: MessageId,
+    /// What the peer is told.
+    pub outcome: RetryOutcome,
+    /// Why it had to ask, by its own word.
+    pub reason: RetryReason,
+    /// What the message bound, so that what travels beside it can be made again.
+    pub associated_data: Vec<u8>,
+    /// Whether a new session was started for it.
+    pub restarted: bool,
+    /// The session that the answer is in.
+    pub session: SessionId,
+    /// As of [`Sent`](crate::Sent).
+    pub strength: Strength,
+}
+
+impl fmt::Debug for AnswerRetry<'_> {
+    /// Shows who asks.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnswerRetry {{ from: {:?}, bundle: {} }}", self.from, self.bundle.is_some())
+    }
+}
+
+impl Sealed for AnswerRetry<'_> {}
+
+impl Operation for AnswerRetry<'_> {
+    type Output = RetryAnswer;
+    type Error = RetryError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<RetryAnswer>, RetryError> {
+        let mut needs = Needs::new();
+        let device = Device::read(have, context, &mut needs)?;
+        let mut slot = Peer::read(have, &self.from, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let device = device.value.ok_or(RetryError::NotRegistered)?;
+        let mut peer = slot.value.take().ok_or(RetryError::UnknownMessage)?;
+        let (asks, request) = Request::open(self.request, &self.from, &device.identity, &device.address)?;
+        let stored = peer.identity.key();
+        if asks != stored {
+            return Err(RetryError::IdentityChanged { stored, offered: asks });
+        }
+        let copies = Place::all(&self.from, have, context, &mut needs)?;
+        let archive = Archive::read(have, &self.from, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let (asked, mut copy) = find(copies, &request.wanted).ok_or(RetryError::UnknownMessage)?;
+        self.check(&copy, &stored)?;
+
+        let broken = peer.speaking().is_none_or(|session| session.id == request.wanted.session);
+        let mut writes = Vec::new();
+        if broken {
+            let bundle = self.bundle.ok_or(RetryError::NoBundle)?;
+            if *bundle.address() != self.from {
+                return Err(RetryError::OtherBundle);
+            }
+            let renewal = Renewal::check(bundle, &device, &peer, context)?;
+            match renewal.renew(&mut peer, archive, have, context, &mut needs)? {
+                Some(archived) => writes = archived,
+                None => return Ok(Run::Needs(needs)),
+            }
+        }
+        let (outcome, outgoing) = answer(&copy, context);
+        let place = peer.next_copy.read(&self.from, have, context, &mut needs)?;
+        let (sent, copied) = outgoing.seal(&mut peer, &place, context)?;
+        let associated_data = copy.associated_data.to_vec();
+        if asked.key() != copied.key() {
+            (copy.text, copy.associated_data) = (Text::Answered, &[]);
+            writes.push(asked.write(copy, context));
+        }
+        writes.extend([copied, slot.write(peer, context)]);
+        let (reason, session) = (request.reason, sent.session);
+        let (message_id, strength) = (sent.message_id, sent.strength);
+        let envelope = sent.envelope;
+        Ok(Run::Done(Step::new(
+            writes,
+            RetryAnswer {
+                envelope,
+                message_id,
+                outcome,
+                reason,
+                associated_data,
+                restarted: broken,
+                session,
+                strength,
+            },
+        )))
+    }
+}
+
+impl AnswerRetry<'_> {
+    /// Whether this device may have the message, and has not had it.
+    fn check(&self, copy: &RetryCopy<'_>, stored: &IdentityKey) -> Result<(), RetryError> {
+        if let Text::Answered = copy.text {
+            return Err(RetryError::AlreadyAnswered);
+        }
+        if copy.recipient != *stored && self.resend_to != Some(*stored) {
+            return Err(RetryError::SentToAnotherKey { sent_to: copy.recipient, stored: *stored });
+        }
+        Ok(())
+    }
+}
+
+/// The copy of the envelope that is wanted: what was sent, and not what someone made of it.
+fn find<'a>(
+    copies: Vec<Slot<RetryCopy<'a>>>,
+    wanted: &Wanted,
+) -> Option<(Slot<RetryCopy<'a>>, RetryCopy<'a>)> {
+    copies.into_iter().find_map(|mut slot| {
+        let copy = slot.value.take_if(|copy| {
+            (copy.envelope, copy.session) == (wanted.envelope, wanted.session)
+                && head_digest(copy.head) == wanted.head
+        })?;
+        Some((slot, copy))
+    })
+}
+
+/// What goes out for a copy.
+fn answer<'a>(copy: &RetryCopy<'a>, context: &Context<'_>) -> (RetryOutcome, Outgoing<'a>) {
+    let sendings = copy.sendings.saturating_add(1);
+    let associated_data = copy.associated_data;
+    match copy.sendable(context) {
+        Some(text) => {
+            let kind = Kind::Again(copy.message);
+            (RetryOutcome::Again, Outgoing { kind, text, associated_data, keep: Text::Kept(text), sendings })
+        }
+        None => {
+            let kind = Kind::Lost(copy.message);
+            (RetryOutcome::Lost, Outgoing { kind, text: &[], associated_data, keep: Text::NotKept, sendings })
+        }
+    }
+}

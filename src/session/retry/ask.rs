@@ -1,0 +1,100 @@
+//! Asking the sender of an envelope for its message again.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{
+    super::{MessageId, OpenError, accepted::Memory, peer::Peer},
+    RetryError, RetryReason,
+    budget::Budget,
+    request::{Ends, Request, Wanted},
+};
+use crate::{
+    identity::{Address, Device},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
+    wire::Envelope,
+};
+
+/// Asks the sender of an envelope that could not be opened to send its message again: once for each, at most 8 in an hour to one device and 64 to all. Nothing is
+/// asked of a device that this one has not met: start a session with it first.
+///
+/// | | type | size | meaning |
+/// |---|---|---|---|
+/// | in | [`Address`] | | who sent the envelope, by the transport's word |
+/// | in | `envelope` | 75 to 1,048,576 B | what could not be opened |
+/// | in | [`OpenError`] | | why not: what [`Receive`](crate::Receive) answered |
+/// | out | [`RetryRequest`] | 192 to 210 B | what goes to the sender, who gives it to [`AnswerRetry`](super::AnswerRetry) |
+///
+/// One Diffie-Hellman. Draws 44 random bytes. Writes two records: what was asked of this device, at most 1,056 bytes, and of all.
+///
+/// # Errors
+/// [`RetryError`]: [`NotRetryable`](RetryError::NotRetryable), [`UnknownPeer`](RetryError::UnknownPeer), [`AlreadyAsked`](RetryError::AlreadyAsked),
+/// [`TooMany`](RetryError::TooMany), [`IdentityChanged`](RetryError::IdentityChanged), and what is wrong with bytes, randomness and records.
+///
+/// # Spec
+/// `docs/protocol.md`, section 8 "Retry"; *The Sesame Algorithm*, 4.2 "Retry requests".
+#[derive(Clone, Copy)]
+pub struct RequestRetry<'a> {
+    /// From which device it came, by the transport's word.
+    pub from: Address,
+    /// What could not be opened.
+    pub envelope: &'a [u8],
+    /// Why not.
+    pub error: OpenError,
+}
+
+/// A request on its way to the sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryRequest {
+    /// What goes to the device, by the way that envelopes go.
+    pub request: Vec<u8>,
+    /// The message that will come again, or be reported lost, under this id; where the envelope was an answer itself, under the id that it brings.
+    pub message_id: MessageId,
+}
+
+impl fmt::Debug for RequestRetry<'_> {
+    /// Shows the envelope's length only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, envelope, error } = self;
+        write!(f, "RequestRetry {{ from: {from:?}, envelope: {} bytes, error: {error:?} }}", envelope.len())
+    }
+}
+
+impl Sealed for RequestRetry<'_> {}
+
+impl Operation for RequestRetry<'_> {
+    type Output = RetryRequest;
+    type Error = RetryError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<RetryRequest>, RetryError> {
+        let reason = RetryReason::of(&self.error).ok_or(RetryError::NotRetryable)?;
+        let envelope = Envelope::parse(self.envelope)?;
+        let mut needs = Needs::new();
+        let device = Device::read(have, context, &mut needs)?;
+        let peer = Peer::read(have, &self.from, context, &mut needs)?;
+        let memory = Memory::to_ask(&self.from, have, context, &mut needs)?;
+        let budget = Budget::read(&self.from, have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let device = device.value.ok_or(RetryError::NotRegistered)?;
+        let peer = peer.value.ok_or(RetryError::UnknownPeer)?;
+        let stored = peer.identity.key();
+        if let Some(offered) = peer.identity.offered() {
+            return Err(RetryError::IdentityChanged { stored, offered });
+        }
+        let wanted = Wanted::of(&envelope);
+        if memory.knows(&peer.recent, wanted.envelope) {
+            return Err(RetryError::AlreadyAsked);
+        }
+        let writes = budget.spend(wanted.envelope, context)?;
+        let reason = if peer.stale { RetryReason::Recovered } else { reason };
+        let own = device.identity.public();
+        let ends = Ends { asks: (&own, &device.address), asked: (&stored, &self.from) };
+        let request = Request { wanted, reason, asked_at: context.now };
+        let request = request.seal(&device.identity, &ends, &mut context.random)?;
+        let output = RetryRequest { request, message_id: wanted.envelope };
+        Ok(Run::Done(Step::new(Vec::from(writes), output)))
+    }
+}

@@ -1,0 +1,132 @@
+//! How much is asked again: the one place of the bounds on what forged envelopes can make a device send.
+
+use alloc::vec::Vec;
+
+use super::{super::MessageId, RetryError};
+use crate::{
+    identity::Address,
+    step::{
+        Context, KeyWriter, Loaded, Needs, RecordError, RecordKind, RecordReader, RecordType, RecordWriter,
+        Slot, UnixMillis, Write,
+    },
+};
+
+/// Requests within an hour.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    since: UnixMillis,
+    count: u16,
+}
+
+impl Window {
+    /// Counts one more. A clock that goes back opens no new window.
+    fn take(&mut self, now: UnixMillis, limit: u16) -> Result<(), RetryError> {
+        if now.since(self.since) >= UnixMillis::HOUR {
+            *self = Self { since: now, count: 0 };
+        }
+        self.since = self.since.min(now);
+        if self.count >= limit {
+            return Err(RetryError::TooMany { again_at: self.since.plus(UnixMillis::HOUR) });
+        }
+        self.count = self.count.saturating_add(1);
+        Ok(())
+    }
+
+    fn encode(self, body: &mut RecordWriter) {
+        body.u64(self.since.0).bytes(&self.count.to_be_bytes());
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        Some(Self { since: UnixMillis(body.u64()?), count: u16::from_be_bytes(body.array()?) })
+    }
+}
+
+/// What was asked of one device.
+#[derive(Debug, Default)]
+struct Asked {
+    window: Window,
+    /// Oldest first.
+    messages: Vec<MessageId>,
+}
+
+impl Asked {
+    const MAX: usize = 64;
+}
+
+impl RecordType<'_> for Asked {
+    const KIND: RecordKind = RecordKind::Asked;
+
+    fn max_body_len(&self) -> usize {
+        self.messages.len().saturating_mul(MessageId::LEN).saturating_add(10)
+    }
+
+    fn encode(&self, body: &mut RecordWriter) {
+        self.window.encode(body);
+        self.messages.iter().for_each(|message| {
+            body.bytes(&message.0);
+        });
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let window = Window::decode(body)?;
+        let (messages, []) = body.rest().as_chunks() else { return None };
+        Some(Self { window, messages: messages.iter().copied().map(MessageId).collect() })
+    }
+}
+
+/// What was asked of all devices together.
+#[derive(Debug, Default)]
+struct Total(Window);
+
+impl RecordType<'_> for Total {
+    const KIND: RecordKind = RecordKind::RetryBudget;
+
+    fn max_body_len(&self) -> usize {
+        10
+    }
+
+    fn encode(&self, body: &mut RecordWriter) {
+        self.0.encode(body);
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        Window::decode(body).map(Self)
+    }
+}
+
+/// Both budgets.
+pub(super) struct Budget {
+    asked: Slot<Asked>,
+    total: Slot<Total>,
+}
+
+impl Budget {
+    pub(super) fn read(
+        peer: &Address,
+        have: &Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Self, RecordError> {
+        let asked = peer.write_key(KeyWriter::new(RecordKind::Asked)).finish();
+        let total = KeyWriter::new(RecordKind::RetryBudget).finish();
+        Ok(Self { asked: have.read(asked, context, needs)?, total: have.read(total, context, needs)? })
+    }
+
+    /// Spends one request for a message, once for each.
+    pub(super) fn spend(
+        mut self,
+        message: MessageId,
+        context: &Context<'_>,
+    ) -> Result<[Write; 2], RetryError> {
+        let mut asked = self.asked.value.take().unwrap_or_default();
+        let mut total = self.total.value.take().unwrap_or_default();
+        if asked.messages.contains(&message) {
+            return Err(RetryError::AlreadyAsked);
+        }
+        asked.window.take(context.now, context.limits.max_asked_per_peer)?;
+        total.0.take(context.now, context.limits.max_asked)?;
+        asked.messages.push(message);
+        asked.messages.drain(..asked.messages.len().saturating_sub(Asked::MAX));
+        Ok([self.asked.write(asked, context), self.total.write(total, context)])
+    }
+}
