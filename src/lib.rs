@@ -28,14 +28,15 @@ pub use primitives::{
 };
 pub use ratchet::RootSecret;
 pub use session::{
-    AnswerRetry, Arrival, Content, DecideIdentity, DescribePeer, Keep, LearnNumber, MessageId, OpenError,
-    PeerDescription, Receive, Received, Recover, Recovered, RequestRetry, Restart, RetryAnswer, RetryError,
-    RetryOutcome, RetryReason, RetryRequest, Send, SendError, Sent, SessionDescription, ShowSafetyNumber,
-    Start, StartError, Started, Strength,
+    AnswerRetry, Arrival, ChainReport, Content, DecideIdentity, DescribePeer, Diagnose, EnvelopeDescription,
+    Finding, HandshakeDescription, Keep, LearnNumber, MessageId, OpenError, PeerDescription, Receive,
+    Received, Recover, Recovered, Report, RequestRetry, Restart, RetryAnswer, RetryError, RetryOutcome,
+    RetryReason, RetryRequest, Send, SendError, Sent, SentReport, SessionDescription, SessionPhase,
+    SessionReport, ShowSafetyNumber, Side, Start, StartError, Started, Strength, Tidy,
 };
 pub use step::{
     Advice, Advise, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs,
-    Operation, Record, RecordError, RecordKey, RecordKind, Rejected, Revision, Run, Step, Unanswered,
-    UnixMillis, Write, drive,
+    Operation, Record, RecordDescription, RecordError, RecordKey, RecordKind, Rejected, Revision, Run, Step,
+    Unanswered, UnixMillis, Write, drive,
 };
 pub use wire::{DecodeError, Field, SessionId, Suite};

@@ -55,7 +55,7 @@ pub struct PrekeysDescription {
 }
 
 impl PrekeysDescription {
-    fn of(prekeys: &Prekeys) -> Self {
+    pub(crate) fn of(prekeys: &Prekeys) -> Self {
         Self {
             offered: prekeys.count(Published::Offered),
             confirmed: prekeys.count(Published::Confirmed),

@@ -52,7 +52,7 @@ pub struct PrekeyUpload {
     pub bundle: Vec<u8>,
     /// New one-time prekeys, to be added to those that the server has.
     pub one_time_prekeys: Vec<OneTimePrekeyField>,
-    /// Whether the server first forgets all one-time prekeys that it has of this device: it came back from a backup, and they open nothing.
+    /// Whether the server first forgets all one-time prekeys that it has of this address: this is the first upload, or the store went back or came back from a backup.
     pub replaces: bool,
     /// One-time prekeys whose private half this device holds now.
     pub one_time_alive: usize,

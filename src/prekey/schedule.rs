@@ -22,7 +22,7 @@ const GRACE: u64 = 30 * UnixMillis::DAY;
 const MAX_SIGNED: usize = 16;
 
 /// The prekeys record.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Prekeys {
     /// Oldest first; the last is the current one.
     signed: Vec<Signed>,
@@ -31,6 +31,13 @@ pub(crate) struct Prekeys {
     next_upload: UploadNumber,
     /// What a server has of this device opens nothing: the next upload replaces it.
     replaces: bool,
+}
+
+/// Before the first upload: whatever a server has of this address is another's.
+impl Default for Prekeys {
+    fn default() -> Self {
+        Self { signed: Vec::new(), batches: Vec::new(), next_upload: UploadNumber(0), replaces: true }
+    }
 }
 
 /// How far one-time prekeys have been published.
@@ -127,7 +134,7 @@ impl Prekeys {
 
     /// The record of a device that came back from a backup: its prekeys may have been used, so none is left.
     pub(crate) fn after_recovery(self) -> Self {
-        Self { signed: Vec::new(), batches: Vec::new(), replaces: true, ..self }
+        Self { next_upload: self.next_upload, ..Self::default() }
     }
 
     pub(crate) fn one_time_alive(&self) -> usize {

@@ -157,6 +157,32 @@ impl Chains {
         };
     }
 
+    /// The sending chain's name and the number of its next message.
+    pub(crate) fn sending_chain(&self) -> Option<(ChainTag, u32)> {
+        match &self.sending {
+            Sending::Chain { pair, next, .. } => Some((ChainTag::of(pair.public()), *next)),
+            Sending::Waiting(_) | Sending::Due => None,
+        }
+    }
+
+    /// The length of the sending chain before.
+    pub(crate) fn previous_counter(&self) -> u32 {
+        self.previous_counter
+    }
+
+    /// The receiving chain's name and the number of its next message.
+    pub(crate) fn receiving_chain(&self) -> Option<(ChainTag, u32)> {
+        match &self.receiving {
+            Receiving::Chain { peer, next, .. } => Some((ChainTag::of(peer), *next)),
+            Receiving::Nothing | Receiving::KeyOnly(_) => None,
+        }
+    }
+
+    /// The receiving chains before, newest first.
+    pub(crate) fn earlier_chains(&self) -> &[ChainTag] {
+        self.earlier.tags()
+    }
+
     pub(crate) fn own_ratchet_key(&self) -> Option<&PublicKey> {
         match &self.sending {
             Sending::Waiting(pair) | Sending::Chain { pair, .. } => Some(pair.public()),
@@ -339,16 +365,25 @@ impl Chains {
         now: UnixMillis,
         limits: &Limits,
     ) -> Option<Room> {
-        if more == 0 {
-            return None;
-        }
+        (more > 0).then(|| skipped.with_room(more, &self.remembered(new_chain), now, limits))
+    }
+
+    /// The chains whose keys are kept, once there is a new one.
+    fn remembered(&self, new_chain: Option<ChainTag>) -> Vec<ChainTag> {
         let current = match &self.receiving {
             Receiving::Chain { peer, .. } => Some(ChainTag::of(peer)),
             Receiving::Nothing | Receiving::KeyOnly(_) => None,
         };
         let chains = new_chain.into_iter().chain(current).chain(self.earlier.tags().iter().copied());
-        let remembered: Vec<_> = chains.take(Earlier::MAX + 1).collect();
-        Some(skipped.with_room(more, &remembered, now, limits))
+        chains.take(Earlier::MAX + 1).collect()
+    }
+
+    /// Drops the skipped keys that are too old or of a forgotten chain.
+    pub(crate) fn tidy(&self, skipped: &mut SkippedKeys<'_>, now: UnixMillis, limits: &Limits) {
+        let kept = skipped.with_room(0, &self.remembered(None), now, limits).into_keys();
+        if kept.as_bytes().len() < skipped.as_bytes().len() {
+            *skipped = kept;
+        }
     }
 }
 

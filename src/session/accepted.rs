@@ -26,6 +26,8 @@ fn digest(id: MessageId) -> Digest {
 pub(super) struct Recent {
     digests: [Digest; Self::MAX],
     len: u8,
+    /// For how many more envelopes the memory is asked although they open: a message has come again, and its first envelope may be late.
+    wary: u8,
 }
 
 impl Recent {
@@ -34,7 +36,7 @@ impl Recent {
     const PER_ENVELOPE: usize = 2;
 
     /// Length of the longest encoding in bytes.
-    pub(super) const MAX_LEN: usize = 1 + 4 * Self::MAX;
+    pub(super) const MAX_LEN: usize = 1 + 4 * Self::MAX + 1;
 
     fn digests(&self) -> &[Digest] {
         self.digests.get(..usize::from(self.len)).unwrap_or_default()
@@ -52,14 +54,14 @@ impl Recent {
     }
 
     pub(super) fn encode(&self, body: &mut RecordWriter) {
-        body.u8(self.len);
+        body.u8(self.wary).u8(self.len);
         self.digests().iter().for_each(|digest| {
             body.bytes(digest);
         });
     }
 
     pub(super) fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
-        let mut recent = Self { len: body.u8()?, ..Self::default() };
+        let mut recent = Self { wary: body.u8()?, len: body.u8()?, ..Self::default() };
         for place in recent.digests.get_mut(..usize::from(recent.len))? {
             *place = body.array()?;
         }
@@ -99,7 +101,7 @@ impl RecordType<'_> for Accepted {
 pub(super) struct Memory(Option<Slot<Accepted>>);
 
 impl Memory {
-    /// Reads the record if an envelope that opens will have to move the newest digests there; in a batch, ahead of that.
+    /// Reads the record if an envelope that opens will have to move the newest digests there, in a batch ahead of that; or if it may have come again before.
     pub(super) fn to_note(
         recent: &Recent,
         peer: &Address,
@@ -107,7 +109,7 @@ impl Memory {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Self, RecordError> {
-        match recent.has_room(context.batched.saturating_add(1)) {
+        match recent.wary == 0 && recent.has_room(context.batched.saturating_add(1)) {
             true => Ok(Self(None)),
             false => Self::to_ask(peer, have, context, needs),
         }
@@ -122,6 +124,11 @@ impl Memory {
     ) -> Result<Self, RecordError> {
         let key = peer.write_key(KeyWriter::new(RecordKind::Accepted)).finish();
         Ok(Self(Some(have.read(key, context, needs)?)))
+    }
+
+    /// Whether the message of an envelope that opens has come before, by another envelope.
+    pub(super) fn came_again(&self, recent: &Recent, id: MessageId) -> bool {
+        recent.wary > 0 && self.knows(recent, id)
     }
 
     /// Whether a message was opened before.
@@ -145,13 +152,21 @@ impl Memory {
             older.0.extend_from_slice(recent.digests());
             older.0.drain(..older.0.len().saturating_sub(Accepted::MAX));
             write = Some(slot.write(older, context));
-            *recent = Recent::default();
+            (recent.digests, recent.len) = (Recent::default().digests, 0);
         }
+        recent.wary = recent.wary.saturating_sub(1);
         recent.push(digest(envelope));
         if brought != envelope {
             recent.push(digest(brought));
+            recent.wary = u8::MAX;
         }
         write
+    }
+
+    /// How many messages are remembered.
+    pub(super) fn count(&self, recent: &Recent) -> u16 {
+        let older = self.0.as_ref().and_then(|slot| slot.value.as_ref()).map_or(0, |older| older.0.len());
+        u16::try_from(older.saturating_add(recent.digests().len())).unwrap_or(u16::MAX)
     }
 
     /// Forgets everything, with the identity that it was of.

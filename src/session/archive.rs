@@ -42,6 +42,11 @@ impl Archive {
         have.read(peer.write_key(KeyWriter::new(RecordKind::Archive)).finish(), context, needs)
     }
 
+    /// The archived sessions, newest first.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.sessions.iter().map(|(id, _)| *id)
+    }
+
     pub(super) fn knows_weak_start(&self, session: SessionId) -> bool {
         self.weak_starts.iter().any(|(known, _)| *known == session)
     }
@@ -90,6 +95,22 @@ impl Archive {
         self.sessions.insert(0, (id, context.now));
         for dropped in self.trim(context.now, &context.limits) {
             writes.extend(place.remove(dropped, context, needs)?);
+        }
+        Ok(writes)
+    }
+
+    /// Drops the archived sessions that are too old, with their keys.
+    pub(super) fn tidy(
+        &mut self,
+        place: ArchivePlace<'_>,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Vec<Write>, RecordError> {
+        let young = |at: &UnixMillis| context.now.since(*at) <= context.limits.archived_max_age;
+        let kept = self.sessions.iter().take_while(|(_, at)| young(at)).count();
+        let mut writes = Vec::new();
+        for (id, _) in self.sessions.drain(kept..) {
+            writes.extend(place.remove(id, context, needs)?);
         }
         Ok(writes)
     }

@@ -64,11 +64,15 @@ impl<'a> RetryCopy<'a> {
         }
     }
 
+    /// Whether it is too old to be sent again.
+    pub(super) fn expired(&self, context: &Context<'_>) -> bool {
+        context.now.since(self.sent_at) > context.limits.retry_max_age
+    }
+
     /// What can still be sent again.
     pub(super) fn sendable(&self, context: &Context<'_>) -> Option<&'a [u8]> {
-        let young = context.now.since(self.sent_at) <= context.limits.retry_max_age;
         match self.text {
-            Text::Kept(text) if young && self.sendings < Self::MAX_SENDINGS => Some(text),
+            Text::Kept(text) if !self.expired(context) && self.sendings < Self::MAX_SENDINGS => Some(text),
             Text::Kept(_) | Text::NotKept | Text::Answered => None,
         }
     }

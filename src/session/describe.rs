@@ -52,12 +52,15 @@ pub struct SessionDescription {
     pub unanswered: bool,
     /// Whether it began without a one-time prekey and no turn has been completed.
     pub strength: Strength,
+    /// Whether it sends nothing any more, since this device came back from a backup: the next `Start` replaces it.
+    pub stale: bool,
 }
 
 impl SessionDescription {
-    fn of(session: &Session) -> Self {
+    fn of(session: &Session, stale: bool) -> Self {
         Self {
             id: session.id,
+            stale,
             started_at: session.started_at,
             unanswered: matches!(session.phase, Phase::Initiating { .. }),
             strength: session.strength(),
@@ -85,7 +88,9 @@ impl Operation for DescribePeer {
             trust: peer.map_or(TrustMark::Unknown, |peer| peer.identity.mark()),
             identity_key: peer.map(|peer| peer.identity.key()),
             offered: peer.and_then(|peer| peer.identity.offered()),
-            session: peer.and_then(|peer| peer.session.as_ref()).map(SessionDescription::of),
+            session: peer.and_then(|peer| {
+                peer.session.as_ref().map(|session| SessionDescription::of(session, peer.stale))
+            }),
             number: phone
                 .value
                 .zip(number.value)

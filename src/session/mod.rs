@@ -22,10 +22,12 @@ mod number;
 mod peer;
 mod receive;
 mod recover;
+mod report;
 mod retry;
 mod send;
 mod start;
 mod state;
+mod tidy;
 
 pub use content::Content;
 pub use copies::Keep;
@@ -36,9 +38,14 @@ pub use message_id::MessageId;
 pub use number::LearnNumber;
 pub use receive::{Arrival, Receive, Received};
 pub use recover::{Recover, Recovered};
+pub use report::{
+    ChainReport, Diagnose, EnvelopeDescription, Finding, HandshakeDescription, Report, SentReport,
+    SessionPhase, SessionReport, Side,
+};
 pub use retry::{
     AnswerRetry, RequestRetry, RetryAnswer, RetryError, RetryOutcome, RetryReason, RetryRequest,
 };
 pub use send::{Send, Sent};
 pub use start::{Restart, Start, Started};
 pub use state::Strength;
+pub use tidy::Tidy;

@@ -28,7 +28,7 @@ use crate::{
 /// | in | `associated_data` | 0 to 4,096 B | what the sender bound |
 /// | out | [`Received`] | | the plaintext, and how it came |
 ///
-/// In order it reads and writes one record (every fourth to eighth time also the record of what was opened before, 1 KB) and costs no Diffie-Hellman; a new ratchet key of
+/// In order it reads and writes one record (every eighth time, and while a message that came again is fresh, also the record of what was opened before, 1 KB) and costs no Diffie-Hellman; a new ratchet key of
 /// the peer's costs one. A gap or a late message reads and writes the session's skipped keys too. The first
 /// envelope of a session costs three or four more Diffie-Hellmans; the one-time prekey is deleted in the same step. Draws no randomness.
 ///
@@ -224,6 +224,9 @@ impl Arrived<'_> {
         needs: &mut Needs,
     ) -> Result<Option<Option<Write>>, OpenError> {
         let (Kind::Again(first) | Kind::Lost(first)) = unsealed.kind else {
+            if memory.came_again(recent, self.id()) {
+                return Err(OpenError::Duplicate);
+            }
             return Ok(Some(memory.note(recent, self.id(), self.id(), context)));
         };
         memory = Memory::to_ask(self.from, self.have, context, needs)?;

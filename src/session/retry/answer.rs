@@ -167,7 +167,8 @@ impl Operation for AnswerRetry<'_> {
 impl AnswerRetry<'_> {
     /// Whether this device may have the message, and has not had it.
     fn check(&self, copy: &RetryCopy<'_>, stored: &IdentityKey) -> Result<(), RetryError> {
-        if let Text::Answered = copy.text {
+        // One envelope more than can carry the message says that it is lost; after that nothing is said.
+        if matches!(copy.text, Text::Answered) || copy.sendings > RetryCopy::MAX_SENDINGS {
             return Err(RetryError::AlreadyAnswered);
         }
         if copy.recipient != *stored && self.resend_to != Some(*stored) {

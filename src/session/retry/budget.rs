@@ -19,17 +19,20 @@ struct Window {
 }
 
 impl Window {
-    /// Counts one more. A clock that goes back opens no new window.
+    /// Counts one more. A window that began more than an hour ahead is of a clock that was wrong, and void; one that begins within the hour ahead goes on.
     fn take(&mut self, now: UnixMillis, limit: u16) -> Result<(), RetryError> {
-        if now.since(self.since) >= UnixMillis::HOUR {
+        if !self.runs(now) {
             *self = Self { since: now, count: 0 };
         }
-        self.since = self.since.min(now);
         if self.count >= limit {
             return Err(RetryError::TooMany { again_at: self.since.plus(UnixMillis::HOUR) });
         }
         self.count = self.count.saturating_add(1);
         Ok(())
+    }
+
+    fn runs(&self, now: UnixMillis) -> bool {
+        now.since(self.since) < UnixMillis::HOUR && self.since.since(now) < UnixMillis::HOUR
     }
 
     fn encode(self, body: &mut RecordWriter) {
@@ -95,13 +98,13 @@ impl RecordType<'_> for Total {
 }
 
 /// Both budgets.
-pub(super) struct Budget {
+pub(in super::super) struct Budget {
     asked: Slot<Asked>,
     total: Slot<Total>,
 }
 
 impl Budget {
-    pub(super) fn read(
+    pub(in super::super) fn read(
         peer: &Address,
         have: &Loaded,
         context: &Context<'_>,
@@ -110,6 +113,16 @@ impl Budget {
         let asked = peer.write_key(KeyWriter::new(RecordKind::Asked)).finish();
         let total = KeyWriter::new(RecordKind::RetryBudget).finish();
         Ok(Self { asked: have.read(asked, context, needs)?, total: have.read(total, context, needs)? })
+    }
+
+    /// How much was asked of the device within the hour, and whether more may be.
+    pub(in super::super) fn state(&self, context: &Context<'_>) -> (u16, bool) {
+        let (now, limits) = (context.now, &context.limits);
+        let asked = self.asked.value.as_ref().map(|asked| asked.window).unwrap_or_default();
+        let total = self.total.value.as_ref().map(|total| total.0).unwrap_or_default();
+        let may = |mut window: Window, limit| window.take(now, limit).is_ok();
+        let count = if asked.runs(now) { asked.count } else { 0 };
+        (count, may(asked, limits.max_asked_per_peer) && may(total, limits.max_asked))
     }
 
     /// Spends one request for a message, once for each.

@@ -16,6 +16,7 @@ mod request;
 
 pub use answer::{AnswerRetry, RetryAnswer, RetryOutcome};
 pub use ask::{RequestRetry, RetryRequest};
+pub(super) use budget::Budget;
 pub use error::RetryError;
 pub use request::RetryReason;
 pub(super) use request::is_retry_request;

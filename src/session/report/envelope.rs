@@ -1,0 +1,70 @@
+//! What an envelope says of itself, before anything is opened.
+
+use super::super::MessageId;
+use crate::{
+    handshake::Handshake,
+    prekey::PrekeyId,
+    primitives::aead,
+    step::UnixMillis,
+    wire::{DecodeError, Envelope, SessionId, Suite},
+};
+
+/// What stands in the clear in an envelope; nothing of it is authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EnvelopeDescription {
+    /// The message that it brings, or another that it brings again.
+    pub message_id: MessageId,
+    /// What its session is made of.
+    pub suite: Suite,
+    /// The session that it is of.
+    pub session: SessionId,
+    /// The first 8 bytes of the sender's ratchet key.
+    pub chain: [u8; 8],
+    /// Its number in that chain.
+    pub counter: u32,
+    /// Messages in the sender's chain before.
+    pub previous_counter: u32,
+    /// Length of what is sealed, in bytes: the text and 1, or 17 where it comes again.
+    pub sealed_len: usize,
+    /// The handshake, while the sender has no answer.
+    pub handshake: Option<HandshakeDescription>,
+}
+
+/// The part of a handshake that names keys of the recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HandshakeDescription {
+    /// Orders the session among those of the two devices.
+    pub started_at: UnixMillis,
+    /// The signed prekey that it was made with.
+    pub signed_prekey: PrekeyId,
+    /// The one-time prekey, if there was one.
+    pub one_time_prekey: Option<PrekeyId>,
+}
+
+impl EnvelopeDescription {
+    /// Reads an envelope.
+    ///
+    /// # Errors
+    /// [`DecodeError`]: not an envelope, or its handshake is none.
+    pub fn of(envelope: &[u8]) -> Result<Self, DecodeError> {
+        let envelope = Envelope::parse(envelope)?;
+        let handshake = envelope.handshake.map(Handshake::decode).transpose()?;
+        let header = &envelope.message.header;
+        Ok(Self {
+            message_id: MessageId::of_parsed(&envelope),
+            suite: envelope.suite,
+            session: envelope.session_id,
+            chain: header.ratchet_key.as_bytes().first_chunk().copied().unwrap_or_default(),
+            counter: header.counter,
+            previous_counter: header.previous_counter,
+            sealed_len: envelope.message.ciphertext.len().saturating_sub(aead::OVERHEAD),
+            handshake: handshake.map(|handshake| HandshakeDescription {
+                started_at: handshake.started_at,
+                signed_prekey: handshake.signed_prekey,
+                one_time_prekey: handshake.one_time_prekey,
+            }),
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! Prekeys from made to gone: offered once, confirmed, handed out, run out, replaced after the store went back.
+
+use std::collections::BTreeSet;
+
+use outrigger::{
+    Advice, ConfirmPrekeys, DescribePrekeys, DeviceError, HandOutBundle, Limits, OpenError, RecordKind,
+    ReplenishPrekeys, Start, StartError, Strength, UploadNumber, VerifiedBundle,
+};
+
+use crate::world::{DAY, Device, Server, exchange, strangers};
+
+#[test]
+fn an_upload_is_offered_then_confirmed_and_each_prekey_is_used_once() {
+    let mut server = Server::default();
+    let (mut ben, mut ada) = (Device::new("ben"), Device::new("ada"));
+    let first = ben.publish(4, &mut server);
+    let second = ben.publish(3, &mut server);
+    assert_eq!((first.number, second.number), (UploadNumber(0), UploadNumber(1)));
+    assert!(first.replaces && !second.replaces, "what was there before is of another store");
+    let state = ben.run(&DescribePrekeys).unwrap();
+    assert_eq!((state.offered, state.confirmed, state.direct), (7, 0, 0));
+    assert_eq!(state.unconfirmed, [UploadNumber(0), UploadNumber(1)]);
+    let state = ben.run(&ConfirmPrekeys { upload: first.number }).unwrap();
+    assert_eq!((state.offered, state.confirmed), (3, 4));
+    let before = ben.store.clone();
+    ben.run(&ConfirmPrekeys { upload: first.number }).unwrap();
+    assert_eq!(ben.store, before, "confirmed already");
+
+    ada.start(ben.address, &mut server).unwrap();
+    exchange(&mut ada, &mut ben);
+    let state = ben.run(&DescribePrekeys).unwrap();
+    assert_eq!((state.offered, state.confirmed), (3, 3), "used: gone in the step that made the session");
+    // The last says it for all before.
+    let state = ben.run(&ConfirmPrekeys { upload: second.number }).unwrap();
+    assert_eq!((state.offered, state.confirmed, state.unconfirmed.len()), (0, 6, 0));
+}
+
+#[test]
+fn a_prekey_is_offered_in_one_upload_only() {
+    let mut ben = Device::new("ben");
+    let mut seen = BTreeSet::new();
+    for number in 0..8 {
+        let upload = ben.run(&ReplenishPrekeys { one_time: 70 }).unwrap();
+        assert_eq!(upload.number, UploadNumber(number));
+        assert!(upload.one_time_prekeys.iter().all(|field| seen.insert(*field)), "offered twice");
+    }
+    let state = ben.run(&DescribePrekeys).unwrap();
+    assert_eq!((state.offered, ben.store.count(RecordKind::OneTimePrekey)), (500, 500));
+}
+
+#[test]
+fn a_bundle_that_is_handed_out_has_a_prekey_that_no_server_sees() {
+    let (mut ada, mut ben, mut server) = strangers();
+    let handed = ben.run(&HandOutBundle).unwrap();
+    assert_eq!(ben.run(&DescribePrekeys).unwrap().direct, 1);
+    let bundle = VerifiedBundle::verify(&handed, &ben.address).unwrap();
+    let field = &handed[handed.len() - 35..];
+    while server.fetch(ben.address).len() > server.fetch_weak(ben.address).len() {
+        assert!(!server.fetch(ben.address).ends_with(field));
+    }
+    ada.run(&Start { bundle: &bundle }).unwrap();
+    assert_eq!(exchange(&mut ada, &mut ben).strength, Strength::Full);
+    assert_eq!(ben.run(&DescribePrekeys).unwrap().direct, 0);
+    // Without a signed prekey, or with one that is due, there is nothing to hand out.
+    ben.wait(8 * DAY);
+    let refused = ben.run(&HandOutBundle).unwrap_err();
+    assert_eq!((refused, refused.advice()), (DeviceError::NoSignedPrekey, Advice::Replenish));
+}
+
+/// The store went back behind an upload: the server's number shows it, and what it has is replaced.
+#[test]
+fn a_server_that_is_ahead_shows_that_the_store_went_back() {
+    let (mut ada, mut ben, mut server) = strangers();
+    let before = ben.store.clone();
+    let lost = ben.publish(10, &mut server);
+    ben.store = before;
+    // The first ten are still good, those of the lost upload are not: the app asks the server at its start.
+    let state = ben.run(&ConfirmPrekeys { upload: lost.number }).unwrap();
+    assert!(state.replaces);
+    assert_eq!(state.next_upload, UploadNumber(lost.number.0 + 1));
+    let upload = ben.publish(10, &mut server);
+    assert!(upload.replaces && upload.number > lost.number);
+    assert!(!ben.run(&DescribePrekeys).unwrap().replaces);
+    assert!(!ben.publish(1, &mut server).replaces, "once");
+    ada.start(ben.address, &mut server).unwrap();
+    assert_eq!(exchange(&mut ada, &mut ben).strength, Strength::Full);
+}
+
+#[test]
+fn depletion_is_seen_by_both_and_can_be_refused_by_either() {
+    let (mut ada, mut ben, server) = strangers();
+    let weak = server.fetch_weak(ben.address);
+    let careful = Limits::DEFAULT.max_weak_starts(0);
+    ada.limits = careful;
+    let refused = ada.start_from(&weak, ben.address).unwrap_err();
+    assert_eq!((refused, refused.advice()), (StartError::NoOneTimePrekey, Advice::Later));
+    ada.limits = Limits::DEFAULT;
+    assert_eq!(ada.start_from(&weak, ben.address).unwrap().strength, Strength::Weak);
+    let envelope = ada.send(ben.address, b"hello");
+    ben.limits = careful;
+    let refused = ben.refuses(ada.address, &envelope);
+    assert_eq!((refused, refused.advice()), (OpenError::TooManyWeakStarts, Advice::Replenish));
+    ben.limits = Limits::DEFAULT;
+    assert_eq!(ben.opens(ada.address, &envelope, b"hello").strength, Strength::Weak);
+}
+
+/// What a plan asks for, and when: later than due, within half a day, another time on another device.
+#[test]
+fn the_plan_fills_up_below_the_mark_and_spreads_devices_over_time() {
+    let plans: BTreeSet<_> = (0..20)
+        .map(|number| {
+            let mut device = Device::new(&format!("device-{number}"));
+            let plan = device.run(&ReplenishPrekeys { one_time: 0 }).unwrap().plan;
+            let due = device.run(&DescribePrekeys).unwrap().signed_due;
+            assert!((due.0..due.0 + DAY / 2).contains(&plan.replenish_at.0));
+            assert_eq!((plan.one_time(plan.low_water), plan.one_time(0)), (0, plan.target));
+            assert_eq!(plan.one_time(plan.low_water - 1), plan.target - plan.low_water + 1);
+            plan.replenish_at
+        })
+        .collect();
+    assert!(plans.len() > 15, "{} times for 20 devices", plans.len());
+}
