@@ -155,7 +155,7 @@ impl KeyPair {
     #[must_use]
     pub fn take_from(seed: &mut [u8; 32]) -> Self {
         let private = StaticSecret::from(*seed);
-        seed.zeroize();
+        seed.as_mut_slice().zeroize();
         // A clamped scalar is a multiple of 8 and not of the group order, so its public key is canonical and not of low order.
         let public = PublicKey(x25519_dalek::PublicKey::from(&private).to_bytes());
         Self { private, public }
@@ -170,7 +170,7 @@ impl KeyPair {
     /// Both halves as a record holds them; wipes the place of the private one. `None` where the public half is none. That they belong together is the record's word.
     pub(crate) fn from_stored(private: &mut [u8; 32], public: &[u8; 32]) -> Option<Self> {
         let secret = StaticSecret::from(*private);
-        private.zeroize();
+        private.as_mut_slice().zeroize();
         Some(Self { private: secret, public: PublicKey::parse(public).ok()? })
     }
 

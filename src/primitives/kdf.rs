@@ -15,7 +15,7 @@ fn keyed(key: &[u8; 32]) -> HmacSha256 {
         *head = *key;
     }
     let mac = HmacSha256::new((&block).into());
-    block.zeroize();
+    block.as_mut_slice().zeroize();
     mac
 }
 

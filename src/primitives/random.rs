@@ -89,6 +89,6 @@ impl fmt::Debug for Random<'_> {
 
 impl Drop for Random<'_> {
     fn drop(&mut self) {
-        self.last.zeroize();
+        self.last.as_mut_slice().zeroize();
     }
 }

@@ -60,14 +60,13 @@ const _: () = wipes::<SecretBytes>();
 macro_rules! secret_key {
     ($(#[$doc:meta])* $visibility:vis $name:ident) => {
         $(#[$doc])*
-        #[derive(zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
         $visibility struct $name([u8; 32]);
 
         impl $name {
             /// Takes the key and wipes the place it came from.
             $visibility fn take_from(bytes: &mut [u8; 32]) -> Self {
                 let key = Self(*bytes);
-                zeroize::Zeroize::zeroize(bytes);
+                zeroize::Zeroize::zeroize(bytes.as_mut_slice());
                 key
             }
 
@@ -76,6 +75,15 @@ macro_rules! secret_key {
                 &self.0
             }
         }
+
+        /// By the slice's own wiping, a bulk fill, where an array's goes byte by byte.
+        impl Drop for $name {
+            fn drop(&mut self) {
+                zeroize::Zeroize::zeroize(self.0.as_mut_slice());
+            }
+        }
+
+        impl zeroize::ZeroizeOnDrop for $name {}
 
         const _: () = $crate::primitives::wipes::<$name>();
 

@@ -32,8 +32,6 @@ pub(super) struct Recent {
 
 impl Recent {
     const MAX: usize = 8;
-    /// Digests that one envelope can add: its own, and the one of the message that it brings again.
-    const PER_ENVELOPE: usize = 2;
 
     /// Length of the longest encoding in bytes.
     pub(super) const MAX_LEN: usize = 1 + 4 * Self::MAX + 1;
@@ -42,8 +40,8 @@ impl Recent {
         self.digests.get(..usize::from(self.len)).unwrap_or_default()
     }
 
-    fn has_room(&self, envelopes: usize) -> bool {
-        envelopes.saturating_mul(Self::PER_ENVELOPE).saturating_add(self.digests().len()) <= Self::MAX
+    fn has_room(&self, digests: usize) -> bool {
+        self.digests().len().saturating_add(digests) <= Self::MAX
     }
 
     fn push(&mut self, digest: Digest) {
@@ -147,7 +145,8 @@ impl Memory {
         context: &Context<'_>,
     ) -> Option<Write> {
         let mut write = None;
-        if let Some(mut slot) = self.0.filter(|_| !recent.has_room(1)) {
+        // A message that comes again adds two, and its memory was read.
+        if let Some(mut slot) = self.0.filter(|_| !recent.has_room(2)) {
             let mut older = slot.value.take().unwrap_or_default();
             older.0.extend_from_slice(recent.digests());
             older.0.drain(..older.0.len().saturating_sub(Accepted::MAX));

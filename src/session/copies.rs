@@ -143,31 +143,22 @@ impl Place {
         self.after(1, limits)
     }
 
-    /// Reads what is at this place, to be replaced; in a batch it asks for the places of those before, too.
-    pub(super) fn read<'a>(
+    /// What is at this place, to be replaced; in a batch it asks for the places of those before, too.
+    pub(super) fn slot<'a>(
         self,
         peer: &Address,
-        have: &'a Loaded,
+        have: &Loaded,
         context: &Context<'_>,
         needs: &mut Needs,
-    ) -> Result<Slot<RetryCopy<'a>>, RecordError> {
-        let slot = self.after(0, &context.limits).read_one(peer, have, context, needs)?;
+    ) -> Slot<RetryCopy<'a>> {
+        let limits = &context.limits;
+        let slot = have.slot(self.after(0, limits).key(peer), needs);
         if !needs.is_empty() {
-            for ahead in 1..=context.batched.min(usize::from(context.limits.retry_copies)) {
-                self.after(ahead, &context.limits).read_one(peer, have, context, needs)?;
+            for ahead in 1..=context.batched.min(usize::from(limits.retry_copies)) {
+                have.slot::<RetryCopy<'_>>(self.after(ahead, limits).key(peer), needs);
             }
         }
-        Ok(slot)
-    }
-
-    fn read_one<'a>(
-        self,
-        peer: &Address,
-        have: &'a Loaded,
-        context: &Context<'_>,
-        needs: &mut Needs,
-    ) -> Result<Slot<RetryCopy<'a>>, RecordError> {
-        have.read(self.key(peer), context, needs)
+        slot
     }
 
     fn key(self, peer: &Address) -> RecordKey {
@@ -182,7 +173,7 @@ impl Place {
         needs: &mut Needs,
     ) -> Result<alloc::vec::Vec<Slot<RetryCopy<'a>>>, RecordError> {
         (0..Limits::DEFAULT.retry_copies)
-            .map(|place| Self(place).read_one(peer, have, context, needs))
+            .map(|place| have.read(Self(place).key(peer), context, needs))
             .collect()
     }
 }

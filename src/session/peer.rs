@@ -61,13 +61,28 @@ impl Peer {
         }
     }
 
+    /// Where the next copy goes: the first byte of the record, so that a send can ask for what is there without decoding the rest.
+    pub(super) fn next_copy(
+        have: &Loaded,
+        address: &Address,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<copies::Place>, RecordError> {
+        let first = have.peek::<Self>(Self::key(address), context, needs)?;
+        Ok(first.map(copies::Place))
+    }
+
+    fn key(address: &Address) -> RecordKey {
+        address.write_key(KeyWriter::new(RecordKind::Peer)).finish()
+    }
+
     pub(super) fn read(
         have: &Loaded,
         address: &Address,
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Slot<Self>, RecordError> {
-        have.read(address.write_key(KeyWriter::new(RecordKind::Peer)).finish(), context, needs)
+        have.read(Self::key(address), context, needs)
     }
 }
 
@@ -80,12 +95,12 @@ impl RecordType<'_> for Peer {
     }
 
     fn encode(&self, body: &mut RecordWriter) {
-        self.identity.encode(body);
+        self.identity.encode(body.u8(self.next_copy.0));
         let is_latest = self.session.as_ref().is_some_and(|session| Some(session.order) == self.latest_start);
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
         let session = flag(self.session.is_some(), flags::SESSION);
         body.u8(session | flag(self.stale, flags::STALE) | flag(is_latest, flags::LATEST));
-        self.recent.encode(body.u8(self.next_copy.0));
+        self.recent.encode(body);
         if !is_latest {
             // A start is never 0.
             body.u64(self.latest_start.map_or(0, |start| start.0));
@@ -96,12 +111,12 @@ impl RecordType<'_> for Peer {
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let next_copy = copies::Place(body.u8()?);
         let identity = PeerIdentity::decode(body)?;
         let flags = body.u8()?;
         if flags & !flags::ALL != 0 {
             return None;
         }
-        let next_copy = copies::Place(body.u8()?);
         let recent = Recent::decode(body)?;
         let latest = if flags & flags::LATEST == 0 { Some(UnixMillis(body.u64()?)) } else { None };
         let session = if flags & flags::SESSION != 0 { Some(Session::decode(body)?) } else { None };

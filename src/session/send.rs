@@ -78,17 +78,16 @@ impl Operation for Send<'_> {
             return Err(SendError::TooLong);
         }
         let mut needs = Needs::new();
+        let place = Peer::next_copy(have, &self.to, context, &mut needs)?.unwrap_or_default();
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let copy = place.slot(&self.to, have, context, &mut needs);
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
         let mut slot = Peer::read(have, &self.to, context, &mut needs)?;
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        let Some(peer) = slot.value.as_mut().filter(|peer| peer.session.is_some() && !peer.stale) else {
-            return Err(SendError::NoSession);
-        };
-        let copy = peer.next_copy.read(&self.to, have, context, &mut needs)?;
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
+        let peer = slot.value.as_mut().ok_or(SendError::NoSession)?;
         let text = RetryCopy::text(self.keep, self.plaintext);
         let outgoing = Outgoing {
             kind: Kind::Message,
@@ -120,11 +119,11 @@ impl<'a> Outgoing<'a> {
         place: &Slot<RetryCopy<'_>>,
         context: &mut Context<'_>,
     ) -> Result<(Sent, Write), SendError> {
-        let recipient = peer.identity.key();
-        if let Some(offered) = peer.identity.offered() {
+        let (recipient, offered) = (peer.identity.key(), peer.identity.offered());
+        let session = peer.speaking().ok_or(SendError::NoSession)?;
+        if let Some(offered) = offered {
             return Err(SendError::IdentityChanged { stored: recipient, offered });
         }
-        let session = peer.speaking().ok_or(SendError::NoSession)?;
         let (id, strength) = (session.id, session.strength());
         let ratchet::Sealed { bytes, head } =
             session.seal(self.kind, self.text, self.associated_data, &mut context.random)?;

@@ -115,11 +115,20 @@ pub(crate) fn decode_record<'a, R: RecordType<'a>>(
     bytes: &'a [u8],
     context: &Context<'_>,
 ) -> Result<R, RecordError> {
-    let (generation, mut body) = open_record(key, bytes, R::KIND)?;
-    if generation != context.generation {
-        return Err(RecordError::RestoredFromBackup);
+    decode_body(key, &mut body_of(key, bytes, R::KIND, context)?)
+}
+
+/// The body of a record of the context's generation.
+pub(crate) fn body_of<'a>(
+    key: &RecordKey,
+    bytes: &'a [u8],
+    kind: RecordKind,
+    context: &Context<'_>,
+) -> Result<RecordReader<'a>, RecordError> {
+    match open_record(key, bytes, kind)? {
+        (generation, body) if generation == context.generation => Ok(body),
+        _ => Err(RecordError::RestoredFromBackup),
     }
-    decode_body(key, &mut body)
 }
 
 /// A record's generation, whichever it is, and its body.

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{
     Context, RecordError, RecordKey, Revision, Write,
-    codec::{RecordHead, RecordType, decode_body, decode_record, open_record},
+    codec::{RecordHead, RecordType, body_of, decode_body, decode_record, open_record},
 };
 use crate::primitives::SecretBytes;
 
@@ -150,6 +150,33 @@ impl Loaded {
         };
         let value = answer.as_ref().map(|record| decode_record(&key, &record.bytes, context)).transpose()?;
         Ok(Slot { key, revision: answer.as_ref().map(|record| record.revision), value })
+    }
+
+    /// The place of a record that is replaced whatever it says.
+    pub(crate) fn slot<R>(&self, key: RecordKey, needs: &mut Needs) -> Slot<R> {
+        let answer = self.place(&key).ok().and_then(|place| self.0.get(place));
+        if answer.is_none() {
+            needs.add(&key);
+        }
+        let record = answer.and_then(|(_, record)| record.as_ref());
+        Slot { key, revision: record.map(|record| record.revision), value: None }
+    }
+
+    /// The first byte of a record's body; `None` where it is absent or not loaded yet.
+    pub(crate) fn peek<'a, R: RecordType<'a>>(
+        &'a self,
+        key: RecordKey,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<u8>, RecordError> {
+        match self.place(&key).ok().and_then(|place| self.0.get(place)) {
+            None => needs.add(&key),
+            Some((_, None)) => {}
+            Some((_, Some(record))) => {
+                return body_of(&key, &record.bytes, R::KIND, context).map(|mut body| body.u8());
+            }
+        }
+        Ok(None)
     }
 
     /// Reads a record that another generation wrote; `None` where there is none, or where it is of the context's already.

@@ -117,3 +117,33 @@ fn a_first_message_that_was_under_way_is_not_lost() {
     exchange(&mut ben, &mut ada);
     assert_eq!(ben.describe(phone("nobody")).trust, TrustMark::Unknown);
 }
+
+/// A second device runs on a copy of Ada's store. The original speaks once; what the copy says next is an event at Ben's, whichever turn it is, and moves nothing.
+#[test]
+fn l11_a_clone_that_speaks_is_an_event_and_moves_nothing() {
+    let (mut ada, mut ben, mut server) = friends();
+    exchange(&mut ada, &mut ben);
+    let mut clone = ada.clone();
+    clone.random = crate::world::random::Seeded::new(1_234);
+    exchange(&mut ada, &mut ben);
+    let active = ben.active(ada.address);
+    let says = clone.send(ben.address, b"from the copy");
+    assert_eq!(ben.refuses(ada.address, &says), OpenError::KeyGone);
+    exchange(&mut ben, &mut ada);
+    exchange(&mut ada, &mut ben);
+    let says = clone.send(ben.address, b"from the copy");
+    let event = ben.refuses(ada.address, &says);
+    assert!(matches!(event, OpenError::KeyGone | OpenError::OutOfStep), "{event:?}");
+    assert_eq!(ben.active(ada.address), active);
+    // A session that the copy starts is seen as one, and the original's next start takes its place.
+    clone.wait(5);
+    clone.start(ben.address, &mut server).unwrap();
+    let started = clone.send(ben.address, b"mine now");
+    assert_eq!(ben.opens(ada.address, &started, b"mine now").arrival, outrigger::Arrival::NewSession);
+    let lost = ben.send(ada.address, b"to the copy");
+    let request = ada.asks(ben.address, &lost);
+    let answer = ben.answers(ada.address, &request, &mut server).unwrap();
+    ada.opens(ben.address, &answer.envelope, b"to the copy");
+    assert_eq!(ada.active(ben.address), ben.active(ada.address));
+    assert_ne!(clone.active(ben.address), ben.active(ada.address));
+}

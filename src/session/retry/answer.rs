@@ -137,7 +137,7 @@ impl Operation for AnswerRetry<'_> {
             }
         }
         let (outcome, outgoing) = answer(&copy, context);
-        let place = peer.next_copy.read(&self.from, have, context, &mut needs)?;
+        let place = peer.next_copy.slot(&self.from, have, context, &mut needs);
         let (sent, copied) = outgoing.seal(&mut peer, &place, context)?;
         let associated_data = copy.associated_data.to_vec();
         if asked.key() != copied.key() {
