@@ -5,34 +5,32 @@
 //! ```text
 //! say    Send     + row in the outbox, one transaction ──▶ packet, repeated until a receipt comes
 //! hear   Receive  + row in the inbox,  one transaction ──▶ receipt
+//!        or RequestRetry + its row,    one transaction ──▶ request, again for the same envelope
+//! answer AnswerRetry + row in the outbox                ──▶ packet, as said
 //! ```
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use outrigger::{
-    AccountId, Address, Advice, DescribeDevice, DescribePeer, DeviceId, DriveError, IdentityKey, Keep,
-    OpenError, PrekeyUpload, Receive, Register, ReplenishPrekeys, Send, SendError, SessionDescription,
-    ShowSafetyNumber, Start, Started, VerifiedBundle,
+    AccountId, Address, Advice, AnswerRetry, DescribeDevice, DescribePeer, DeviceId, DriveError, IdentityKey,
+    Keep, MessageId, OpenError, PrekeyUpload, Receive, Register, ReplenishPrekeys, RequestRetry, RetryAnswer,
+    RetryError, RetryRequest, Send, Sent, SessionDescription, ShowSafetyNumber, Start, Started,
+    VerifiedBundle,
 };
+use rusqlite::Connection;
 
 use crate::{
     mailbox,
     network::{Body, Packet},
     script::{Line, Who},
-    store::{CrashPoint, Durability, Store, StoreError},
+    store::{CrashPoint, Durability, Store},
     trouble::Trouble,
 };
 
 /// Ticks without a receipt after which an envelope is sent again.
 const REPEAT_AFTER: u64 = 14;
-/// Sendings of the same envelope before its line is encrypted anew. The peer may have dropped the key: when five turns have passed over an
-/// envelope it opens no more, and the peer is not always able to tell that from a forgery and ask.
-const SENDINGS: u32 = 5;
-/// Lines without a receipt, above which a device waits. Far below the 1,000 that a receiver follows.
-const WINDOW: usize = 64;
+/// Lines without a receipt, above which a device waits: fewer than the 64 sent last, which can be asked for.
+const WINDOW: usize = 48;
 /// One-time prekeys to upload.
 const ONE_TIME: u16 = 20;
 
@@ -45,8 +43,8 @@ pub(crate) enum Heard {
     Known,
     /// Refused, and the line is in the inbox: opened before, the receipt was lost.
     Again(OpenError),
-    /// Refused; the peer must encrypt the line anew.
-    Retry(OpenError),
+    /// Refused; the peer is asked for it, by this request.
+    Retry(OpenError, Vec<u8>),
     /// Refused, and nothing is to be done.
     Dropped(OpenError),
 }
@@ -59,12 +57,21 @@ pub(crate) enum Said {
     NeedsBundle,
 }
 
+/// What came of a request of the peer's.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    Packet(Packet),
+    /// The session is broken: fetch the peer's bundle, and answer with it.
+    NeedsBundle,
+    /// Answered before, or nothing that this device has said.
+    Dropped(RetryError),
+}
+
 /// An envelope that has no receipt.
 #[derive(Debug)]
 struct Unsettled {
     envelope: Vec<u8>,
     due: u64,
-    sendings: u32,
 }
 
 /// A running device.
@@ -74,8 +81,6 @@ pub(crate) struct Device {
     peer: Address,
     store: Store,
     unsettled: BTreeMap<u32, Unsettled>,
-    /// Lines that the peer was asked to encrypt anew: once each.
-    asked: BTreeSet<u32>,
     said: u32,
     heard: u32,
 }
@@ -111,10 +116,10 @@ impl Device {
         let (said, heard) = mailbox::last_lines(store.connection())?;
         let unsettled = mailbox::unsettled(store.connection())?
             .into_iter()
-            .map(|(line, envelope)| (line, Unsettled { envelope, due: 0, sendings: 0 }))
+            .map(|(line, envelope)| (line, Unsettled { envelope, due: 0 }))
             .collect();
         let peer = address(who.peer())?;
-        Ok(Self { who, peer, store, unsettled, asked: BTreeSet::new(), said, heard })
+        Ok(Self { who, peer, store, unsettled, said, heard })
     }
 
     /// Starts a session from the bytes that the server gave out for the peer.
@@ -125,11 +130,28 @@ impl Device {
 
     /// Says a line: it is encrypted, and kept with its envelope, in one transaction.
     pub(crate) fn say(&mut self, now: u64, line: u32, text: &[u8]) -> Result<Said, Trouble> {
-        match self.seal(now, line, text) {
-            Ok(packet) => Ok(Said::Packet(packet)),
+        let send = Send {
+            to: self.peer,
+            plaintext: text,
+            associated_data: &line.to_be_bytes(),
+            keep: Keep::ForRetry,
+        };
+        let keep = |tx: &Connection, sent: &Sent| mailbox::put_out(tx, line, text, &sent.envelope);
+        match self.store.run(&send, keep) {
+            Ok(sent) => {
+                self.said = self.said.max(line);
+                Ok(Said::Packet(self.packet(now, line, sent.envelope)))
+            }
             Err(DriveError::Refused(error)) if error.advice() == Advice::FetchBundle => Ok(Said::NeedsBundle),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The packet of an envelope, to be repeated until its receipt comes.
+    fn packet(&mut self, now: u64, line: u32, envelope: Vec<u8>) -> Packet {
+        let due = now.saturating_add(REPEAT_AFTER);
+        self.unsettled.insert(line, Unsettled { envelope: envelope.clone(), due });
+        Packet { from: self.who, line, body: Body::Envelope(envelope) }
     }
 
     /// Opens an envelope, and keeps the text in the same transaction.
@@ -145,25 +167,23 @@ impl Device {
             Ok(received) if new => {
                 let late = line < self.heard;
                 self.heard = self.heard.max(line);
-                self.asked.remove(&line);
                 Ok(Heard::New { text: received.content.text().unwrap_or_default().to_vec(), late })
             }
             Ok(_) => Ok(Heard::Known),
-            Err(DriveError::Refused(error)) => self.refused(line, error),
+            Err(DriveError::Refused(error)) => self.refused(line, envelope, error),
             Err(error) => Err(error.into()),
         }
     }
 
     /// An envelope was refused, and nothing has changed. What now?
-    fn refused(&mut self, line: u32, error: OpenError) -> Result<Heard, Trouble> {
-        // Most of these are repeats of what has arrived. Old ones are refused for other reasons than `Duplicate`, so ask the inbox.
+    fn refused(&mut self, line: u32, envelope: &[u8], error: OpenError) -> Result<Heard, Trouble> {
+        // Most of these are repeats of what has arrived, by this envelope or another.
         if mailbox::holds(self.store.connection(), line)? {
             return Ok(Heard::Again(error));
         }
         match error.advice() {
             Advice::Drop => Ok(Heard::Dropped(error)),
-            Advice::RequestRetry if self.asked.insert(line) => Ok(Heard::Retry(error)),
-            Advice::RequestRetry => Ok(Heard::Dropped(error)),
+            Advice::RequestRetry => self.ask(envelope, error),
             // For a person, for a newer app, or for the setup. Nothing of it can happen between these two; an app has a screen for each.
             Advice::AnswerRetry
             | Advice::AskUser
@@ -179,30 +199,64 @@ impl Device {
         }
     }
 
+    /// Asks the peer for what could not be opened. The request is kept, since the network may lose it: for the same envelope again, the same request.
+    fn ask(&mut self, envelope: &[u8], error: OpenError) -> Result<Heard, Trouble> {
+        let message = MessageId::of(envelope)?;
+        if let Some(request) = mailbox::request(self.store.connection(), &message)? {
+            return Ok(Heard::Retry(error, request));
+        }
+        let ask = RequestRetry { from: self.peer, envelope, error };
+        let keep = |tx: &Connection, asked: &RetryRequest| mailbox::put_request(tx, &message, &asked.request);
+        match self.store.run(&ask, keep) {
+            Ok(asked) => Ok(Heard::Retry(error, asked.request)),
+            Err(DriveError::Refused(refused)) if matches!(refused.advice(), Advice::Drop | Advice::Later) => {
+                Ok(Heard::Dropped(error))
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Answers a request of the peer's: the line, encrypted anew, takes the place of the former envelope.
+    pub(crate) fn answer(
+        &mut self,
+        now: u64,
+        line: u32,
+        request: &[u8],
+        bundle: Option<&VerifiedBundle>,
+    ) -> Result<Answered, Trouble> {
+        let answer = AnswerRetry { from: self.peer, request, bundle, resend_to: None };
+        let keep = |tx: &Connection, answer: &RetryAnswer| mailbox::put_again(tx, line, &answer.envelope);
+        match self.store.run(&answer, keep) {
+            Ok(answer) => Ok(Answered::Packet(self.packet(now, line, answer.envelope))),
+            Err(DriveError::Refused(error)) => match error.advice() {
+                Advice::FetchBundle => Ok(Answered::NeedsBundle),
+                Advice::Drop => Ok(Answered::Dropped(error)),
+                Advice::RequestRetry
+                | Advice::AnswerRetry
+                | Advice::AskUser
+                | Advice::AwaitPeer
+                | Advice::Replenish
+                | Advice::Update
+                | Advice::Later
+                | Advice::CheckRandomSource
+                | Advice::Recover
+                | Advice::RegisterAnew
+                | Advice::FixCall => Err(Trouble::Refused(error.into())),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The lines whose envelopes are due to be sent again.
     pub(crate) fn due(&self, now: u64) -> Vec<u32> {
         self.unsettled.iter().filter(|(_, unsettled)| unsettled.due <= now).map(|(line, _)| *line).collect()
     }
 
-    /// The packet of a line again, and whether it was encrypted anew for that.
-    pub(crate) fn repeat(&mut self, now: u64, line: u32) -> Result<Option<(Packet, bool)>, Trouble> {
-        let Some(unsettled) = self.unsettled.get_mut(&line) else { return Ok(None) };
-        if unsettled.sendings >= SENDINGS {
-            return Ok(self.say_anew(now, line)?.map(|packet| (packet, true)));
-        }
-        unsettled.sendings = unsettled.sendings.saturating_add(1);
+    /// The packet of a line again.
+    pub(crate) fn repeat(&mut self, now: u64, line: u32) -> Option<Packet> {
+        let unsettled = self.unsettled.get_mut(&line)?;
         unsettled.due = now.saturating_add(REPEAT_AFTER);
-        let body = Body::Envelope(unsettled.envelope.clone());
-        Ok(Some((Packet { from: self.who, line, body }, false)))
-    }
-
-    /// Encrypts a line that has no receipt once more. Should both envelopes open, the inbox takes the line once.
-    pub(crate) fn say_anew(&mut self, now: u64, line: u32) -> Result<Option<Packet>, Trouble> {
-        if !self.unsettled.contains_key(&line) {
-            return Ok(None);
-        }
-        let Some(text) = mailbox::said(self.store.connection(), line)? else { return Ok(None) };
-        Ok(Some(self.seal(now, line, &text)?))
+        Some(Packet { from: self.who, line, body: Body::Envelope(unsettled.envelope.clone()) })
     }
 
     /// Takes receipts.
@@ -253,26 +307,5 @@ impl Device {
     /// What was heard, in the order in which it came, without the first so many.
     pub(crate) fn unseen(&mut self, shown: u64) -> Result<Vec<(u32, Vec<u8>)>, Trouble> {
         Ok(mailbox::heard(self.store.connection(), shown)?)
-    }
-
-    fn seal(
-        &mut self,
-        now: u64,
-        line: u32,
-        text: &[u8],
-    ) -> Result<Packet, DriveError<SendError, StoreError>> {
-        let send = Send {
-            to: self.peer,
-            plaintext: text,
-            associated_data: &line.to_be_bytes(),
-            keep: Keep::ForRetry,
-        };
-        let sent = self
-            .store
-            .run(&send, |transaction, sent| mailbox::put_out(transaction, line, text, &sent.envelope))?;
-        let due = now.saturating_add(REPEAT_AFTER);
-        self.unsettled.insert(line, Unsettled { envelope: sent.envelope.clone(), due, sendings: 1 });
-        self.said = self.said.max(line);
-        Ok(Packet { from: self.who, line, body: Body::Envelope(sent.envelope) })
     }
 }

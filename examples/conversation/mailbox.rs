@@ -2,6 +2,7 @@
 //!
 //! Every function takes a connection or a transaction; a row that belongs to a step is written in the step's transaction.
 
+use outrigger::MessageId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 // `inbox.line` is not unique on purpose: the check at the end is to find a doubled line, not the database to hide it.
@@ -16,13 +17,35 @@ pub(crate) const SCHEMA: &str = "
         line     INTEGER NOT NULL,
         text     BLOB NOT NULL
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS requests (
+        message  BLOB PRIMARY KEY,     -- the id of what could not be opened
+        request  BLOB NOT NULL
+    ) STRICT;
     CREATE INDEX IF NOT EXISTS inbox_line ON inbox (line);";
 
-/// Keeps a line and the envelope to be sent of it; in the place of a former envelope, where there is one.
+/// Keeps a line and the envelope to be sent of it.
 pub(crate) fn put_out(tx: &Connection, line: u32, text: &[u8], envelope: &[u8]) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT OR REPLACE INTO outbox VALUES (?1, ?2, ?3)")?
-        .execute(params![line, text, envelope])?;
+    tx.prepare_cached("INSERT INTO outbox VALUES (?1, ?2, ?3)")?.execute(params![line, text, envelope])?;
     Ok(())
+}
+
+/// Keeps another envelope of a line that was said.
+pub(crate) fn put_again(tx: &Connection, line: u32, envelope: &[u8]) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE outbox SET envelope = ?2 WHERE line = ?1")?.execute(params![line, envelope])?;
+    Ok(())
+}
+
+/// Keeps a retry request, which the network may lose.
+pub(crate) fn put_request(tx: &Connection, message: &MessageId, request: &[u8]) -> rusqlite::Result<()> {
+    tx.prepare_cached("INSERT INTO requests VALUES (?1, ?2)")?
+        .execute(params![message.as_bytes(), request])?;
+    Ok(())
+}
+
+/// The request that was made for a message.
+pub(crate) fn request(connection: &Connection, message: &MessageId) -> rusqlite::Result<Option<Vec<u8>>> {
+    let mut select = connection.prepare_cached("SELECT request FROM requests WHERE message = ?1")?;
+    select.query_row([message.as_bytes()], |row| row.get(0)).optional()
 }
 
 /// Keeps a line that was heard, unless an earlier envelope has brought it; whether it is a new one.
@@ -52,12 +75,6 @@ pub(crate) fn settle(connection: &mut Connection, lines: &[u32]) -> rusqlite::Re
 pub(crate) fn unsettled(connection: &Connection) -> rusqlite::Result<Vec<(u32, Vec<u8>)>> {
     let mut select = connection.prepare("SELECT line, envelope FROM outbox WHERE envelope IS NOT NULL")?;
     select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-}
-
-/// The text of a line that this device has said.
-pub(crate) fn said(connection: &Connection, line: u32) -> rusqlite::Result<Option<Vec<u8>>> {
-    let mut select = connection.prepare_cached("SELECT text FROM outbox WHERE line = ?1")?;
-    select.query_row([line], |row| row.get(0)).optional()
 }
 
 /// The highest line said, and the highest heard; 0: none.

@@ -33,8 +33,8 @@ pub(crate) enum Body {
     Envelope(Vec<u8>),
     /// It is in my inbox: stop repeating it.
     Receipt,
-    /// I can open none of the envelopes that you sent of it: encrypt it anew.
-    Retry,
+    /// I cannot open its envelope, here is my request.
+    Retry(Vec<u8>),
 }
 
 impl fmt::Display for Packet {
@@ -42,7 +42,7 @@ impl fmt::Display for Packet {
         let what = match self.body {
             Body::Envelope(_) => "message",
             Body::Receipt => "receipt for message",
-            Body::Retry => "retry request for message",
+            Body::Retry(_) => "retry request for message",
         };
         write!(f, "{what} {}, {} to {}", self.line, self.from.name(), self.from.peer().name())
     }

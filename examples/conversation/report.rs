@@ -158,9 +158,9 @@ impl Report {
         );
         self.fact("lost", &lost);
         let repeated = format!(
-            "{} sent again, {} of them encrypted anew; {} came by that",
+            "{} sent again, {} encrypted anew; {} came by that",
             count(tally.repeated, "envelope", "envelopes"),
-            n(tally.anew),
+            count(tally.anew, "message", "messages"),
             count(tally.recovered, "lost text", "lost texts"),
         );
         self.fact("recovered", &repeated);
@@ -171,11 +171,11 @@ impl Report {
         );
         self.fact("order", &order);
         let refused = format!(
-            "{}, {} too old to be known as such; {} unread, {} of them asked for",
+            "{}, {} under another reason; {} unread, {}",
             count(tally.duplicates, "duplicate", "duplicates"),
             count(tally.forgotten, "repeat", "repeats"),
             n(tally.unread),
-            n(tally.asked)
+            count(tally.asked, "request", "requests")
         );
         self.fact("refused", &refused);
         if self.bar.is_some() {

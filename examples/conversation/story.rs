@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use outrigger::Strength;
+use outrigger::{Strength, VerifiedBundle};
 
 use crate::{
     check::check,
-    device::{self, Device, Heard, Said},
+    device::{self, Answered, Device, Heard, Said},
     kills::Act,
     network::{Body, Fate, Network, Packet},
     report::{Event, Report, count, hex},
@@ -111,8 +111,9 @@ impl<'a> Story<'a> {
         device.settle(&receipts)?;
         for line in device.due(now) {
             let Some(device) = self.prepare(who, Act::Say, line) else { return Ok(()) };
-            if let Some((packet, anew)) = device.repeat(now, line)? {
-                self.repeat(packet, anew);
+            if let Some(packet) = device.repeat(now, line) {
+                add(&mut self.tally.repeated, true);
+                self.post(packet);
             }
         }
         let said = self.seats.get(&who).and_then(|seat| seat.device.as_ref()).map(Device::said);
@@ -159,7 +160,6 @@ impl<'a> Story<'a> {
 
     /// A packet has arrived, at a device that may be down.
     fn deliver(&mut self, who: Who, packet: Packet) -> Result<(), Trouble> {
-        let now = self.now;
         let Some(device) = self.prepare(who, Act::Hear, packet.line) else {
             self.tally.lost_down(&packet);
             self.report.event(Event::Lost, format_args!("{packet}: {} is down", who.name()));
@@ -175,12 +175,7 @@ impl<'a> Story<'a> {
                     seat.receipts.push(packet.line);
                 }
             }
-            Body::Retry => {
-                let Some(device) = self.prepare(who, Act::Say, packet.line) else { return Ok(()) };
-                if let Some(anew) = device.say_anew(now, packet.line)? {
-                    self.repeat(anew, true);
-                }
-            }
+            Body::Retry(request) => self.answer(who, packet.line, request)?,
         }
         Ok(())
     }
@@ -204,11 +199,11 @@ impl<'a> Story<'a> {
                 self.report.event(Event::Again, format_args!("message {line}, refused: {error}"));
                 Some(Body::Receipt)
             }
-            Heard::Retry(error) => {
+            Heard::Retry(error, request) => {
                 add(&mut self.tally.unread, true);
                 add(&mut self.tally.asked, true);
                 self.report.event(Event::Ask, format_args!("message {line} anew, refused: {error}"));
-                Some(Body::Retry)
+                Some(Body::Retry(request))
             }
             Heard::Dropped(error) => {
                 add(&mut self.tally.unread, true);
@@ -221,13 +216,30 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn repeat(&mut self, packet: Packet, anew: bool) {
-        add(&mut self.tally.repeated, true);
-        add(&mut self.tally.anew, anew);
-        if anew {
-            self.report.event(Event::Anew, format_args!("{packet}: encrypted once more"));
+    /// A peer asks for a line again.
+    fn answer(&mut self, who: Who, line: u32, request: &[u8]) -> Result<(), Trouble> {
+        let (now, peer) = (self.now, device::address(who.peer())?);
+        let mut bundle = None;
+        loop {
+            let Some(device) = self.prepare(who, Act::Say, line) else { return Ok(()) };
+            match device.answer(now, line, request, bundle.as_ref())? {
+                Answered::Packet(packet) => {
+                    add(&mut self.tally.anew, true);
+                    self.report.event(Event::Anew, format_args!("{packet}: encrypted once more"));
+                    self.post(packet);
+                    return Ok(());
+                }
+                Answered::NeedsBundle => {
+                    let bytes = self.server.bundle(&peer).ok_or(Trouble::NoBundle)?;
+                    bundle = Some(VerifiedBundle::verify(&bytes, &peer)?);
+                }
+                Answered::Dropped(error) => {
+                    self.report
+                        .event(Event::Drop, format_args!("request for message {line}, refused: {error}"));
+                    return Ok(());
+                }
+            }
         }
-        self.post(packet);
     }
 
     /// Hands a packet to the network, where the server sees it.

@@ -18,7 +18,7 @@ pub(crate) struct Tally {
     /// Packets that arrived while the device was down.
     pub(crate) lost_down: u64,
     pub(crate) doubled: u64,
-    /// Envelopes sent again, and those of them that were encrypted anew.
+    /// Envelopes sent again, and lines that were encrypted anew since the peer asked.
     pub(crate) repeated: u64,
     pub(crate) anew: u64,
     /// Texts that came after a later one.
@@ -28,7 +28,7 @@ pub(crate) struct Tally {
     /// Envelopes refused of a line that is in the inbox: as duplicates, and for another reason.
     pub(crate) duplicates: u64,
     pub(crate) forgotten: u64,
-    /// Envelopes refused of a line that is not there, and those of them for which the peer was asked to encrypt anew.
+    /// Envelopes refused of a line that is not there, and requests that went out for them.
     pub(crate) unread: u64,
     pub(crate) asked: u64,
     /// Lines that came, and lines to come that have been lost at least once.
@@ -54,7 +54,7 @@ impl Tally {
     pub(crate) fn lost(&mut self, packet: &Packet) {
         match packet.body {
             Body::Envelope(_) => add(&mut self.lost_envelopes, true),
-            Body::Receipt | Body::Retry => add(&mut self.lost_receipts, true),
+            Body::Receipt | Body::Retry(_) => add(&mut self.lost_receipts, true),
         }
         self.missed(packet);
     }

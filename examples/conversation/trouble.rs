@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
-use outrigger::{AccountIdLength, BundleError, DriveError};
+use outrigger::{AccountIdLength, BundleError, DecodeError, DriveError};
 
 use crate::store::StoreError;
 
@@ -51,6 +51,12 @@ impl From<StoreError> for Trouble {
             StoreError::Killed => Self::Killed,
             StoreError::Database(_) | StoreError::Guard(_) => Self::Store(error),
         }
+    }
+}
+
+impl From<DecodeError> for Trouble {
+    fn from(error: DecodeError) -> Self {
+        Self::Refused(error.into())
     }
 }
 

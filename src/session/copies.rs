@@ -1,10 +1,12 @@
 //! What was sent last to a peer's device: a ring of records, so that a message can be sent again when the peer asks for it.
 //!
-//! A copy names its envelope by all that a request can say of it, and holds the text where the call wanted that. `docs/protocol.md`, section 8 "Retry".
+//! A copy names its envelope by all that a request can say of it, and holds the text where the call wanted that. An answer takes the copy's place, so that an envelope is
+//! answered once. `docs/protocol.md`, section 8 "Retry".
 
 use super::MessageId;
 use crate::{
     identity::{Address, IdentityKey},
+    ratchet::ChainTag,
     step::{
         Context, KeyWriter, Limits, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader,
         RecordType, RecordWriter, Slot, UnixMillis,
@@ -27,8 +29,6 @@ pub(super) enum Text<'a> {
     Kept(&'a [u8]),
     /// The call wanted it so, or it is too long.
     NotKept,
-    /// The peer has asked and was answered.
-    Answered,
 }
 
 /// A message that was sent.
@@ -39,6 +39,8 @@ pub(super) struct RetryCopy<'a> {
     /// The message: another id than the envelope's where it was sent before.
     pub(super) message: MessageId,
     pub(super) session: SessionId,
+    /// The sending chain that it is of.
+    pub(super) chain: ChainTag,
     /// To whom: the key is the recipient, the address only its place.
     pub(super) recipient: IdentityKey,
     pub(super) sent_at: UnixMillis,
@@ -73,7 +75,7 @@ impl<'a> RetryCopy<'a> {
     pub(super) fn sendable(&self, context: &Context<'_>) -> Option<&'a [u8]> {
         match self.text {
             Text::Kept(text) if !self.expired(context) && self.sendings < Self::MAX_SENDINGS => Some(text),
-            Text::Kept(_) | Text::NotKept | Text::Answered => None,
+            Text::Kept(_) | Text::NotKept => None,
         }
     }
 }
@@ -82,7 +84,7 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
     const KIND: RecordKind = RecordKind::RetryCopy;
 
     fn max_body_len(&self) -> usize {
-        const FIXED: usize = 16 + 16 + 8 + 32 + 8 + 1 + 2 + 2 + 1;
+        const FIXED: usize = 16 + 16 + 8 + 8 + 32 + 8 + 1 + 2 + 2 + 1;
         let text = if let Text::Kept(text) = self.text { text.len() } else { 0 };
         text.saturating_add(self.head.len()).saturating_add(self.associated_data.len()).saturating_add(FIXED)
     }
@@ -91,6 +93,7 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
         body.bytes(&self.envelope.0)
             .bytes(&self.message.0)
             .bytes(&self.session.0)
+            .bytes(&self.chain.0)
             .bytes(self.recipient.public_key().as_bytes())
             .u64(self.sent_at.0)
             .u8(self.sendings)
@@ -99,7 +102,6 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
         match self.text {
             Text::Kept(text) => body.u8(0).bytes(text),
             Text::NotKept => body.u8(1),
-            Text::Answered => body.u8(2),
         };
     }
 
@@ -108,6 +110,7 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
             envelope: MessageId(body.array()?),
             message: MessageId(body.array()?),
             session: SessionId(body.array()?),
+            chain: ChainTag(body.array()?),
             recipient: IdentityKey::new(body.public_key()?),
             sent_at: UnixMillis(body.u64()?),
             sendings: body.u8()?,
@@ -116,7 +119,6 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
             text: match body.u8()? {
                 0 => Text::Kept(body.rest()),
                 1 => Text::NotKept,
-                2 => Text::Answered,
                 _ => return None,
             },
         })

@@ -97,6 +97,7 @@ impl Operation for Send<'_> {
             sendings: 1,
         };
         let (sent, copied) = outgoing.seal(peer, &copy, context)?;
+        peer.next_copy = peer.next_copy.next(&context.limits);
         let writes = slot.rewrite(context).into_iter().chain([copied]).collect();
         Ok(Run::Done(Step::new(writes, sent)))
     }
@@ -112,7 +113,7 @@ pub(super) struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    /// Seals the message, moves the ring of copies on, and gives the write of its copy.
+    /// Seals the message, and gives the write of its copy.
     pub(super) fn seal(
         self,
         peer: &mut Peer,
@@ -136,6 +137,7 @@ impl<'a> Outgoing<'a> {
             envelope,
             message,
             session: id,
+            chain: session.chains.sending_chain().map(|(chain, _)| chain).unwrap_or_default(),
             recipient,
             sent_at: context.now,
             sendings: self.sendings,
@@ -144,7 +146,6 @@ impl<'a> Outgoing<'a> {
             text: self.keep,
         };
         let write = place.write(copy, context);
-        peer.next_copy = peer.next_copy.next(&context.limits);
         Ok((Sent { envelope: bytes, message_id: message, session: id, strength }, write))
     }
 }

@@ -21,7 +21,7 @@ pub struct Limits {
 
 impl Limits {
     /// The bounds of `docs/protocol.md`: 1,000 keys forward, 1,000 kept for 30 days, 16 archived sessions for 30 days, 64 weak starts; 64 retry copies for
-    /// 14 days, 8 retry requests an hour to a peer's device and 64 to all.
+    /// 14 days, 64 retry requests an hour to a peer's device and 512 to all.
     pub const DEFAULT: Self = Self {
         max_forward: 1_000,
         max_skipped: 1_000,
@@ -31,8 +31,8 @@ impl Limits {
         max_weak_starts: 64,
         retry_copies: 64,
         retry_max_age: 14 * UnixMillis::DAY,
-        max_asked_per_peer: 8,
-        max_asked: 64,
+        max_asked_per_peer: 64,
+        max_asked: 512,
     };
 
     /// Messages that one message may skip in one chain: how far a receiver follows a gap, and how many key derivations a
@@ -85,13 +85,13 @@ impl Limits {
         Self { retry_max_age: milliseconds.min(Self::DEFAULT.retry_max_age), ..self }
     }
 
-    /// Retry requests in an hour to one peer's device. Default and ceiling 8; 0: none.
+    /// Retry requests in an hour to one peer's device. Default and ceiling 64; 0: none.
     #[must_use]
     pub fn max_asked_per_peer(self, requests: u16) -> Self {
         Self { max_asked_per_peer: requests.min(Self::DEFAULT.max_asked_per_peer), ..self }
     }
 
-    /// Retry requests in an hour to all peers together. Default and ceiling 64; 0: none.
+    /// Retry requests in an hour to all peers together. Default and ceiling 512; 0: none.
     #[must_use]
     pub fn max_asked(self, requests: u16) -> Self {
         Self { max_asked: requests.min(Self::DEFAULT.max_asked), ..self }

@@ -250,10 +250,6 @@ impl<'a, R: RecordType<'a>> Slot<R> {
         Some(Write::new(self.key, self.revision, Some(record)))
     }
 
-    pub(crate) fn key(&self) -> &RecordKey {
-        &self.key
-    }
-
     /// The write that removes what is here; `None` where nothing is.
     pub(crate) fn delete(&self) -> Option<Write> {
         self.revision.map(|revision| Write::new(self.key, Some(revision), None))

@@ -63,7 +63,7 @@ fn a_rolled_back_sender_and_its_peer_are_mended_by_one_retry() {
     assert_eq!(received.message_id, sent.message_id);
     assert_eq!(MessageId::of(&sent.envelope), Ok(sent.message_id));
     assert_eq!(ben.refuses(ada.address, &answer.envelope), OpenError::Duplicate);
-    assert_eq!(ada.answers(ben.address, &request, &mut server), Err(RetryError::AlreadyAnswered));
+    assert_eq!(ada.answers(ben.address, &request, &mut server), Err(RetryError::UnknownMessage));
     assert_eq!(ada.active(ben.address), ben.active(ada.address));
     exchange(&mut ben, &mut ada);
     exchange(&mut ada, &mut ben);

@@ -35,8 +35,8 @@ impl Report {
         out.u8(u8::from(self.stale)).u8(u8::from(self.active.is_some()));
         out.u8(u8::try_from(self.archived.len()).unwrap_or(u8::MAX));
         self.active.iter().chain(&self.archived).for_each(|session| session.write(&mut out));
-        let SentReport { kept, not_kept, answered } = self.sent;
-        out.u8(kept).u8(not_kept).u8(answered).u8(u8::from(self.may_ask));
+        let SentReport { kept, not_kept, again } = self.sent;
+        out.u8(kept).u8(not_kept).u8(again).u8(u8::from(self.may_ask));
         for number in [self.opened, self.asked, self.one_time_prekeys] {
             out.bytes(&number.to_be_bytes());
         }
@@ -76,7 +76,7 @@ impl Report {
         let (stale, active, archived) = (body.flag()?, body.flag()?, body.u8()?);
         let active = if active { Some(SessionReport::read(body)?) } else { None };
         let archived = (0..archived).map(|_| SessionReport::read(body)).collect::<Option<_>>()?;
-        let sent = SentReport { kept: body.u8()?, not_kept: body.u8()?, answered: body.u8()? };
+        let sent = SentReport { kept: body.u8()?, not_kept: body.u8()?, again: body.u8()? };
         let may_ask = body.flag()?;
         let mut number = || body.array().map(u16::from_be_bytes);
         let (opened, asked, one_time_prekeys) = (number()?, number()?, number()?);

@@ -72,8 +72,8 @@ pub struct SentReport {
     pub kept: u8,
     /// Whose text is not kept, or too old.
     pub not_kept: u8,
-    /// That were asked for and answered.
-    pub answered: u8,
+    /// That were sent again, since the device asked.
+    pub again: u8,
 }
 
 /// One session, seen from one side.
@@ -173,9 +173,9 @@ impl Operation for Diagnose {
             let count = match copy.text {
                 Text::Kept(_) if !copy.expired(context) => &mut sent.kept,
                 Text::Kept(_) | Text::NotKept => &mut sent.not_kept,
-                Text::Answered => &mut sent.answered,
             };
             *count = count.saturating_add(1);
+            sent.again = sent.again.saturating_add(u8::from(copy.sendings > 1));
         }
         let prekeys = PrekeysDescription::of(&prekeys.value.unwrap_or_default());
         let alive = prekeys.offered.saturating_add(prekeys.confirmed);

@@ -12,6 +12,7 @@ use super::{
         peer::Peer,
         send::Outgoing,
         start::Renewal,
+        state::Session,
     },
     RetryError, RetryReason,
     request::{Request, Wanted, head_digest},
@@ -26,7 +27,7 @@ use crate::{
 /// Answers a device that asks for a message again: with the message, if its copy is still there, or with the word that it will not come. Each envelope is answered once, and a
 /// message goes out in at most four. Only the device that the message was for gets it, under the identity key that it was for.
 ///
-/// Where the request says that the active session is the broken one, the answer starts another in the same step, from a bundle; the former is archived and opens what is
+/// Where the active session is the broken one, the answer starts another in the same step, from a bundle; the former is archived and opens what is
 /// still under way. A request for what this device did not send changes nothing.
 ///
 /// | | type | size | meaning |
@@ -37,7 +38,7 @@ use crate::{
 /// | in | [`IdentityKey`] | | the key on record, where the user has agreed that what was sent to another goes to this one |
 /// | out | [`RetryAnswer`] | | what goes to the device |
 ///
-/// One Diffie-Hellman, and those of a send or of a start. Reads the copies of what was sent to the device, up to 64 records; writes two of them, the peer's record and, with a new
+/// One Diffie-Hellman, and those of a send or of a start. Reads the copies of what was sent to the device, up to 64 records; writes one of them, the peer's record and, with a new
 /// session, the archive.
 ///
 /// # Errors
@@ -120,10 +121,10 @@ impl Operation for AnswerRetry<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let (asked, mut copy) = find(copies, &request.wanted).ok_or(RetryError::UnknownMessage)?;
+        let (place, copy) = find(copies, &request.wanted).ok_or(RetryError::UnknownMessage)?;
         self.check(&copy, &stored)?;
 
-        let broken = peer.speaking().is_none_or(|session| session.id == request.wanted.session);
+        let broken = peer.speaking().is_none_or(|session| is_broken(session, &copy, request.reason));
         let mut writes = Vec::new();
         if broken {
             let bundle = self.bundle.ok_or(RetryError::NoBundle)?;
@@ -137,13 +138,8 @@ impl Operation for AnswerRetry<'_> {
             }
         }
         let (outcome, outgoing) = answer(&copy, context);
-        let place = peer.next_copy.slot(&self.from, have, context, &mut needs);
         let (sent, copied) = outgoing.seal(&mut peer, &place, context)?;
         let associated_data = copy.associated_data.to_vec();
-        if asked.key() != copied.key() {
-            (copy.text, copy.associated_data) = (Text::Answered, &[]);
-            writes.push(asked.write(copy, context));
-        }
         writes.extend([copied, slot.write(peer, context)]);
         let (reason, session) = (request.reason, sent.session);
         let (message_id, strength) = (sent.message_id, sent.strength);
@@ -165,17 +161,23 @@ impl Operation for AnswerRetry<'_> {
 }
 
 impl AnswerRetry<'_> {
-    /// Whether this device may have the message, and has not had it.
+    /// Whether this device may have the message, and has not had it too often.
     fn check(&self, copy: &RetryCopy<'_>, stored: &IdentityKey) -> Result<(), RetryError> {
         // One envelope more than can carry the message says that it is lost; after that nothing is said.
-        if matches!(copy.text, Text::Answered) || copy.sendings > RetryCopy::MAX_SENDINGS {
-            return Err(RetryError::AlreadyAnswered);
+        if copy.sendings > RetryCopy::MAX_SENDINGS {
+            return Err(RetryError::AnsweredEnough);
         }
         if copy.recipient != *stored && self.resend_to != Some(*stored) {
             return Err(RetryError::SentToAnotherKey { sent_to: copy.recipient, stored: *stored });
         }
         Ok(())
     }
+}
+
+/// Whether the peer cannot open what is sent in this session: by its own word, or since nothing shows that it followed this far.
+fn is_broken(session: &Session, copy: &RetryCopy<'_>, reason: RetryReason) -> bool {
+    let current = session.chains.sending_chain().map(|(chain, _)| chain);
+    session.id == copy.session && (reason.is_of_session() || current == Some(copy.chain))
 }
 
 /// The copy of the envelope that is wanted: what was sent, and not what someone made of it.

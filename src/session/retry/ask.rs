@@ -4,7 +4,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::{
-    super::{MessageId, OpenError, accepted::Memory, peer::Peer},
+    super::{
+        MessageId, OpenError,
+        accepted::Memory,
+        peer::{ArchivedSession, Peer},
+    },
     RetryError, RetryReason,
     budget::Budget,
     request::{Ends, Request, Wanted},
@@ -15,7 +19,7 @@ use crate::{
     wire::Envelope,
 };
 
-/// Asks the sender of an envelope that could not be opened to send its message again: once for each, at most 8 in an hour to one device and 64 to all. Nothing is
+/// Asks the sender of an envelope that could not be opened to send its message again: once for each, at most 64 in an hour to one device and 512 to all. Nothing is
 /// asked of a device that this one has not met: start a session with it first.
 ///
 /// | | type | size | meaning |
@@ -75,6 +79,8 @@ impl Operation for RequestRetry<'_> {
         let peer = Peer::read(have, &self.from, context, &mut needs)?;
         let memory = Memory::to_ask(&self.from, have, context, &mut needs)?;
         let budget = Budget::read(&self.from, have, context, &mut needs)?;
+        let archived_key = ArchivedSession::key(&self.from, envelope.session_id);
+        let archived = have.read::<ArchivedSession>(archived_key, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -89,7 +95,13 @@ impl Operation for RequestRetry<'_> {
             return Err(RetryError::AlreadyAsked);
         }
         let writes = budget.spend(wanted.envelope, context)?;
-        let reason = if peer.stale { RetryReason::Recovered } else { reason };
+        let active = peer.session.as_ref().is_some_and(|session| session.id == envelope.session_id);
+        let unknown = reason == RetryReason::OutOfStep && !active && archived.value.is_none();
+        let reason = match (peer.stale, unknown) {
+            (true, _) => RetryReason::Recovered,
+            (false, true) => RetryReason::UnknownSession,
+            (false, false) => reason,
+        };
         let own = device.identity.public();
         let ends = Ends { asks: (&own, &device.address), asked: (&stored, &self.from) };
         let request = Request { wanted, reason, asked_at: context.now };

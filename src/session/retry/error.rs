@@ -29,10 +29,10 @@ pub enum RetryError {
     },
     /// Answering: not made with the identity keys of these two devices.
     NotAuthentic,
-    /// Answering: this device did not send such an envelope to the one that asks, or so long ago that it is forgotten.
+    /// Answering: this device did not send such an envelope to the one that asks, has answered for it, or has sent 64 others since.
     UnknownMessage,
-    /// Answering: this envelope was answered before.
-    AlreadyAnswered,
+    /// Answering: the message went out in four envelopes, and was reported lost in a fifth.
+    AnsweredEnough,
     /// Answering: the session is broken, and a new one needs the peer's bundle: fetch it, and call again with it.
     NoBundle,
     /// Answering: the bundle is another device's than the one that asks.
@@ -73,7 +73,7 @@ impl RetryError {
             | Self::AlreadyAsked
             | Self::NotAuthentic
             | Self::UnknownMessage
-            | Self::AlreadyAnswered => Advice::Drop,
+            | Self::AnsweredEnough => Advice::Drop,
             Self::TooMany { .. } => Advice::Later,
             Self::UnknownPeer | Self::NoBundle => Advice::FetchBundle,
             Self::IdentityChanged { .. } | Self::SentToAnotherKey { .. } => Advice::AskUser,
@@ -96,7 +96,7 @@ impl fmt::Display for RetryError {
             Self::TooMany { again_at } => write!(f, "too many requests, the next at {}", again_at.0),
             Self::NotAuthentic => f.write_str("not a request of this device's to this one"),
             Self::UnknownMessage => f.write_str("a request for something that was not sent"),
-            Self::AlreadyAnswered => f.write_str("answered already"),
+            Self::AnsweredEnough => f.write_str("answered as often as can be"),
             Self::NoBundle => f.write_str("the answer needs the peer's bundle"),
             Self::OtherBundle => f.write_str("the bundle is of another device"),
             Self::IdentityChanged { stored, offered } => {

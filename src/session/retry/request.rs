@@ -30,11 +30,13 @@ pub(in super::super) fn is_retry_request(bytes: &[u8]) -> bool {
     bytes.starts_with(&FRONT)
 }
 
-/// Why a message could not be opened, as the recipient tells its sender. For people and logs: the answer does not depend on it.
+/// Why a message could not be opened, as the recipient tells its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RetryReason {
-    /// The recipient knows no such session or chain.
+    /// The recipient has no such session on record.
+    UnknownSession,
+    /// The recipient has the session, and does not know the chain.
     OutOfStep,
     /// Another message was opened at its counter, or its key was dropped.
     KeyGone,
@@ -69,24 +71,34 @@ impl RetryReason {
         }
     }
 
+    /// Whether it says that nothing of the session will be opened.
+    pub(super) fn is_of_session(self) -> bool {
+        match self {
+            Self::UnknownSession | Self::MissingPrekey | Self::Recovered => true,
+            Self::OutOfStep | Self::KeyGone | Self::TooFarAhead | Self::Other(_) => false,
+        }
+    }
+
     fn to_wire(self) -> u32 {
         match self {
-            Self::OutOfStep => 1,
+            Self::UnknownSession => 1,
             Self::KeyGone => 2,
             Self::TooFarAhead => 3,
             Self::MissingPrekey => 4,
             Self::Recovered => 5,
+            Self::OutOfStep => 6,
             Self::Other(reason) => reason,
         }
     }
 
     fn from_wire(reason: u32) -> Self {
         match reason {
-            1 => Self::OutOfStep,
+            1 => Self::UnknownSession,
             2 => Self::KeyGone,
             3 => Self::TooFarAhead,
             4 => Self::MissingPrekey,
             5 => Self::Recovered,
+            6 => Self::OutOfStep,
             other => Self::Other(other),
         }
     }
