@@ -29,8 +29,8 @@ use crate::{
 
 /// Ticks without a receipt after which an envelope is sent again.
 const REPEAT_AFTER: u64 = 14;
-/// Lines without a receipt, above which a device waits: fewer than the 64 sent last, which can be asked for.
-const WINDOW: usize = 48;
+/// How far a device speaks beyond its oldest line without a receipt: among the 64 that it sent last, which the peer can ask for.
+const WINDOW: u32 = 64;
 /// One-time prekeys to upload.
 const ONE_TIME: u16 = 20;
 
@@ -280,7 +280,8 @@ impl Device {
 
     /// Whether it is this device's turn to say a line.
     pub(crate) fn may_say(&self, line: &Line) -> bool {
-        self.heard >= line.answers && self.unsettled.len() < WINDOW
+        let oldest = self.unsettled.first_key_value().map_or(self.said, |(line, _)| *line);
+        self.heard >= line.answers && self.said.saturating_sub(oldest) < WINDOW
     }
 
     /// Lines without a receipt.
