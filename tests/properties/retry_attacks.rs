@@ -289,3 +289,42 @@ fn two_storms_meet_and_end() {
     exchange(&mut ada, &mut ben);
     exchange(&mut ben, &mut ada);
 }
+
+/// Envelopes that cannot be opened, of every sort that can be made without a key: nothing grows, and no more is asked than the budget allows. `OUTRIGGER_STORM=100000` and
+/// `--release` for a longer storm.
+#[test]
+fn l44_a_storm_of_bad_envelopes_changes_nothing() {
+    let count = std::env::var("OUTRIGGER_STORM").map_or(3_000, |count| count.parse().unwrap());
+    let (mut ada, mut ben, _) = friends();
+    let old = ada.send(ben.address, b"opened");
+    ben.opens(ada.address, &old, b"opened");
+    let next = ada.send(ben.address, b"next");
+    let fields = Fields::envelope(&next);
+    let mut key = fields.bytes(envelope::RATCHET_KEY).to_vec();
+    key[9] ^= 1;
+    let templates = [
+        fields.with_bytes(envelope::RATCHET_KEY, &key).encode(),
+        fields.with_number(envelope::COUNTER, 900).encode(),
+        fields.with_number(envelope::COUNTER, 0xffff_0000).encode(),
+        Fields::envelope(&old).encode(),
+        [&next[..3], &[0x55; 8], &next[11..]].concat(),
+        next[..next.len() / 2].to_vec(),
+    ];
+    let before = ben.store.clone();
+    let mut asked = 0;
+    for number in 0..count {
+        let mut bad = templates[number as usize % templates.len()].clone();
+        let end = bad.len();
+        bad[end - 4..].copy_from_slice(&number.to_be_bytes());
+        let receive = Receive { from: ada.address, envelope: &bad, associated_data: BOUND };
+        let error = ben.prepare(&receive).map(drop).unwrap_err();
+        if number % 7 == 0 && error.advice() == Advice::RequestRetry {
+            let ask = RequestRetry { from: ada.address, envelope: &bad, error };
+            asked += u32::from(ben.run(&ask).is_ok());
+        }
+    }
+    assert!(asked <= 64, "{asked}");
+    let grown = ben.store.len() - before.len();
+    assert!(grown < 2_000, "{grown} bytes: what was asked, and no more");
+    ben.opens(ada.address, &next, b"next");
+}

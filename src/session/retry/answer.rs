@@ -45,7 +45,7 @@ use crate::{
 /// [`RetryError`].
 ///
 /// # Spec
-/// `docs/protocol.md`, section 8 "Retry"; *The Sesame Algorithm*, 4.2 "Retry requests".
+/// `docs/protocol.md`, section 8 "Retry"; *The Sesame Algorithm*, "Retry requests".
 #[derive(Clone, Copy)]
 pub struct AnswerRetry<'a> {
     /// From which device it came, by the transport's word.

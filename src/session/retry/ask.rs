@@ -36,7 +36,7 @@ use crate::{
 /// [`TooMany`](RetryError::TooMany), [`IdentityChanged`](RetryError::IdentityChanged), and what is wrong with bytes, randomness and records.
 ///
 /// # Spec
-/// `docs/protocol.md`, section 8 "Retry"; *The Sesame Algorithm*, 4.2 "Retry requests".
+/// `docs/protocol.md`, section 8 "Retry"; *The Sesame Algorithm*, "Retry requests".
 #[derive(Clone, Copy)]
 pub struct RequestRetry<'a> {
     /// From which device it came, by the transport's word.
