@@ -58,7 +58,8 @@ impl<O: core::error::Error, E: core::error::Error> core::error::Error for DriveE
 /// Runs an operation to its end over a store: loads what it needs, commits its step, and on a conflict loads afresh and runs it again with fresh randomness.
 ///
 /// `load` reads one record (`None`: absent). `store` applies all writes, and whatever of the output the app keeps, in one transaction, or none of them; it
-/// answers [`Rejected::Conflict`] where a record is not at the revision that its write replaces.
+/// answers [`Rejected::Conflict`] where a record is not at the revision that its write replaces. Where many processes share a store, it waits a little before it answers so,
+/// by chance and longer each time.
 ///
 /// # Errors
 /// [`DriveError`]. The output of a step that was not stored is dropped unseen.
@@ -71,14 +72,25 @@ pub fn drive<O: Operation, S, E>(
 ) -> Result<O::Output, DriveError<O::Error, E>> {
     for _ in 0..MAX_CONFLICTS {
         let mut have = Loaded::new();
+        let mut rounds = 0_u32;
         let step = loop {
-            match operation.run(&have, context).map_err(DriveError::Refused)? {
-                Run::Needs(needs) => {
-                    have.answer(needs, |key| load(database, key)).map_err(DriveError::Store)?
+            match operation.run(&have, context) {
+                Ok(Run::Needs(needs)) => {
+                    rounds = rounds.saturating_add(1);
+                    have.answer(needs, |key| load(database, key)).map_err(DriveError::Store)?;
                 }
-                Run::Done(step) => break step,
+                Ok(Run::Done(step)) => break Some(step),
+                Err(error) => {
+                    let sound = rounds < 2
+                        || have.is_unchanged(|key| load(database, key)).map_err(DriveError::Store)?;
+                    if sound {
+                        return Err(DriveError::Refused(error));
+                    }
+                    break None;
+                }
             }
         };
+        let Some(step) = step else { continue };
         match step.commit(|writes, output| store(database, writes, output)) {
             Ok(output) => return Ok(output),
             Err(Rejected::Conflict) => {}

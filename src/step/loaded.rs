@@ -110,6 +110,24 @@ impl Loaded {
         }
     }
 
+    /// Whether all that was loaded is still in the store as it was. Where it is not, another process has written between two rounds of loading, and a refusal that follows from
+    /// that may be wrong: load afresh and run the operation again.
+    ///
+    /// # Errors
+    /// The first error of `load`.
+    pub fn is_unchanged<E>(
+        &self,
+        mut load: impl FnMut(&RecordKey) -> Result<Option<Record>, E>,
+    ) -> Result<bool, E> {
+        for (key, answer) in &self.0 {
+            let now = load(key)?;
+            if now.map(|record| record.revision) != answer.as_ref().map(|record| record.revision) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Where a key stands among the answers, which are kept in the order of their keys.
     fn place(&self, key: &RecordKey) -> Result<usize, usize> {
         self.0.binary_search_by(|(other, _)| other.cmp(key))

@@ -18,6 +18,9 @@ pub trait Operation: Sealed {
 
     /// Runs the operation on what was loaded: it asks for more, or returns the step. It settles in at most three rounds.
     ///
+    /// What is loaded for one run must be of one moment: load all rounds in one read transaction, or look again with [`Loaded::is_unchanged`] before you believe a refusal. (A
+    /// step needs no such care: its writes name what they replace.)
+    ///
     /// # Errors
     /// The operation's own; nothing has changed then.
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Self::Output>, Self::Error>;
@@ -84,7 +87,9 @@ pub struct Step<T> {
 }
 
 impl<T> Step<T> {
-    pub(crate) fn new(writes: Vec<Write>, output: T) -> Self {
+    /// The writes are put into the order of their keys, so that two steps in a store that locks rows wait for each other and never both.
+    pub(crate) fn new(mut writes: Vec<Write>, output: T) -> Self {
+        writes.sort_unstable_by_key(|write| write.key);
         Self { writes, output }
     }
 
@@ -114,6 +119,12 @@ impl<T> fmt::Debug for Step<T> {
 pub struct Held<T>(T);
 
 impl<T> Held<T> {
+    /// The output, for the rows that the app makes of it in the step's own transaction. Until that is durable it goes nowhere else.
+    #[must_use]
+    pub fn to_store(&self) -> &T {
+        &self.0
+    }
+
     /// Releases the output. Call it only after the transaction with the step's writes is durable: a message released before, and a crash, use a key twice.
     pub fn release_after_store(self) -> T {
         self.0

@@ -25,4 +25,5 @@ mod schedules;
 mod secrecy;
 mod sizes;
 mod supply;
+mod torn;
 mod world;

@@ -294,7 +294,7 @@ fn two_storms_meet_and_end() {
 /// `--release` for a longer storm.
 #[test]
 fn l44_a_storm_of_bad_envelopes_changes_nothing() {
-    let count = std::env::var("OUTRIGGER_STORM").map_or(3_000, |count| count.parse().unwrap());
+    let count = std::env::var("OUTRIGGER_STORM").map_or(3_000_u32, |count| count.parse().unwrap());
     let (mut ada, mut ben, _) = friends();
     let old = ada.send(ben.address, b"opened");
     ben.opens(ada.address, &old, b"opened");
