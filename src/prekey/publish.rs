@@ -14,8 +14,9 @@ use crate::{
 
 /// Notes that a server has taken an upload, and so all before it. What is known already changes nothing.
 ///
-/// Run it when the server says so, and at each start of the app with the number that the server has: one that this store has not made shows that the store went back, and that
-/// the server hands out prekeys which open nothing. [`replaces`](PrekeysDescription::replaces) is set then: run [`ReplenishPrekeys`](super::ReplenishPrekeys).
+/// Run it when the server says so, and at each start of the app with the number that the server has: one that this store has not made shows that the store went
+/// back, and that the server hands out prekeys which open nothing. [`replaces`](PrekeysDescription::replaces) is set then: run
+/// [`ReplenishPrekeys`](super::ReplenishPrekeys).
 ///
 /// # Errors
 /// [`RecordError`]: a record cannot be used.

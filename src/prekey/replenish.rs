@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 use super::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, encode_bundle, schedule::Published};
 use crate::{
     identity::{Device, DeviceError},
-    primitives::{KeyPair, PublicKey, RandomError},
+    primitives::{KeyPair, PublicKey, RandomError, Signature},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
 };
 
 /// Makes one-time prekeys, replaces the signed prekey where it is due, deletes those whose grace is over, and returns what to publish.
 ///
-/// Run it after [`Register`](crate::Register) and [`Recover`](crate::Recover), whenever the server's stock of one-time prekeys is low, and at the time that the last upload's plan
-/// names. With `one_time: 0` it only looks after the signed prekey. Keep the upload in the step's transaction until the server has it, then run
+/// Run it after [`Register`](crate::Register) and [`Recover`](crate::Recover), whenever the server's stock of one-time prekeys is low, and at the time that the last
+/// upload's plan names. With `one_time: 0` it only looks after the signed prekey. Keep the upload in the step's transaction until the server has it, then run
 /// [`ConfirmPrekeys`](super::ConfirmPrekeys); a one-time prekey is offered in one upload and never again.
 ///
 /// | | type | size | meaning |
@@ -45,8 +45,8 @@ pub struct UploadNumber(pub u32);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PrekeyUpload {
-    /// Which upload. A server that has one of this number, or a later one, from this device does not take it, and says which it has: the same upload came before, or the device's
-    /// store went back; [`ConfirmPrekeys`](super::ConfirmPrekeys) tells them apart.
+    /// Which upload. A server that has one of this number, or a later one, from this device does not take it, and says which it has: the same upload came before, or
+    /// the device's store went back; [`ConfirmPrekeys`](super::ConfirmPrekeys) tells them apart.
     pub number: UploadNumber,
     /// The bundle without a one-time prekey; replaces the former.
     pub bundle: Vec<u8>,
@@ -132,20 +132,16 @@ impl Operation for ReplenishPrekeys {
         let published = match current.and_then(|slot| slot.value) {
             Some(signed) => signed.published(),
             None => {
-                let signed = SignedPrekey::generate(&device.identity, &mut context.random)?;
-                let published = signed.published();
-                let id = PrekeyId::of(&published.0);
-                prekeys.rotate(id, context.now);
-                writes.push(Slot::absent(SignedPrekey::key(&id)).write(signed, context));
+                let (published, write) = rotate(&device, &mut prekeys, context)?;
+                writes.push(write);
                 published
             }
         };
         let bundle =
             encode_bundle(&device.address, &device.identity, &published, context.now, &mut context.random)?;
-        let mut ids = Vec::with_capacity(usize::from(self.one_time));
-        let mut one_time_prekeys = Vec::with_capacity(usize::from(self.one_time));
-        for _ in 0..self.one_time {
-            let (id, field, write) = make_one_time(context)?;
+        let made = (0..self.one_time).map(|_| make_one_time(context)).collect::<Result<Vec<_>, _>>()?;
+        let (mut ids, mut one_time_prekeys) = (Vec::new(), Vec::new());
+        for (id, field, write) in made {
             ids.push(id);
             one_time_prekeys.push(field);
             writes.push(write);
@@ -161,6 +157,19 @@ impl Operation for ReplenishPrekeys {
         writes.push(index.write(prekeys, context));
         Ok(Run::Done(Step::new(writes, upload)))
     }
+}
+
+/// Makes a signed prekey the current one: what a bundle shows of it, the write of its record.
+fn rotate(
+    device: &Device,
+    prekeys: &mut Prekeys,
+    context: &mut Context<'_>,
+) -> Result<((PublicKey, Signature), Write), RandomError> {
+    let signed = SignedPrekey::generate(&device.identity, &mut context.random)?;
+    let published = signed.published();
+    let id = PrekeyId::of(&published.0);
+    prekeys.rotate(id, context.now);
+    Ok((published, Slot::absent(SignedPrekey::key(&id)).write(signed, context)))
 }
 
 /// Makes a one-time prekey: its id, its field of a bundle, the write of its record.

@@ -7,8 +7,9 @@ use crate::{
     wire::{DecodeError, Envelope},
 };
 
-/// Names a message: 16 bytes, the same at sender and recipient, never sent beside it. It is the AEAD tag of the envelope that carried the message first; a message that is
-/// sent again keeps its id. Two messages of an honest sender have one id about once in 2^64; keep it under the sender's address all the same. `docs/protocol.md`, section 8.
+/// Names a message: 16 bytes, the same at sender and recipient, never sent beside it. It is the AEAD tag of the envelope that carried the message first; a message
+/// that is sent again keeps its id. Two messages of an honest sender have one id about once in 2^64; keep it under the sender's address all the same.
+/// `docs/protocol.md`, section 8.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub(super) [u8; Self::LEN]);
 

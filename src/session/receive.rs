@@ -28,9 +28,9 @@ use crate::{
 /// | in | `associated_data` | 0 to 4,096 B | what the sender bound |
 /// | out | [`Received`] | | the plaintext, and how it came |
 ///
-/// In order it reads and writes one record (every eighth time, and while a message that came again is fresh, also the record of what was opened before, 1 KB) and costs no Diffie-Hellman; a new ratchet key of
-/// the peer's costs one. A gap or a late message reads and writes the session's skipped keys too. The first
-/// envelope of a session costs three or four more Diffie-Hellmans; the one-time prekey is deleted in the same step. Draws no randomness.
+/// In order it reads and writes one record (every eighth time, and while a message that came again is fresh, also the record of what was opened before, 1 KB) and
+/// costs no Diffie-Hellman; a new ratchet key of the peer's costs one. A gap or a late message reads and writes the session's skipped keys too. The first envelope
+/// of a session costs three or four more Diffie-Hellmans; the one-time prekey is deleted in the same step. Draws no randomness.
 ///
 /// Opening uses the message's key up: keep the plaintext, or what you make of it, in the same transaction as the step's writes.
 ///

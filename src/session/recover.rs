@@ -13,11 +13,11 @@ use crate::{
 
 /// Takes over the records of a store that came back from a backup: they are of another [`Generation`](crate::Generation) than the context's.
 ///
-/// Identity, trust, numbers, archived sessions and copies of what was sent are kept. Active sessions open what is still under way and send nothing; each is replaced at first
-/// use, with a mark for the peer that says why. All prekeys are deleted: run [`ReplenishPrekeys`](crate::ReplenishPrekeys) next, and publish.
+/// Identity, trust, numbers, archived sessions and copies of what was sent are kept. Active sessions open what is still under way and send nothing; each is replaced
+/// at first use, with a mark for the peer that says why. All prekeys are deleted: run [`ReplenishPrekeys`](crate::ReplenishPrekeys) next, and publish.
 ///
-/// Give it the keys of all records, at once or in batches of any size, each a step of its own. Until a record was taken over, every operation that meets it is refused; one
-/// of the context's generation is left as it is, so that a run that was cut short is run again.
+/// Give it the keys of all records, at once or in batches of any size, each a step of its own. Until a record was taken over, every operation that meets it is
+/// refused; one of the context's generation is left as it is, so that a run that was cut short is run again.
 ///
 /// Draw the context's new generation yourself and keep it outside backups, as at the start. Do not run it on a copy of a store that is still in use: the two would
 /// replace each other's sessions, and every peer would see it.

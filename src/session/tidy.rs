@@ -13,8 +13,8 @@ use crate::{
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step},
 };
 
-/// Deletes what is too old of a peer's device: texts kept for a retry, archived sessions and their keys, keys of skipped messages. None of it can be used any more, and all of it
-/// goes by itself when its place is wanted; run this once a day for each peer, so that it goes where nobody speaks, too.
+/// Deletes what is too old of a peer's device: texts kept for a retry, archived sessions and their keys, keys of skipped messages. None of it can be used any more,
+/// and all of it goes by itself when its place is wanted; run this once a day for each peer, so that it goes where nobody speaks, too.
 ///
 /// Reads up to 64 records of sent messages, the archive and what is in it. The output is the number of records that were deleted or became shorter.
 ///

@@ -110,8 +110,8 @@ impl Loaded {
         }
     }
 
-    /// Whether all that was loaded is still in the store as it was. Where it is not, another process has written between two rounds of loading, and a refusal that follows from
-    /// that may be wrong: load afresh and run the operation again.
+    /// Whether all that was loaded is still in the store as it was. Where it is not, another process has written between two rounds of loading, and a refusal that
+    /// follows from that may be wrong: load afresh and run the operation again.
     ///
     /// # Errors
     /// The first error of `load`.

@@ -18,8 +18,8 @@ pub trait Operation: Sealed {
 
     /// Runs the operation on what was loaded: it asks for more, or returns the step. It settles in at most three rounds.
     ///
-    /// What is loaded for one run must be of one moment: load all rounds in one read transaction, or look again with [`Loaded::is_unchanged`] before you believe a refusal. (A
-    /// step needs no such care: its writes name what they replace.)
+    /// What is loaded for one run must be of one moment: load all rounds in one read transaction, or look again with [`Loaded::is_unchanged`] before you believe a
+    /// refusal. (A step needs no such care: its writes name what they replace.)
     ///
     /// # Errors
     /// The operation's own; nothing has changed then.

@@ -5,7 +5,8 @@
 //!                                             ├──▶ Report::compare ──▶ findings, each with its repair
 //! Diagnose at the other  ──▶ Report ──bytes──┘
 //! ```
-//! Reports hold ids, counters, times, sizes and public keys; no private key, no chain, no text. They tell who speaks with whom and how much: send them as confidentially as that asks for.
+//! Reports hold ids, counters, times, sizes and public keys; no private key, no chain, no text. They tell who speaks with whom and how much: send them as
+//! confidentially as that asks for.
 
 mod bytes;
 mod compare;

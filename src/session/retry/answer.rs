@@ -24,8 +24,8 @@ use crate::{
     wire::SessionId,
 };
 
-/// Answers a device that asks for a message again: with the message, if its copy is still there, or with the word that it will not come. Each envelope is answered once, and a
-/// message goes out in at most four. Only the device that the message was for gets it, under the identity key that it was for.
+/// Answers a device that asks for a message again: with the message, if its copy is still there, or with the word that it will not come. Each envelope is answered
+/// once, and a message goes out in at most four. Only the device that the message was for gets it, under the identity key that it was for.
 ///
 /// Where the active session is the broken one, the answer starts another in the same step, from a bundle; the former is archived and opens what is
 /// still under way. A request for what this device did not send changes nothing.
@@ -38,8 +38,8 @@ use crate::{
 /// | in | [`IdentityKey`] | | the key on record, where the user has agreed that what was sent to another goes to this one |
 /// | out | [`RetryAnswer`] | | what goes to the device |
 ///
-/// One Diffie-Hellman, and those of a send or of a start. Reads the copies of what was sent to the device, up to 64 records; writes one of them, the peer's record and, with a new
-/// session, the archive.
+/// One Diffie-Hellman, and those of a send or of a start. Reads the copies of what was sent to the device, up to 64 records; writes one of them, the peer's record
+/// and, with a new session, the archive.
 ///
 /// # Errors
 /// [`RetryError`].
