@@ -11,7 +11,7 @@ use stateright::{Checker, Model, Property};
 
 use crate::{
     config::Config,
-    device::{Message, Packet, Who},
+    device::{Device, Message, Packet, Who},
     view::{DatabaseView, PacketView},
     world::{Act, Budget, World},
 };
@@ -43,7 +43,8 @@ impl State {
             world.network.iter().map(|(to, packet)| (*to, world.names.packet(packet))).collect();
         network.sort();
         let shown = world.devices.iter().flat_map(|device| device.shown.clone()).collect();
-        let lost = world.devices.iter().flat_map(|device| device.lost.clone()).collect();
+        let lost = |device: &Device| device.lost.iter().chain(&device.forgotten).copied().collect::<Vec<_>>();
+        let lost = world.devices.iter().flat_map(lost).collect();
         (devices, shown, lost, network, world.budget, world.wrong)
     }
 }
@@ -104,13 +105,34 @@ impl World {
         self.network.is_empty() && self.devices.iter().all(|device| device.database.outbox.is_empty())
     }
 
-    /// Every message that was said, in the time that counts, was shown to the other's user or reported lost.
+    /// Every message that was said, in the time that counts, was shown to the other's user, is asked for, or was reported lost; or its receiver's store went back behind its
+    /// asking, once it had acknowledged the envelope.
     fn is_whole(&self) -> bool {
         let [a, b] = &self.devices;
         [(a, b), (b, a)].into_iter().all(|(speaker, hearer)| {
             speaker.database.spoken.iter().all(|message| {
-                hearer.shown.keys().any(|(shown, _)| shown == message) || hearer.lost.contains(message)
+                hearer.shown.keys().any(|(shown, _)| shown == message)
+                    || hearer.database.pending.iter().any(|request| request.message() == *message)
+                    || hearer.lost.contains(message)
+                    || hearer.forgotten.contains(message)
             })
+        })
+    }
+
+    /// Sends every request again whose message has not come: a peer whose store went back may have lost its answer.
+    fn ask_again(&mut self) {
+        for device in &mut self.devices {
+            let pending = device.database.pending.clone();
+            device.database.outbox.extend(pending.into_iter().map(|request| (request, false)));
+        }
+    }
+
+    /// No message that its speaker still knows to have said is waited for.
+    fn nothing_waits(&self) -> bool {
+        let [a, b] = &self.devices;
+        [(a, b), (b, a)].into_iter().all(|(speaker, hearer)| {
+            let said = |request: &Packet| speaker.database.spoken.contains(&request.message());
+            !hearer.database.pending.iter().any(said)
         })
     }
 
@@ -118,6 +140,10 @@ impl World {
     fn is_alive(&self) -> bool {
         let mut world = self.clone();
         (world.config.fault, world.config.says) = (None, [u8::MAX; 2]);
+        world.ask_again();
+        if !world.settles() {
+            return false;
+        }
         for who in [Who::A, Who::B, Who::A, Who::B] {
             world.act(&Act::Say(who));
             if !world.settles() {
@@ -133,6 +159,7 @@ impl World {
         };
         world.wrong.is_none()
             && world.is_whole()
+            && world.nothing_waits()
             && active(Who::A).is_some()
             && active(Who::A) == active(Who::B)
     }

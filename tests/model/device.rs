@@ -53,6 +53,14 @@ pub(crate) enum Packet {
     Request { message: Message, bytes: Vec<u8> },
 }
 
+impl Packet {
+    pub(crate) fn message(&self) -> Message {
+        match self {
+            Self::Envelope { message, .. } | Self::Request { message, .. } => *message,
+        }
+    }
+}
+
 /// The database: everything in it goes back together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Database {
@@ -68,6 +76,8 @@ pub(crate) struct Database {
     pub(crate) copies: BTreeMap<Vec<u8>, Message>,
     /// Envelopes that were asked for.
     pub(crate) asked: BTreeSet<Vec<u8>>,
+    /// Requests whose message has not come: they can be sent again.
+    pub(crate) pending: BTreeSet<Packet>,
 }
 
 /// A device.
@@ -88,6 +98,8 @@ pub(crate) struct Device {
     pub(crate) shown: BTreeMap<(Message, u8), u8>,
     /// What its user was told is lost.
     pub(crate) lost: BTreeSet<Message>,
+    /// What it had asked for when its store went back: it has acknowledged the envelope, and knows of it no more.
+    pub(crate) forgotten: BTreeSet<Message>,
 }
 
 impl Device {
@@ -102,6 +114,7 @@ impl Device {
             epoch: 0,
             shown: BTreeMap::new(),
             lost: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
         }
     }
 

@@ -96,7 +96,9 @@ fn planted_faults_are_found() {
     let crash = Budget { crashes: 1, ..NOTHING };
     finds(Config::new("released before it is stored", [2, 0], crash).with_fault(Fault::ReleaseBeforeStore));
     // What B says is not kept, so that what a deleted session would have opened is gone.
-    let retry = Config::new("a retry", [2, 1], NOTHING).impatient().b_keeps_nothing();
-    holds(retry, true);
+    let retry = Config::new("a retry that deletes nothing", [3, 1], NOTHING).impatient().b_keeps_nothing();
+    if far() {
+        holds(retry, true);
+    }
     finds(Config { name: "a retry that deletes the session", ..retry }.with_fault(Fault::RetryDeletes));
 }

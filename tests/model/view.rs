@@ -46,6 +46,7 @@ struct SessionView {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct DatabaseView {
     outbox: Vec<(PacketView, bool)>,
+    pending: Vec<PacketView>,
     spoken: Vec<Message>,
     opened: Vec<(EnvelopeName, Name, Name, u32)>,
     copies: Vec<(EnvelopeName, Name, Name, u32)>,
@@ -117,6 +118,7 @@ impl Names {
         outbox.sort();
         DatabaseView {
             outbox,
+            pending: database.pending.iter().map(|packet| self.packet(packet)).collect(),
             spoken: database.spoken.iter().copied().collect(),
             opened: sorted(database.opened.iter().map(envelope).collect()),
             copies: sorted(database.copies.keys().map(envelope).collect()),

@@ -195,6 +195,8 @@ impl World {
         self.disturbed = true;
         let device = self.device(who);
         let place = device.history.len() - commits;
+        let asked = device.database.pending.iter().map(Packet::message);
+        device.forgotten.extend(asked);
         (device.database, device.view) = device.history[place].clone();
         device.history.truncate(place);
         device.epoch += 1;
@@ -208,6 +210,8 @@ impl World {
         let (writes, _) = self.run(who, &Recover { records: &records }).unwrap();
         self.device(who).commit(&writes, |_| ());
         self.publish(who);
+        // What was before is of another generation: a store that goes back so far is refused, and restored once more.
+        self.device(who).history.clear();
     }
 
     fn say(&mut self, who: Who, dies: bool) {
@@ -286,6 +290,7 @@ impl World {
                 }
                 self.device(who).commit(&writes, |database| {
                     database.inbox.insert(message);
+                    database.pending.retain(|request| request.message() != message);
                     database.opened.insert(envelope.to_vec());
                 });
             }
@@ -302,7 +307,8 @@ impl World {
                 self.names.request(&asked.request, envelope);
                 let packet = Packet::Request { message, bytes: asked.request };
                 self.device(who).commit(&writes, |database| {
-                    database.outbox.insert(packet, false);
+                    database.outbox.insert(packet.clone(), false);
+                    database.pending.insert(packet);
                     database.asked.insert(envelope.to_vec());
                 });
             }
