@@ -21,7 +21,7 @@ pub use identity::{
 };
 pub use prekey::{
     BundleError, ConfirmPrekeys, DescribePrekeys, HandOutBundle, OneTimePrekeyField, PrekeyId, PrekeyUpload,
-    PrekeysDescription, RefillPlan, ReplenishPrekeys, SignedStatement, UploadNumber, VerifiedBundle,
+    PrekeysDescription, RefillPlan, ReplenishPrekeys, SignedStatement, UploadId, VerifiedBundle,
 };
 pub use primitives::{
     KeyPair, NonContributory, PublicKey, PublicKeyError, Random, RandomError, SecretBytes, Signature,

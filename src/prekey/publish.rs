@@ -3,8 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    PrekeyId, Prekeys, SignedPrekey, UploadNumber, encode_bundle, replenish::make_one_time,
-    schedule::Published,
+    PrekeyId, Prekeys, SignedPrekey, UploadId, encode_bundle, replenish::make_one_time, schedule::Published,
 };
 use crate::{
     identity::{Device, DeviceError},
@@ -14,7 +13,7 @@ use crate::{
 
 /// Notes that a server has taken an upload, and so all before it. What is known already changes nothing.
 ///
-/// Run it when the server says so, and at each start of the app with the number that the server has: one that this store has not made shows that the store went
+/// Run it when the server says so, and at each start of the app with the id that the server has: one that this store has not made shows that the store went
 /// back, and that the server hands out prekeys which open nothing. [`replaces`](PrekeysDescription::replaces) is set then: run
 /// [`ReplenishPrekeys`](super::ReplenishPrekeys).
 ///
@@ -23,7 +22,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct ConfirmPrekeys {
     /// Which upload.
-    pub upload: UploadNumber,
+    pub upload: UploadId,
 }
 
 /// Says how prekeys stand. Writes nothing.
@@ -44,9 +43,9 @@ pub struct PrekeysDescription {
     /// One-time prekeys that were handed out directly.
     pub direct: usize,
     /// The uploads that no server has confirmed, oldest first: send them again from where you kept them.
-    pub unconfirmed: Vec<UploadNumber>,
+    pub unconfirmed: Vec<UploadId>,
     /// The number of the next upload.
-    pub next_upload: UploadNumber,
+    pub next_upload: u32,
     /// Whether what a server has of this device opens nothing: replenish now, the upload replaces it.
     pub replaces: bool,
     /// Signed prekeys that are held, the current one included.
@@ -154,7 +153,7 @@ impl Operation for HandOutBundle {
         let (id, field, write) = make_one_time(context)?;
         bundle.extend_from_slice(&field);
         surplus.iter().for_each(|id| prekeys.remove_one_time(id));
-        prekeys.add_one_time(Published::Direct, Vec::from([id]));
+        prekeys.add_direct(id);
         let mut writes: Vec<_> = slots.iter().filter_map(Slot::delete).collect();
         writes.extend([write, index.write(prekeys, context)]);
         Ok(Run::Done(Step::new(writes, bundle)))

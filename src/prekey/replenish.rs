@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, encode_bundle, schedule::Published};
+use super::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, encode_bundle};
 use crate::{
     identity::{Device, DeviceError},
-    primitives::{KeyPair, PublicKey, RandomError, Signature},
+    primitives::{KeyPair, PublicKey, RandomError, Signature, kdf, labels},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
 };
 
@@ -37,22 +37,34 @@ pub struct ReplenishPrekeys {
 /// A one-time prekey as the server stores it and appends it to a bundle: the bundle's field 7, 35 bytes.
 pub type OneTimePrekeyField = [u8; 35];
 
-/// Numbers what one store has offered: from 0, no number twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UploadNumber(pub u32);
+/// Names an upload: the how many-th of its store, and a tag of what is in it. A server keeps the last one and shows it to the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UploadId {
+    /// From 0, rising.
+    pub number: u32,
+    /// The same for no other upload: two stores, or two times of one store, can have made one number.
+    pub tag: [u8; 8],
+}
+
+impl UploadId {
+    fn new(number: u32, bundle: &[u8]) -> Self {
+        Self { number, tag: kdf::truncate(kdf::sha256(labels::UPLOAD, &[bundle])) }
+    }
+}
 
 /// What the server gets. It answers a request with the bundle, followed by one of the one-time prekeys, which it forgets then.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PrekeyUpload {
-    /// Which upload. A server that has one of this number, or a later one, from this device does not take it, and says which it has: the same upload came before, or
+    /// Which upload. A server that has one of this number or a higher one from this device does not take it, and says which it has: the same upload came before, or
     /// the device's store went back; [`ConfirmPrekeys`](super::ConfirmPrekeys) tells them apart.
-    pub number: UploadNumber,
+    pub id: UploadId,
     /// The bundle without a one-time prekey; replaces the former.
     pub bundle: Vec<u8>,
     /// New one-time prekeys, to be added to those that the server has.
     pub one_time_prekeys: Vec<OneTimePrekeyField>,
-    /// Whether the server first forgets all one-time prekeys that it has of this address: this is the first upload, or the store went back or came back from a backup.
+    /// Whether the server first forgets all one-time prekeys that it has of this address: they are of another store, or of a time that is gone. Said until an upload
+    /// that says so is confirmed.
     pub replaces: bool,
     /// One-time prekeys whose private half this device holds now.
     pub one_time_alive: usize,
@@ -147,10 +159,10 @@ impl Operation for ReplenishPrekeys {
             writes.push(write);
         }
         let upload = PrekeyUpload {
-            number: prekeys.add_one_time(Published::Offered, ids),
+            id: prekeys.add_upload(UploadId::new(prekeys.next_upload(), &bundle), ids),
             bundle,
             one_time_prekeys,
-            replaces: prekeys.take_replaces(),
+            replaces: prekeys.is_replaced(),
             one_time_alive: prekeys.one_time_alive(),
             plan: RefillPlan::new(prekeys.rotation_at(), &published.0),
         };

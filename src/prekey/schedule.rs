@@ -8,7 +8,7 @@
 
 use alloc::vec::Vec;
 
-use super::{PrekeyId, UploadNumber};
+use super::{PrekeyId, UploadId};
 use crate::step::{
     Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
     RecordWriter, Slot, UnixMillis,
@@ -20,6 +20,10 @@ const ROTATION: u64 = 7 * UnixMillis::DAY;
 const GRACE: u64 = 30 * UnixMillis::DAY;
 /// Signed prekeys alive at the most, whatever the clock did.
 const MAX_SIGNED: usize = 16;
+/// Uploads and handed-out bundles of which something is still to be known, at the most.
+const MAX_BATCHES: usize = 520;
+/// How far ahead a server's number may be.
+const MAX_AHEAD: u32 = 1 << 20;
 
 /// The prekeys record.
 #[derive(Debug)]
@@ -28,15 +32,17 @@ pub(crate) struct Prekeys {
     signed: Vec<Signed>,
     /// One-time prekeys by the step that made them, oldest first.
     batches: Vec<Batch>,
-    next_upload: UploadNumber,
-    /// What a server has of this device opens nothing: the next upload replaces it.
-    replaces: bool,
+    next_upload: u32,
+    /// What a server has of this device from before this upload opens nothing.
+    replaces: Option<u32>,
+    /// The last upload that a server was seen to have.
+    confirmed: Option<UploadId>,
 }
 
 /// Before the first upload: whatever a server has of this address is another's.
 impl Default for Prekeys {
     fn default() -> Self {
-        Self { signed: Vec::new(), batches: Vec::new(), next_upload: UploadNumber(0), replaces: true }
+        Self { signed: Vec::new(), batches: Vec::new(), next_upload: 0, replaces: Some(0), confirmed: None }
     }
 }
 
@@ -55,9 +61,16 @@ pub(crate) enum Published {
 /// One-time prekeys that one step made.
 #[derive(Debug)]
 struct Batch {
-    upload: UploadNumber,
+    upload: UploadId,
     published: Published,
     ids: Vec<PrekeyId>,
+}
+
+impl Batch {
+    /// Whether anything is still to be known of it: a key that is alive, or that a server has it.
+    fn counts(&self) -> bool {
+        !self.ids.is_empty() || self.published == Published::Offered
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +147,8 @@ impl Prekeys {
 
     /// The record of a device that came back from a backup: its prekeys may have been used, so none is left.
     pub(crate) fn after_recovery(self) -> Self {
-        Self { next_upload: self.next_upload, ..Self::default() }
+        let replaces = Some(self.next_upload);
+        Self { next_upload: self.next_upload, confirmed: self.confirmed, replaces, ..Self::default() }
     }
 
     pub(crate) fn one_time_alive(&self) -> usize {
@@ -148,7 +162,7 @@ impl Prekeys {
     }
 
     /// The uploads that no server has confirmed, oldest first.
-    pub(crate) fn unconfirmed(&self) -> impl Iterator<Item = UploadNumber> {
+    pub(crate) fn unconfirmed(&self) -> impl Iterator<Item = UploadId> {
         let offered = self.batches.iter().filter(|batch| batch.published == Published::Offered);
         offered.map(|batch| batch.upload)
     }
@@ -164,47 +178,68 @@ impl Prekeys {
         self.batches.iter().flat_map(|batch| &batch.ids).take(surplus).copied().collect()
     }
 
-    /// Takes one-time prekeys that were made in this step, and gives the step its number.
-    pub(crate) fn add_one_time(&mut self, published: Published, ids: Vec<PrekeyId>) -> UploadNumber {
-        let upload = self.next_upload;
-        self.next_upload = UploadNumber(upload.0.saturating_add(1));
-        if !ids.is_empty() {
-            self.batches.push(Batch { upload, published, ids });
+    /// Takes the one-time prekeys of an upload, which is to be confirmed even if there are none.
+    pub(crate) fn add_upload(&mut self, upload: UploadId, ids: Vec<PrekeyId>) -> UploadId {
+        self.next_upload = upload.number.saturating_add(1);
+        self.batches.push(Batch { upload, published: Published::Offered, ids });
+        // An app that confirms nothing: what is without keys is forgotten first.
+        while self.batches.len() > MAX_BATCHES {
+            let empty = self.batches.iter().position(|batch| batch.ids.is_empty()).unwrap_or(0);
+            self.batches.remove(empty);
         }
         upload
     }
 
-    /// A server has this upload, and all before it. One that this store has not made shows that the store went back: what the server has is to be replaced.
-    pub(crate) fn confirm(&mut self, upload: UploadNumber) {
-        if upload >= self.next_upload {
-            self.next_upload = UploadNumber(upload.0.saturating_add(1));
-            self.replaces = true;
+    /// Takes a one-time prekey that was handed out directly.
+    pub(crate) fn add_direct(&mut self, id: PrekeyId) {
+        let upload = UploadId { number: 0, tag: [0; 8] };
+        self.batches.push(Batch { upload, published: Published::Direct, ids: Vec::from([id]) });
+    }
+
+    /// A server has this upload, and so all before it. One that this store has not made shows that the store went back: what the server has is to be replaced.
+    pub(crate) fn confirm(&mut self, upload: UploadId) {
+        if !self.has_made(upload) {
+            let after = upload.number.saturating_add(1);
+            // A server that counts ahead by more is not believed: numbers must not run out.
+            if after.saturating_sub(self.next_upload) <= MAX_AHEAD {
+                self.next_upload = self.next_upload.max(after);
+                self.replaces = Some(self.next_upload);
+            }
+            return;
         }
+        self.confirmed = self.confirmed.max(Some(upload));
+        self.replaces = self.replaces.filter(|since| upload.number < *since);
         for batch in &mut self.batches {
-            if batch.upload <= upload && batch.published == Published::Offered {
+            if batch.upload.number <= upload.number && batch.published == Published::Offered {
                 batch.published = Published::Confirmed;
             }
+        }
+        self.batches.retain(Batch::counts);
+    }
+
+    fn has_made(&self, upload: UploadId) -> bool {
+        let offered = |batch: &Batch| batch.published == Published::Offered && batch.upload == upload;
+        match self.confirmed {
+            Some(last) if upload.number == last.number => upload.tag == last.tag,
+            // The server is behind what was seen of it.
+            Some(last) if upload.number < last.number => true,
+            Some(_) | None => self.batches.iter().any(offered),
         }
     }
 
     /// Whether what a server has opens nothing.
     pub(crate) fn is_replaced(&self) -> bool {
-        self.replaces
+        self.replaces.is_some()
     }
 
     /// The number of the next upload.
-    pub(crate) fn next_upload(&self) -> UploadNumber {
+    pub(crate) fn next_upload(&self) -> u32 {
         self.next_upload
-    }
-
-    /// Whether the next upload replaces what a server has; that upload is this one.
-    pub(crate) fn take_replaces(&mut self) -> bool {
-        core::mem::take(&mut self.replaces)
     }
 
     pub(crate) fn remove_one_time(&mut self, id: &PrekeyId) {
         self.batches.iter_mut().for_each(|batch| batch.ids.retain(|alive| alive != id));
-        self.batches.retain(|batch| !batch.ids.is_empty());
+        self.batches.retain(Batch::counts);
     }
 }
 
@@ -219,8 +254,8 @@ impl RecordType<'_> for Prekeys {
 
     fn max_body_len(&self) -> usize {
         let ids =
-            self.one_time_alive().saturating_mul(16).saturating_add(self.batches.len().saturating_mul(7));
-        self.signed.len().saturating_mul(32).saturating_add(ids).saturating_add(1 + 4 + 1)
+            self.one_time_alive().saturating_mul(16).saturating_add(self.batches.len().saturating_mul(15));
+        self.signed.len().saturating_mul(32).saturating_add(ids).saturating_add(1 + 4 + 5 + 13)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
@@ -228,11 +263,19 @@ impl RecordType<'_> for Prekeys {
         for signed in &self.signed {
             body.bytes(&signed.id.0).u64(signed.made_at.0).u64(signed.replaced_at.0);
         }
-        body.u32(self.next_upload.0).u8(u8::from(self.replaces));
+        body.u32(self.next_upload).u8(u8::from(self.replaces.is_some()));
+        if let Some(since) = self.replaces {
+            body.u32(since);
+        }
+        body.u8(u8::from(self.confirmed.is_some()));
+        if let Some(upload) = self.confirmed {
+            body.u32(upload.number).bytes(&upload.tag);
+        }
         for batch in &self.batches {
             let ids: &[PrekeyId] = &batch.ids;
             let count = u16::try_from(ids.len()).unwrap_or(u16::MAX);
-            body.u32(batch.upload.0).u8(batch.published as u8).bytes(&count.to_be_bytes());
+            body.u32(batch.upload.number).bytes(&batch.upload.tag).u8(batch.published as u8);
+            body.bytes(&count.to_be_bytes());
             ids.iter().for_each(|id| {
                 body.bytes(&id.0);
             });
@@ -249,10 +292,15 @@ impl RecordType<'_> for Prekeys {
             })
         };
         let signed = (0..count).map(|_| one_signed(body)).collect::<Option<_>>()?;
-        let next_upload = UploadNumber(body.u32()?);
-        let replaces = body.flag()?;
+        let next_upload = body.u32()?;
+        let replaces = if body.flag()? { Some(body.u32()?) } else { None };
+        let confirmed = match body.flag()? {
+            true => Some(UploadId { number: body.u32()?, tag: body.array()? }),
+            false => None,
+        };
         let mut batches = Vec::new();
         while let Some(number) = body.u32() {
+            let upload = UploadId { number, tag: body.array()? };
             let published = match body.u8()? {
                 1 => Published::Offered,
                 2 => Published::Confirmed,
@@ -261,8 +309,8 @@ impl RecordType<'_> for Prekeys {
             };
             let count = u16::from_be_bytes(body.array()?);
             let ids = (0..count).map(|_| body.array().map(PrekeyId)).collect::<Option<_>>()?;
-            batches.push(Batch { upload: UploadNumber(number), published, ids });
+            batches.push(Batch { upload, published, ids });
         }
-        Some(Self { signed, batches, next_upload, replaces })
+        Some(Self { signed, batches, next_upload, replaces, confirmed })
     }
 }

@@ -11,7 +11,8 @@ pub(crate) const SUITES: &[u8] = b"outrigger v1 suites";
 pub(crate) const NUMBER: &[u8] = b"outrigger v1 number";
 pub(crate) const RETRY_REQUEST: &[u8] = b"outrigger v1 retry request";
 pub(crate) const RETRY_KEY: &[u8] = b"outrigger v1 retry key";
-pub(crate) const RETRY_HEAD: &[u8] = b"outrigger v1 retry head";
+pub(crate) const UPLOAD: &[u8] = b"outrigger v1 upload";
+pub(crate) const ENVELOPE: &[u8] = b"outrigger v1 envelope";
 
 #[cfg(test)]
 mod tests {
@@ -32,7 +33,8 @@ mod tests {
             NUMBER,
             RETRY_REQUEST,
             RETRY_KEY,
-            RETRY_HEAD,
+            UPLOAD,
+            ENVELOPE,
         ];
         let declared =
             include_str!("labels.rs").lines().filter(|line| line.starts_with("pub(crate) const")).count();

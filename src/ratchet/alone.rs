@@ -87,7 +87,7 @@ impl Ratchet {
         if !associated_fits(associated) {
             return Err(EncryptError::TooLong);
         }
-        self.chains.seal(Vec::new(), &[plaintext], &[associated], random).map(|sealed| sealed.bytes)
+        self.chains.seal(Vec::new(), &[plaintext], &[associated], random)
     }
 
     /// Opens a message. In order: no Diffie-Hellman; a new ratchet key of the peer's: one.

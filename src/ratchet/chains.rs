@@ -96,12 +96,6 @@ pub(crate) struct Chains {
     pub(super) earlier: Earlier,
 }
 
-/// A sealed message and the length of its head.
-pub(crate) struct Sealed {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) head: usize,
-}
-
 /// An opened message.
 pub(crate) struct Opened {
     pub(crate) plaintext: SecretBytes,
@@ -197,7 +191,7 @@ impl Chains {
         plaintext: &[&[u8]],
         associated: &[&[u8]],
         random: &mut Random<'_>,
-    ) -> Result<Sealed, EncryptError> {
+    ) -> Result<Vec<u8>, EncryptError> {
         let len = plaintext.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
         if len > MAX_PLAINTEXT {
             return Err(EncryptError::TooLong);
@@ -207,7 +201,6 @@ impl Chains {
         let mut out = front;
         out.reserve_exact(sealed_len.saturating_add(Header::MAX_LEN));
         next.header.write_head(sealed_len, &mut out);
-        let head = out.len();
         let associated = bind(&out, associated);
         aead::seal(next.key.aead_key(), &associated, plaintext, random, &mut out).map_err(
             |error| match error {
@@ -216,7 +209,7 @@ impl Chains {
             },
         )?;
         self.commit_send(next);
-        Ok(Sealed { bytes: out, head })
+        Ok(out)
     }
 
     fn next_send(&self, random: &mut Random<'_>) -> Result<NextSend, EncryptError> {

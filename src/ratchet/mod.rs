@@ -24,7 +24,7 @@ mod skipped;
 
 pub use alone::Ratchet;
 pub use chain::RootSecret;
-pub(crate) use chains::{ChainTag, Chains, Sealed, associated_fits};
+pub(crate) use chains::{ChainTag, Chains, associated_fits};
 pub use error::{DecryptError, EncryptError, RatchetStateError};
 pub(crate) use place::Place;
 pub(crate) use skipped::SkippedKeys;

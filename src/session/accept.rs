@@ -68,14 +68,17 @@ impl Accept {
         let mut peer = slot.value.take().unwrap_or_else(|| Peer::pinned(offered));
         let mut prekeys = self.prekeys.value.take().unwrap_or_default();
         let mut archive = self.archive.value.take().unwrap_or_default();
-        self.check_repeat(arrived, &mut archive, &prekeys, context)?;
+        // A first envelope without a one-time prekey must not make its session twice. `docs/protocol.md`, section 6 "Repeats".
+        if archive.knows_weak_start(arrived.envelope.session_id) {
+            return Err(OpenError::OutOfStep);
+        }
         let keys = self.keys(arrived, &prekeys, context)?;
         let mut needs = Needs::new();
         let place = ArchivePlace { have: arrived.have, peer: arrived.from };
-        if peer.session.is_some() {
-            archive.prepare(place, context, &mut needs)?;
+        if let Some(former) = &peer.session {
+            archive.prepare(former.id, place, context, &mut needs)?;
         }
-        let memory = Memory::to_note(&peer.recent, arrived.from, arrived.have, context, &mut needs)?;
+        let memory = Memory::to_ask(arrived.from, arrived.have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -85,12 +88,15 @@ impl Accept {
         if let Some(stored) = stored.filter(|stored| *stored != offered) {
             return Err(OpenError::IdentityChanged { stored, offered });
         }
+        let weak = self.handshake.one_time_prekey.is_none();
+        if weak && !archive.has_room_for_weak_start(&prekeys, &context.limits) {
+            return Err(OpenError::TooManyWeakStarts);
+        }
         let Some(noted) = arrived.note(&unsealed, memory, &mut peer.recent, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };
 
         let mut writes: Vec<Write> = skipped.into_iter().chain(noted).collect();
-        let weak = self.handshake.one_time_prekey.is_none();
         if let (Some(id), Some(one_time)) = (&self.handshake.one_time_prekey, &self.one_time) {
             prekeys.remove_one_time(id);
             writes.extend(one_time.delete());
@@ -112,24 +118,6 @@ impl Accept {
         }
         writes.push(slot.write(peer, context));
         Ok(Run::Done(Step::new(writes, received)))
-    }
-
-    /// A first envelope without a one-time prekey must not make its session twice. `docs/protocol.md`, section 6 "Repeats".
-    fn check_repeat(
-        &self,
-        arrived: &Arrived<'_>,
-        archive: &mut Archive,
-        prekeys: &Prekeys,
-        context: &Context<'_>,
-    ) -> Result<(), OpenError> {
-        if archive.knows_weak_start(arrived.envelope.session_id) {
-            return Err(OpenError::OutOfStep);
-        }
-        let weak = self.handshake.one_time_prekey.is_none();
-        if weak && !archive.has_room_for_weak_start(prekeys, &context.limits) {
-            return Err(OpenError::TooManyWeakStarts);
-        }
-        Ok(())
     }
 
     /// The keys that the handshake names, and everything that can be said of it without computing with them.

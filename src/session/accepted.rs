@@ -26,8 +26,8 @@ fn digest(id: MessageId) -> Digest {
 pub(super) struct Recent {
     digests: [Digest; Self::MAX],
     len: u8,
-    /// For how many more envelopes the memory is asked although they open: a message has come again, and its first envelope may be late.
-    wary: u8,
+    /// Whether the memory is asked although an envelope opens: messages have come again, and their first envelopes may be late.
+    wary: bool,
 }
 
 impl Recent {
@@ -52,14 +52,14 @@ impl Recent {
     }
 
     pub(super) fn encode(&self, body: &mut RecordWriter) {
-        body.u8(self.wary).u8(self.len);
+        body.u8(u8::from(self.wary)).u8(self.len);
         self.digests().iter().for_each(|digest| {
             body.bytes(digest);
         });
     }
 
     pub(super) fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
-        let mut recent = Self { wary: body.u8()?, len: body.u8()?, ..Self::default() };
+        let mut recent = Self { wary: body.flag()?, len: body.u8()?, ..Self::default() };
         for place in recent.digests.get_mut(..usize::from(recent.len))? {
             *place = body.array()?;
         }
@@ -69,29 +69,37 @@ impl Recent {
 
 /// The digests before the newest, oldest first.
 #[derive(Debug, Default)]
-struct Accepted(Vec<Digest>);
+struct Accepted {
+    opened: Vec<Digest>,
+    /// Messages that came again: their first envelopes may open late, however many messages later.
+    again: Vec<Digest>,
+}
 
 impl Accepted {
-    /// More than a sender keeps copies of: what is older is not sent again by anyone.
-    const MAX: usize = 256;
+    /// Many times what a sender keeps copies of: what is older is not sent again by anyone, unless it overtook hundreds of others.
+    const MAX: usize = 512;
+    const MAX_AGAIN: usize = 255;
 }
 
 impl RecordType<'_> for Accepted {
     const KIND: RecordKind = RecordKind::Accepted;
 
     fn max_body_len(&self) -> usize {
-        self.0.len().saturating_mul(4)
+        self.opened.len().saturating_add(self.again.len()).saturating_mul(4).saturating_add(1)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
-        self.0.iter().for_each(|digest| {
+        body.u8(u8::try_from(self.again.len()).unwrap_or(u8::MAX));
+        self.again.iter().chain(&self.opened).for_each(|digest| {
             body.bytes(digest);
         });
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let again = body.u8()?;
         let (digests, []) = body.rest().as_chunks() else { return None };
-        Some(Self(digests.to_vec()))
+        let (again, opened) = digests.split_at_checked(usize::from(again))?;
+        Some(Self { opened: opened.to_vec(), again: again.to_vec() })
     }
 }
 
@@ -107,7 +115,7 @@ impl Memory {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Self, RecordError> {
-        match recent.wary == 0 && recent.has_room(context.batched.saturating_add(1)) {
+        match !recent.wary && recent.has_room(context.batched.saturating_add(1)) {
             true => Ok(Self(None)),
             false => Self::to_ask(peer, have, context, needs),
         }
@@ -126,14 +134,15 @@ impl Memory {
 
     /// Whether the message of an envelope that opens has come before, by another envelope.
     pub(super) fn came_again(&self, recent: &Recent, id: MessageId) -> bool {
-        recent.wary > 0 && self.knows(recent, id)
+        recent.wary && self.knows(recent, id)
     }
 
     /// Whether a message was opened before.
     pub(super) fn knows(&self, recent: &Recent, id: MessageId) -> bool {
         let digest = digest(id);
         let older = self.0.as_ref().and_then(|slot| slot.value.as_ref());
-        recent.digests().contains(&digest) || older.is_some_and(|older| older.0.contains(&digest))
+        recent.digests().contains(&digest)
+            || older.is_some_and(|older| older.opened.contains(&digest) || older.again.contains(&digest))
     }
 
     /// Notes that an envelope was opened, and which message it brought; the write is of digests that moved.
@@ -145,31 +154,27 @@ impl Memory {
         context: &Context<'_>,
     ) -> Option<Write> {
         let mut write = None;
-        // A message that comes again adds two, and its memory was read.
-        if let Some(mut slot) = self.0.filter(|_| !recent.has_room(2)) {
+        let again = (brought != envelope).then(|| digest(brought));
+        if let Some(mut slot) = self.0.filter(|_| !recent.has_room(1) || again.is_some()) {
             let mut older = slot.value.take().unwrap_or_default();
-            older.0.extend_from_slice(recent.digests());
-            older.0.drain(..older.0.len().saturating_sub(Accepted::MAX));
+            older.opened.extend_from_slice(recent.digests());
+            older.opened.drain(..older.opened.len().saturating_sub(Accepted::MAX));
+            older.again.extend(again);
+            older.again.drain(..older.again.len().saturating_sub(Accepted::MAX_AGAIN));
             write = Some(slot.write(older, context));
             (recent.digests, recent.len) = (Recent::default().digests, 0);
         }
-        recent.wary = recent.wary.saturating_sub(1);
         recent.push(digest(envelope));
         if brought != envelope {
-            recent.push(digest(brought));
-            recent.wary = u8::MAX;
+            recent.wary = true;
         }
         write
     }
 
     /// How many messages are remembered.
     pub(super) fn count(&self, recent: &Recent) -> u16 {
-        let older = self.0.as_ref().and_then(|slot| slot.value.as_ref()).map_or(0, |older| older.0.len());
+        let older =
+            self.0.as_ref().and_then(|slot| slot.value.as_ref()).map_or(0, |older| older.opened.len());
         u16::try_from(older.saturating_add(recent.digests().len())).unwrap_or(u16::MAX)
-    }
-
-    /// Forgets everything, with the identity that it was of.
-    pub(super) fn clear(self) -> Option<Write> {
-        self.0.and_then(|slot| slot.delete())
     }
 }

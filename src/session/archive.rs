@@ -65,14 +65,14 @@ impl Archive {
     /// that make sessions settles in a few rounds.
     pub(super) fn prepare(
         &self,
+        former: SessionId,
         place: ArchivePlace<'_>,
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<(), RecordError> {
-        let old = self
-            .sessions
-            .last()
-            .is_some_and(|(_, at)| context.now.since(*at) > context.limits.archived_max_age);
+        place.have.slot::<ArchivedSession>(ArchivedSession::key(place.peer, former), needs);
+        let old =
+            self.sessions.iter().any(|(_, at)| context.now.since(*at) > context.limits.archived_max_age);
         if old || self.sessions.len() >= usize::from(context.limits.max_archived) {
             for (session, _) in &self.sessions {
                 place.remove(*session, context, needs)?.for_each(drop);
@@ -90,7 +90,8 @@ impl Archive {
         needs: &mut Needs,
     ) -> Result<Vec<Write>, RecordError> {
         let id = session.id;
-        let slot = Slot::absent(ArchivedSession::key(place.peer, id));
+        // Absent, unless records are of different moments.
+        let slot = place.have.slot(ArchivedSession::key(place.peer, id), needs);
         let mut writes = Vec::from([slot.write(ArchivedSession::new(session, context.now), context)]);
         self.sessions.insert(0, (id, context.now));
         for dropped in self.trim(context.now, &context.limits) {

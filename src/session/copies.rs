@@ -3,7 +3,7 @@
 //! A copy names its envelope by all that a request can say of it, and holds the text where the call wanted that. An answer takes the copy's place, so that an envelope is
 //! answered once. `docs/protocol.md`, section 8 "Retry".
 
-use super::MessageId;
+use super::{MessageId, retry::EnvelopeDigest};
 use crate::{
     identity::{Address, IdentityKey},
     ratchet::ChainTag,
@@ -11,7 +11,7 @@ use crate::{
         Context, KeyWriter, Limits, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader,
         RecordType, RecordWriter, Slot, UnixMillis,
     },
-    wire::{MAX_ASSOCIATED_DATA, MAX_HANDSHAKE, SessionId},
+    wire::{MAX_ASSOCIATED_DATA, SessionId},
 };
 
 /// Whether a message that was sent can be sent again.
@@ -46,8 +46,8 @@ pub(super) struct RetryCopy<'a> {
     pub(super) sent_at: UnixMillis,
     /// How many envelopes have carried the message, this one included.
     pub(super) sendings: u8,
-    /// The envelope's head as it was sent.
-    pub(super) head: &'a [u8],
+    /// Of the envelope as it was sent.
+    pub(super) digest: EnvelopeDigest,
     pub(super) associated_data: &'a [u8],
     pub(super) text: Text<'a>,
 }
@@ -68,7 +68,8 @@ impl<'a> RetryCopy<'a> {
 
     /// Whether it is too old to be sent again.
     pub(super) fn expired(&self, context: &Context<'_>) -> bool {
-        context.now.since(self.sent_at) > context.limits.retry_max_age
+        let max = context.limits.retry_max_age;
+        context.now.since(self.sent_at) > max || self.sent_at.since(context.now) > max
     }
 
     /// What can still be sent again.
@@ -84,9 +85,9 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
     const KIND: RecordKind = RecordKind::RetryCopy;
 
     fn max_body_len(&self) -> usize {
-        const FIXED: usize = 16 + 16 + 8 + 8 + 32 + 8 + 1 + 2 + 2 + 1;
+        const FIXED: usize = 16 + 16 + 8 + 8 + 32 + 8 + 1 + 16 + 2 + 1;
         let text = if let Text::Kept(text) = self.text { text.len() } else { 0 };
-        text.saturating_add(self.head.len()).saturating_add(self.associated_data.len()).saturating_add(FIXED)
+        text.saturating_add(self.associated_data.len()).saturating_add(FIXED)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
@@ -97,7 +98,7 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
             .bytes(self.recipient.public_key().as_bytes())
             .u64(self.sent_at.0)
             .u8(self.sendings)
-            .prefixed(self.head)
+            .bytes(&self.digest)
             .prefixed(self.associated_data);
         match self.text {
             Text::Kept(text) => body.u8(0).bytes(text),
@@ -114,7 +115,7 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
             recipient: IdentityKey::new(body.public_key()?),
             sent_at: UnixMillis(body.u64()?),
             sendings: body.u8()?,
-            head: body.prefixed()?,
+            digest: body.array()?,
             associated_data: body.prefixed()?,
             text: match body.u8()? {
                 0 => Text::Kept(body.rest()),
@@ -125,8 +126,8 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
     }
 }
 
-// A head and associated data are stored with lengths of two bytes.
-const _: () = assert!(MAX_ASSOCIATED_DATA <= 0xffff && MAX_HANDSHAKE + 256 <= 0xffff);
+// Associated data is stored with a length of two bytes.
+const _: () = assert!(MAX_ASSOCIATED_DATA <= 0xffff);
 
 /// The place of the next copy in the ring.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use super::{
-    accepted::Memory,
     archive::{Archive, ArchivePlace},
     peer::Peer,
     start::LATEST_CLOCK,
@@ -58,14 +57,14 @@ impl Operation for DecideIdentity {
         let place = ArchivePlace { have, peer: &self.peer };
         // What follows from clocks is kept. A start beyond that was made to be the last: the order begins anew with the key.
         let latest_start = peer.latest_start.filter(|latest| *latest < LATEST_CLOCK.plus(LATEST_CLOCK.0));
-        let memory = Memory::to_ask(&self.peer, have, context, &mut needs)?;
-        let mut writes = Vec::from_iter(memory.clear());
+        // What was opened is remembered under any key: should the first one come back, its messages must not.
+        let mut writes = Vec::new();
         if let Some(session) = &peer.session {
             writes.extend(place.remove_skipped(session.id, context, &mut needs)?);
         }
         // Copies of what was sent stay: each names the key that it was sent to.
-        let next_copy = peer.next_copy;
-        let ended = Peer { identity, latest_start, next_copy, ..Peer::pinned(peer.identity.key()) };
+        let (next_copy, recent) = (peer.next_copy, peer.recent);
+        let ended = Peer { identity, latest_start, next_copy, recent, ..Peer::pinned(peer.identity.key()) };
         writes.push(slot.write(ended, context));
         if let Some(mut archive) = archive_slot.value.take() {
             writes.extend(archive.clear(place, context, &mut needs)?);

@@ -2,12 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{
-    Strength,
-    number::Number,
-    peer::Peer,
-    state::{Phase, Session},
-};
+use super::{Strength, number::Number, peer::Peer, state::Session};
 use crate::{
     identity::{Address, Device, DeviceId, IdentityKey, SafetyNumber, TrustError, TrustMark, VerifiedNumber},
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis},
@@ -62,7 +57,7 @@ impl SessionDescription {
             id: session.id,
             stale,
             started_at: session.started_at,
-            unanswered: matches!(session.phase, Phase::Initiating { .. }),
+            unanswered: session.is_unanswered(),
             strength: session.strength(),
         }
     }

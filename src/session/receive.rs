@@ -28,7 +28,7 @@ use crate::{
 /// | in | `associated_data` | 0 to 4,096 B | what the sender bound |
 /// | out | [`Received`] | | the plaintext, and how it came |
 ///
-/// In order it reads and writes one record (every eighth time, and while a message that came again is fresh, also the record of what was opened before, 1 KB) and
+/// In order it reads and writes one record (every eighth time, and once a message has come again each time, also the record of what was opened before, 2 KB) and
 /// costs no Diffie-Hellman; a new ratchet key of the peer's costs one. A gap or a late message reads and writes the session's skipped keys too. The first envelope
 /// of a session costs three or four more Diffie-Hellmans; the one-time prekey is deleted in the same step. Draws no randomness.
 ///
@@ -201,7 +201,11 @@ impl Arrived<'_> {
         if place.needs_skipped() {
             slot = self.have.read(skipped_key, context, &mut needs)?;
         }
-        let memory = Memory::to_note(recent, self.from, self.have, context, &mut needs)?;
+        // What is late may be a repeat: its refusal asks for the memory too, and would need a round more.
+        let memory = match place.needs_skipped() {
+            true => Memory::to_ask(self.from, self.have, context, &mut needs)?,
+            false => Memory::to_note(recent, self.from, self.have, context, &mut needs)?,
+        };
         if !needs.is_empty() {
             return Ok(InSession::Needs(needs));
         }

@@ -8,11 +8,12 @@ use super::{
     content::Kind,
     copies::{RetryCopy, Text},
     peer::Peer,
+    retry::digest_of,
 };
 use crate::{
     identity::Address,
-    ratchet::{self, EncryptError, associated_fits},
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, Write},
+    ratchet::associated_fits,
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
     wire::SessionId,
 };
 
@@ -95,6 +96,7 @@ impl Operation for Send<'_> {
             associated_data: self.associated_data,
             keep: text,
             sendings: 1,
+            said_at: context.now,
         };
         let (sent, copied) = outgoing.seal(peer, &copy, context)?;
         peer.next_copy = peer.next_copy.next(&context.limits);
@@ -110,6 +112,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) associated_data: &'a [u8],
     pub(super) keep: Text<'a>,
     pub(super) sendings: u8,
+    /// When the message was first sent: how long its text is kept counts from then.
+    pub(super) said_at: UnixMillis,
 }
 
 impl<'a> Outgoing<'a> {
@@ -126,8 +130,7 @@ impl<'a> Outgoing<'a> {
             return Err(SendError::IdentityChanged { stored: recipient, offered });
         }
         let (id, strength) = (session.id, session.strength());
-        let ratchet::Sealed { bytes, head } =
-            session.seal(self.kind, self.text, self.associated_data, &mut context.random)?;
+        let bytes = session.seal(self.kind, self.text, self.associated_data, &mut context.random)?;
         let envelope = MessageId::at_end(&bytes);
         let message = match self.kind {
             Kind::Message => envelope,
@@ -139,9 +142,9 @@ impl<'a> Outgoing<'a> {
             session: id,
             chain: session.chains.sending_chain().map(|(chain, _)| chain).unwrap_or_default(),
             recipient,
-            sent_at: context.now,
+            sent_at: self.said_at,
             sendings: self.sendings,
-            head: bytes.get(..head).ok_or(EncryptError::TooLong)?,
+            digest: digest_of(&bytes),
             associated_data: self.associated_data,
             text: self.keep,
         };

@@ -6,7 +6,7 @@ use super::{
     StartError, Strength,
     archive::{Archive, ArchivePlace},
     peer::Peer,
-    state::{Phase, Session},
+    state::Session,
 };
 use crate::{
     handshake::{Initiated, Party, initiate},
@@ -64,7 +64,7 @@ impl Operation for Start<'_> {
     type Error = StartError;
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Started>, StartError> {
-        let unanswered = |session: &Session| matches!(session.phase, Phase::Initiating { .. });
+        let unanswered = |session: &Session| session.is_unanswered() && session.can_send();
         start(self.bundle, unanswered, have, context)
     }
 }
@@ -152,8 +152,8 @@ impl<'a> Renewal<'a> {
     ) -> Result<Option<Vec<Write>>, StartError> {
         let mut archived = archive.value.take().unwrap_or_default();
         let place = ArchivePlace { have, peer: self.bundle.address() };
-        if peer.session.is_some() {
-            archived.prepare(place, context, needs)?;
+        if let Some(former) = &peer.session {
+            archived.prepare(former.id, place, context, needs)?;
         }
         if !needs.is_empty() {
             return Ok(None);
@@ -162,7 +162,10 @@ impl<'a> Renewal<'a> {
         let order = after.max(context.now.min(LATEST_CLOCK));
         let own = Party { identity: &self.device.identity, address: &self.device.address };
         let Initiated { established, handshake } = initiate(own, self.bundle, order, &mut context.random)?;
-        let session = Session::initiate(established, &handshake, self.bundle, peer.stale, context)?;
+        // The peer hears of the recovery in the first session that it answers.
+        let unheard = peer.session.as_ref().is_some_and(Session::tells_of_recovery);
+        let recovered = peer.stale || unheard;
+        let session = Session::initiate(established, &handshake, self.bundle, recovered, context)?;
         let mut writes = Vec::new();
         peer.latest_start = Some(session.order);
         peer.stale = false;

@@ -10,7 +10,7 @@ use crate::{
     handshake::{Established, Handshake, Transcript},
     prekey::VerifiedBundle,
     primitives::{KeyPair, Random, aead},
-    ratchet::{Chains, EncryptError, Place, Sealed, SkippedKeys},
+    ratchet::{Chains, EncryptError, Place, SkippedKeys},
     step::{Context, RecordReader, RecordWriter, UnixMillis},
     wire::{Envelope, Header, SessionId, Suite, write_front},
 };
@@ -118,6 +118,21 @@ impl Session {
         }
     }
 
+    /// Whether it was started here and nothing has opened in it.
+    pub(super) fn is_unanswered(&self) -> bool {
+        matches!(self.phase, Phase::Initiating { .. })
+    }
+
+    /// Whether its messages say that this side came back from a backup.
+    pub(super) fn tells_of_recovery(&self) -> bool {
+        self.recovered && self.is_unanswered()
+    }
+
+    /// Whether its sending chain has not come to its end.
+    pub(super) fn can_send(&self) -> bool {
+        self.chains.sending_chain().is_none_or(|(_, next)| next.checked_add(2).is_some())
+    }
+
     /// Seals a message.
     pub(super) fn seal(
         &mut self,
@@ -125,13 +140,13 @@ impl Session {
         text: &[u8],
         associated: &[u8],
         random: &mut Random<'_>,
-    ) -> Result<Sealed, EncryptError> {
+    ) -> Result<Vec<u8>, EncryptError> {
         let handshake = match &self.phase {
             Phase::Initiating { handshake } => Some(handshake.as_slice()),
             Phase::Responding | Phase::Settled => None,
         };
         let room = text.len().saturating_add(Front::MAX_LEN + aead::OVERHEAD + Header::MAX_LEN);
-        let content = Front::new(kind, self.recovered && handshake.is_some());
+        let content = Front::new(kind, self.tells_of_recovery());
         let front = write_front(self.suite, self.id, handshake, room);
         self.chains.seal(front, &[content.as_bytes(), text], &[&self.transcript.0, associated], random)
     }

@@ -88,7 +88,7 @@ pub(crate) struct RetryRequestBody {
     #[prost(bytes = "vec", tag = "2")]
     pub(crate) session_id: Vec<u8>,
     #[prost(bytes = "vec", tag = "3")]
-    pub(crate) head: Vec<u8>,
+    pub(crate) envelope: Vec<u8>,
     #[prost(uint32, tag = "4")]
     pub(crate) reason: u32,
     #[prost(uint64, tag = "5")]

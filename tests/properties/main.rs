@@ -10,6 +10,7 @@ mod damaged_records;
 mod hostile_bytes;
 mod hostile_fields;
 mod identity_change;
+mod mended;
 mod operations;
 mod prekeys;
 mod publishing;

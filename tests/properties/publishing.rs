@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use outrigger::{
     Advice, ConfirmPrekeys, DescribePrekeys, DeviceError, HandOutBundle, Limits, OpenError, RecordKind,
-    ReplenishPrekeys, Start, StartError, Strength, UploadNumber, VerifiedBundle,
+    ReplenishPrekeys, Start, StartError, Strength, VerifiedBundle,
 };
 
 use crate::world::{DAY, Device, Server, exchange, strangers};
@@ -15,15 +15,18 @@ fn an_upload_is_offered_then_confirmed_and_each_prekey_is_used_once() {
     let (mut ben, mut ada) = (Device::new("ben"), Device::new("ada"));
     let first = ben.publish(4, &mut server);
     let second = ben.publish(3, &mut server);
-    assert_eq!((first.number, second.number), (UploadNumber(0), UploadNumber(1)));
-    assert!(first.replaces && !second.replaces, "what was there before is of another store");
+    assert_eq!((first.id.number, second.id.number), (0, 1));
+    assert!(
+        first.replaces && second.replaces,
+        "what was there before is of another store, until one is confirmed"
+    );
     let state = ben.run(&DescribePrekeys).unwrap();
     assert_eq!((state.offered, state.confirmed, state.direct), (7, 0, 0));
-    assert_eq!(state.unconfirmed, [UploadNumber(0), UploadNumber(1)]);
-    let state = ben.run(&ConfirmPrekeys { upload: first.number }).unwrap();
+    assert_eq!(state.unconfirmed, [first.id, second.id]);
+    let state = ben.run(&ConfirmPrekeys { upload: first.id }).unwrap();
     assert_eq!((state.offered, state.confirmed), (3, 4));
     let before = ben.store.clone();
-    ben.run(&ConfirmPrekeys { upload: first.number }).unwrap();
+    ben.run(&ConfirmPrekeys { upload: first.id }).unwrap();
     assert_eq!(ben.store, before, "confirmed already");
 
     ada.start(ben.address, &mut server).unwrap();
@@ -31,7 +34,7 @@ fn an_upload_is_offered_then_confirmed_and_each_prekey_is_used_once() {
     let state = ben.run(&DescribePrekeys).unwrap();
     assert_eq!((state.offered, state.confirmed), (3, 3), "used: gone in the step that made the session");
     // The last says it for all before.
-    let state = ben.run(&ConfirmPrekeys { upload: second.number }).unwrap();
+    let state = ben.run(&ConfirmPrekeys { upload: second.id }).unwrap();
     assert_eq!((state.offered, state.confirmed, state.unconfirmed.len()), (0, 6, 0));
 }
 
@@ -41,7 +44,7 @@ fn a_prekey_is_offered_in_one_upload_only() {
     let mut seen = BTreeSet::new();
     for number in 0..8 {
         let upload = ben.run(&ReplenishPrekeys { one_time: 70 }).unwrap();
-        assert_eq!(upload.number, UploadNumber(number));
+        assert_eq!(upload.id.number, number);
         assert!(upload.one_time_prekeys.iter().all(|field| seen.insert(*field)), "offered twice");
     }
     let state = ben.run(&DescribePrekeys).unwrap();
@@ -75,13 +78,13 @@ fn a_server_that_is_ahead_shows_that_the_store_went_back() {
     let lost = ben.publish(10, &mut server);
     ben.store = before;
     // The first ten are still good, those of the lost upload are not: the app asks the server at its start.
-    let state = ben.run(&ConfirmPrekeys { upload: lost.number }).unwrap();
+    let state = ben.run(&ConfirmPrekeys { upload: lost.id }).unwrap();
     assert!(state.replaces);
-    assert_eq!(state.next_upload, UploadNumber(lost.number.0 + 1));
+    assert_eq!(state.next_upload, lost.id.number + 1);
     let upload = ben.publish(10, &mut server);
-    assert!(upload.replaces && upload.number > lost.number);
-    assert!(!ben.run(&DescribePrekeys).unwrap().replaces);
-    assert!(!ben.publish(1, &mut server).replaces, "once");
+    assert!(upload.replaces && upload.id.number > lost.id.number);
+    assert!(!ben.run(&ConfirmPrekeys { upload: upload.id }).unwrap().replaces);
+    assert!(!ben.publish(1, &mut server).replaces, "once one of them is confirmed, no more");
     ada.start(ben.address, &mut server).unwrap();
     assert_eq!(exchange(&mut ada, &mut ben).strength, Strength::Full);
 }

@@ -44,6 +44,8 @@ pub enum Finding {
     Crossing,
     /// This side's counter is below what the other has opened: its store went back. Its next message will be asked for again.
     WentBack(Side, SessionId),
+    /// Neither side hears the chain that the other speaks in: the store of one went back behind a turn. The next message will be asked for again.
+    Diverged(SessionId),
     /// So many messages of this side's current chain have not arrived at the other, or not yet.
     UnderWay(Side, u32),
     /// This side may ask for nothing more within the hour.
@@ -61,7 +63,7 @@ impl Finding {
             Self::KeysDiffer(_) | Self::Undecided(_) => Some(Advice::AskUser),
             Self::NoSession(_) | Self::Stale(_) => Some(Advice::FetchBundle),
             Self::Unknown(..) => Some(Advice::RequestRetry),
-            Self::WentBack(..) | Self::Crossing | Self::UnderWay(..) => None,
+            Self::WentBack(..) | Self::Diverged(_) | Self::Crossing | Self::UnderWay(..) => None,
             Self::AskedEnough(_) => Some(Advice::Later),
             Self::NoOneTimePrekeys(_) => Some(Advice::Replenish),
         }
@@ -83,6 +85,7 @@ impl fmt::Display for Finding {
             Self::Unknown(side, id) => write!(f, "{side:?} does not know {id:?}, in which the other speaks"),
             Self::Crossing => f.write_str("the two speak in different sessions that both know"),
             Self::WentBack(side, id) => write!(f, "{side:?} went back in {id:?}"),
+            Self::Diverged(id) => write!(f, "one of the two went back behind a turn in {id:?}"),
             Self::UnderWay(side, count) => write!(f, "{count} messages of {side:?} have not arrived"),
             Self::AskedEnough(side) => write!(f, "{side:?} may ask for nothing more within the hour"),
             Self::NoOneTimePrekeys(side) => write!(f, "{side:?} has no one-time prekey left"),
@@ -100,6 +103,15 @@ impl Report {
         let mut findings = Vec::new();
         for (side, own, other) in [(Side::First, self, other), (Side::Second, other, self)] {
             of_one(side, own, other, &mut findings);
+        }
+        if let (Some(one), Some(two)) = (&self.active, &other.active)
+            && one.id == two.id
+            && !self.stale
+            && !other.stale
+            && !follows(one, two)
+            && !follows(two, one)
+        {
+            findings.push(Finding::Diverged(one.id));
         }
         if let (Some(one), Some(two)) = (&self.active, &other.active)
             && one.id != two.id
@@ -140,6 +152,15 @@ fn find(report: &Report, id: SessionId) -> Option<&SessionReport> {
     report.active.iter().chain(&report.archived).find(|session| session.id == id)
 }
 
+/// Whether a side has opened the chain that the other speaks in. Of two sides in step at least one has.
+fn follows(side: &SessionReport, other: &SessionReport) -> bool {
+    match (&side.receiving, &other.sending) {
+        (Some(heard), Some(spoken)) => heard.key == spoken.key,
+        (Some(_), None) => false,
+        (None, _) => true,
+    }
+}
+
 /// How what one side sends stands at the other.
 fn of_chain(side: Side, sender: &SessionReport, receiver: &SessionReport) -> Option<Finding> {
     let went_back = Finding::WentBack(side, sender.id);
@@ -152,7 +173,11 @@ fn of_chain(side: Side, sender: &SessionReport, receiver: &SessionReport) -> Opt
         (Some(sent), _) if receiver.earlier.contains(&sent.key) => Some(went_back),
         (Some(sent), _) => Some(Finding::UnderWay(side, sent.next)).filter(|_| sent.next > 0),
         // The chain before the due turn is the one that the receiver has.
-        (None, Some(opened)) => (sender.previous_counter < opened.next).then_some(went_back),
+        (None, Some(opened)) => match sender.previous_counter.checked_sub(opened.next) {
+            None => Some(went_back),
+            Some(0) => None,
+            Some(count) => Some(Finding::UnderWay(side, count)),
+        },
         (None, None) => None,
     }
 }

@@ -15,7 +15,7 @@ use super::{
         state::Session,
     },
     RetryError, RetryReason,
-    request::{Request, Wanted, head_digest},
+    request::{Request, Wanted},
 };
 use crate::{
     identity::{Address, Device, IdentityKey},
@@ -121,7 +121,9 @@ impl Operation for AnswerRetry<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let (place, copy) = find(copies, &request.wanted).ok_or(RetryError::UnknownMessage)?;
+        let (place, copy) =
+            find(copies.into_iter().take(usize::from(context.limits.retry_copies)), &request.wanted)
+                .ok_or(RetryError::UnknownMessage)?;
         self.check(&copy, &stored)?;
 
         let broken = peer.speaking().is_none_or(|session| is_broken(session, &copy, request.reason));
@@ -182,13 +184,12 @@ fn is_broken(session: &Session, copy: &RetryCopy<'_>, reason: RetryReason) -> bo
 
 /// The copy of the envelope that is wanted: what was sent, and not what someone made of it.
 fn find<'a>(
-    copies: Vec<Slot<RetryCopy<'a>>>,
+    mut copies: impl Iterator<Item = Slot<RetryCopy<'a>>>,
     wanted: &Wanted,
 ) -> Option<(Slot<RetryCopy<'a>>, RetryCopy<'a>)> {
-    copies.into_iter().find_map(|mut slot| {
+    copies.find_map(|mut slot| {
         let copy = slot.value.take_if(|copy| {
-            (copy.envelope, copy.session) == (wanted.envelope, wanted.session)
-                && head_digest(copy.head) == wanted.head
+            (copy.envelope, copy.session, copy.digest) == (wanted.envelope, wanted.session, wanted.digest)
         })?;
         Some((slot, copy))
     })
@@ -196,16 +197,22 @@ fn find<'a>(
 
 /// What goes out for a copy.
 fn answer<'a>(copy: &RetryCopy<'a>, context: &Context<'_>) -> (RetryOutcome, Outgoing<'a>) {
-    let sendings = copy.sendings.saturating_add(1);
+    let (sendings, said_at) = (copy.sendings.saturating_add(1), copy.sent_at);
     let associated_data = copy.associated_data;
     match copy.sendable(context) {
         Some(text) => {
             let kind = Kind::Again(copy.message);
-            (RetryOutcome::Again, Outgoing { kind, text, associated_data, keep: Text::Kept(text), sendings })
+            (
+                RetryOutcome::Again,
+                Outgoing { kind, text, associated_data, keep: Text::Kept(text), sendings, said_at },
+            )
         }
         None => {
             let kind = Kind::Lost(copy.message);
-            (RetryOutcome::Lost, Outgoing { kind, text: &[], associated_data, keep: Text::NotKept, sendings })
+            (
+                RetryOutcome::Lost,
+                Outgoing { kind, text: &[], associated_data, keep: Text::NotKept, sendings, said_at },
+            )
         }
     }
 }

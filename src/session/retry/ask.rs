@@ -90,13 +90,15 @@ impl Operation for RequestRetry<'_> {
         if let Some(offered) = peer.identity.offered() {
             return Err(RetryError::IdentityChanged { stored, offered });
         }
-        let wanted = Wanted::of(&envelope);
+        let wanted = Wanted::of(self.envelope, &envelope);
         if memory.knows(&peer.recent, wanted.envelope) {
             return Err(RetryError::AlreadyAsked);
         }
-        let writes = budget.spend(wanted.envelope, context)?;
+        let writes = budget.spend(wanted.digest, context)?;
         let active = peer.session.as_ref().is_some_and(|session| session.id == envelope.session_id);
-        let unknown = reason == RetryReason::OutOfStep && !active && archived.value.is_none();
+        let unknown = reason == RetryReason::OutOfStep
+            && !active
+            && archived.value.is_none_or(|old| old.expired(context));
         let reason = match (peer.stale, unknown) {
             (true, _) => RetryReason::Recovered,
             (false, true) => RetryReason::UnknownSession,

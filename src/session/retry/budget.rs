@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{super::MessageId, RetryError};
+use super::{RetryError, request::EnvelopeDigest};
 use crate::{
     identity::Address,
     step::{
@@ -49,7 +49,7 @@ impl Window {
 struct Asked {
     window: Window,
     /// Oldest first.
-    messages: Vec<MessageId>,
+    envelopes: Vec<EnvelopeDigest>,
 }
 
 impl Asked {
@@ -60,20 +60,20 @@ impl RecordType<'_> for Asked {
     const KIND: RecordKind = RecordKind::Asked;
 
     fn max_body_len(&self) -> usize {
-        self.messages.len().saturating_mul(MessageId::LEN).saturating_add(10)
+        self.envelopes.len().saturating_mul(size_of::<EnvelopeDigest>()).saturating_add(10)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
         self.window.encode(body);
-        self.messages.iter().for_each(|message| {
-            body.bytes(&message.0);
+        self.envelopes.iter().for_each(|envelope| {
+            body.bytes(envelope);
         });
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         let window = Window::decode(body)?;
         let (messages, []) = body.rest().as_chunks() else { return None };
-        Some(Self { window, messages: messages.iter().copied().map(MessageId).collect() })
+        Some(Self { window, envelopes: messages.to_vec() })
     }
 }
 
@@ -128,18 +128,18 @@ impl Budget {
     /// Spends one request for a message, once for each.
     pub(super) fn spend(
         mut self,
-        message: MessageId,
+        envelope: EnvelopeDigest,
         context: &Context<'_>,
     ) -> Result<[Write; 2], RetryError> {
         let mut asked = self.asked.value.take().unwrap_or_default();
         let mut total = self.total.value.take().unwrap_or_default();
-        if asked.messages.contains(&message) {
+        if asked.envelopes.contains(&envelope) {
             return Err(RetryError::AlreadyAsked);
         }
         asked.window.take(context.now, context.limits.max_asked_per_peer)?;
         total.0.take(context.now, context.limits.max_asked)?;
-        asked.messages.push(message);
-        asked.messages.drain(..asked.messages.len().saturating_sub(Asked::MAX));
+        asked.envelopes.push(envelope);
+        asked.envelopes.drain(..asked.envelopes.len().saturating_sub(Asked::MAX));
         Ok([self.asked.write(asked, context), self.total.write(total, context)])
     }
 }

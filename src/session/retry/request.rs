@@ -57,14 +57,14 @@ impl RetryReason {
             OpenError::OutOfStep => Some(Self::OutOfStep),
             OpenError::KeyGone => Some(Self::KeyGone),
             OpenError::TooFarAhead { .. } => Some(Self::TooFarAhead),
-            OpenError::MissingPrekey(_) => Some(Self::MissingPrekey),
+            // No prekey is there that such a session could have been made with.
+            OpenError::MissingPrekey(_) | OpenError::TooManyWeakStarts => Some(Self::MissingPrekey),
             OpenError::Decode(_)
             | OpenError::AssociatedDataTooLong
             | OpenError::NotAuthentic
             | OpenError::Duplicate
             | OpenError::RetryRequest
             | OpenError::IdentityChanged { .. }
-            | OpenError::TooManyWeakStarts
             | OpenError::UnknownContent(_)
             | OpenError::NotRegistered
             | OpenError::Record(_) => None,
@@ -104,24 +104,27 @@ impl RetryReason {
     }
 }
 
-/// An envelope as a request names it: by its tag, its session, and a digest of its head.
+/// An envelope as a request names it: by its tag, its session, and a digest of all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) envelope: MessageId,
     pub(super) session: SessionId,
-    pub(super) head: [u8; 16],
+    pub(super) digest: EnvelopeDigest,
 }
 
 impl Wanted {
-    pub(super) fn of(envelope: &Envelope<'_>) -> Self {
-        let head = head_digest(envelope.message.head);
-        Self { envelope: MessageId::of_parsed(envelope), session: envelope.session_id, head }
+    /// Of an envelope's bytes, and the same parsed.
+    pub(super) fn of(bytes: &[u8], envelope: &Envelope<'_>) -> Self {
+        let digest = digest_of(bytes);
+        Self { envelope: MessageId::of_parsed(envelope), session: envelope.session_id, digest }
     }
 }
 
-/// A digest of an envelope's head.
-pub(super) fn head_digest(head: &[u8]) -> [u8; 16] {
-    kdf::truncate(kdf::sha256(labels::RETRY_HEAD, &[head]))
+/// A digest of all bytes of an envelope: whoever alters one names another.
+pub(in super::super) type EnvelopeDigest = [u8; 16];
+
+pub(in super::super) fn digest_of(envelope: &[u8]) -> EnvelopeDigest {
+    kdf::truncate(kdf::sha256(labels::ENVELOPE, &[envelope]))
 }
 
 /// What is asked for, and why.
@@ -175,7 +178,7 @@ impl Request {
         let body = RetryRequestBody {
             message_id: self.wanted.envelope.0.to_vec(),
             session_id: self.wanted.session.0.to_vec(),
-            head: self.wanted.head.to_vec(),
+            envelope: self.wanted.digest.to_vec(),
             reason: self.reason.to_wire(),
             asked_at: self.asked_at.0,
         };
@@ -216,7 +219,7 @@ impl Request {
         let wanted = Wanted {
             envelope: MessageId(array(&body.message_id)?),
             session: SessionId(array(&body.session_id)?),
-            head: array(&body.head)?,
+            digest: array(&body.envelope)?,
         };
         let reason = RetryReason::from_wire(body.reason);
         Ok((asks, Self { wanted, reason, asked_at: UnixMillis(body.asked_at) }))
