@@ -127,12 +127,14 @@ impl World {
         }
     }
 
-    /// No message that its speaker still knows to have said is waited for.
+    /// No message that its speaker still knows to have said is waited for, unless its user saw it in a time that is gone: an envelope is answered once.
     fn nothing_waits(&self) -> bool {
         let [a, b] = &self.devices;
         [(a, b), (b, a)].into_iter().all(|(speaker, hearer)| {
-            let said = |request: &Packet| speaker.database.spoken.contains(&request.message());
-            !hearer.database.pending.iter().any(said)
+            let shown = |message: &Message| hearer.shown.keys().any(|(shown, _)| shown == message);
+            let mut waited = hearer.database.pending.iter().map(Packet::message);
+            let excused = |message: &Message| shown(message) || hearer.forgotten.contains(message);
+            !waited.any(|message| speaker.database.spoken.contains(&message) && !excused(&message))
         })
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use outrigger::{
-    DeviceError, OpenError, PrekeyId, PrekeyUpload, RecordKind, ReplenishPrekeys, StartError, UnixMillis,
-    VerifiedBundle,
+    ConfirmPrekeys, DescribePrekeys, DeviceError, OpenError, PrekeyId, PrekeyUpload, RecordKind,
+    ReplenishPrekeys, StartError, UnixMillis, VerifiedBundle,
 };
 
 use crate::world::{
@@ -239,6 +239,8 @@ fn five_hundred_one_time_prekeys_are_alive_and_the_oldest_make_room() {
     let mut ben = Device::new("ben");
     let mut server = Server::default();
     let oldest = ids(&ben.publish(2, &mut server));
+    let [first] = ben.run(&DescribePrekeys).unwrap().unconfirmed[..] else { panic!("one upload") };
+    ben.run(&ConfirmPrekeys { upload: first }).unwrap();
     let upload = ben.publish(498, &mut server);
     assert_eq!(upload.one_time_alive, 500);
     assert!(ben.store.holds(&oldest[0]) && ben.store.holds(&oldest[1]));

@@ -25,27 +25,37 @@ fn dependencies() -> BTreeMap<String, String> {
 /// Every package that is built into the crate, not those of its tests: name to versions.
 fn built_in() -> BTreeMap<String, BTreeSet<Vec<u64>>> {
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
-    let mut packages: BTreeMap<&str, Vec<(&str, Vec<&str>)>> = BTreeMap::new();
-    for package in lock.split("[[package]]").skip(1) {
-        let field = |name: &str| package.split(name).nth(1).and_then(|rest| rest.split('"').nth(1));
-        let needs =
-            package.split("dependencies = [").nth(1).map_or("", |rest| rest.split(']').next().unwrap());
-        let needs = needs.split('"').skip(1).step_by(2).map(|need| need.split(' ').next().unwrap());
-        let entry = (field("version = ").unwrap(), needs.collect());
-        packages.entry(field("name = ").unwrap()).or_default().push(entry);
-    }
-    let mut built = BTreeMap::new();
-    let mut open: Vec<String> = dependencies().into_keys().collect();
-    while let Some(name) = open.pop() {
-        if built.contains_key(&name) {
-            continue;
-        }
-        let versions = &packages[name.as_str()];
-        open.extend(versions.iter().flat_map(|(_, needs)| needs).map(|need| (*need).to_owned()));
-        let numbers = |version: &&str| {
-            version.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect::<Vec<u64>>()
+    // Name and version, and what it needs: a name, with the version behind it where there are several.
+    let packages: Vec<(&str, &str, Vec<&str>)> = lock
+        .split("[[package]]")
+        .skip(1)
+        .map(|package| {
+            let field =
+                |name: &str| package.split(name).nth(1).and_then(|rest| rest.split('"').nth(1)).unwrap();
+            let needs =
+                package.split("dependencies = [").nth(1).map_or("", |rest| rest.split(']').next().unwrap());
+            (field("name = "), field("version = "), needs.split('"').skip(1).step_by(2).collect())
+        })
+        .collect();
+    let find = |need: &str| {
+        let (name, version) =
+            need.split_once(' ').map_or((need, None), |(name, version)| (name, Some(version)));
+        let fits = |(of, is, _): &&(&str, &str, Vec<&str>)| {
+            *of == name && version.is_none_or(|wanted| *is == wanted)
         };
-        built.insert(name, versions.iter().map(|(version, _)| numbers(version)).collect());
+        packages.iter().find(fits).unwrap().clone()
+    };
+    let named = dependencies();
+    let (_, _, needs) = find("outrigger");
+    let mut open: Vec<&str> =
+        needs.into_iter().filter(|need| named.contains_key(need.split(' ').next().unwrap())).collect();
+    let mut built: BTreeMap<String, BTreeSet<Vec<u64>>> = BTreeMap::new();
+    while let Some(need) = open.pop() {
+        let (name, version, needs) = find(need);
+        let numbers = version.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect();
+        if built.entry(name.to_owned()).or_default().insert(numbers) {
+            open.extend(needs);
+        }
     }
     built
 }
