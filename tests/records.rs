@@ -4,9 +4,11 @@
 use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
 use outrigger::{
-    AccountId, Address, Arrival, ChangeNumber, Context, DescribeDevice, DescribePeer, DeviceId, Generation,
-    Keep, LearnNumber, MemoryStore, PhoneNumber, Receive, Record, RecordKind, Register, ReplenishPrekeys,
-    Revision, Run, Send, Start, Strength, UnixMillis, VerifiedBundle, drive,
+    AccountId, Address, AnswerRetry, Arrival, ChangeNumber, ConfirmPrekeys, Context, DescribeDevice,
+    DescribePeer, DescribePrekeys, DeviceId, DriveError, Generation, HandOutBundle, Keep, LearnNumber,
+    MemoryStore, MessageId, OpenError, PhoneNumber, Receive, Record, RecordKind, Register, ReplenishPrekeys,
+    RequestRetry, RetryOutcome, RetryReason, Revision, Run, Send, Start, Strength, UnixMillis,
+    VerifiedBundle, drive,
 };
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::{Value, json};
@@ -72,8 +74,8 @@ fn send(store: &mut MemoryStore, to: Address, text: &str, context: &mut Context<
         .envelope
 }
 
-/// Two stores that hold a record of every kind, and four envelopes that are under way.
-fn scenario() -> (MemoryStore, MemoryStore, [Vec<u8>; 4]) {
+/// Two stores that hold a record of every kind, and what is under way: four envelopes, a request, and the envelope that it asks for.
+fn scenario() -> (MemoryStore, MemoryStore, [Vec<u8>; 6]) {
     let mut source = Counting(0);
     let context = &mut Context::new(NOW, GENERATION, &mut source);
     let (mut a, mut b) = (MemoryStore::new(), MemoryStore::new());
@@ -82,6 +84,10 @@ fn scenario() -> (MemoryStore, MemoryStore, [Vec<u8>; 4]) {
     let number = PhoneNumber::parse("+14155550100").unwrap();
     let statement = a.run(&ChangeNumber { number }, context).unwrap();
     let upload = b.run(&ReplenishPrekeys { one_time: 2 }, context).unwrap();
+    // Prekeys that are confirmed, handed out, and offered.
+    b.run(&ConfirmPrekeys { upload: upload.id }, context).unwrap();
+    b.run(&HandOutBundle, context).unwrap();
+    b.run(&ReplenishPrekeys { one_time: 1 }, context).unwrap();
     let full = [upload.bundle.as_slice(), &upload.one_time_prekeys[0]].concat();
 
     a.run(&Start { bundle: &VerifiedBundle::verify(&full, &ben()).unwrap() }, context).unwrap();
@@ -90,13 +96,27 @@ fn scenario() -> (MemoryStore, MemoryStore, [Vec<u8>; 4]) {
         b.run(&Receive { from: ada(), envelope, associated_data: b"" }, context).unwrap();
     }
     b.run(&LearnNumber { account: ada().account, statement: &statement }, context).unwrap();
+    // Two that b cannot open and asks for; a is asked for the first when it has heard more of b, and for the second never here.
+    let unread = ["asked for", "asked for and not answered"].map(|text| send(&mut a, ben(), text, context));
+    let [request, under_way] = [0, 1].map(|place: usize| {
+        let ask = RequestRetry { from: ada(), envelope: &unread[place], error: OpenError::KeyGone };
+        b.run(&ask, context).unwrap().request
+    });
     let answer = send(&mut b, ada(), "answer", context);
     a.run(&Receive { from: ben(), envelope: &answer, associated_data: b"" }, context).unwrap();
+    // More than the peer's record remembers.
+    for place in 0..9 {
+        let envelope = send(&mut a, ben(), &format!("{place}"), context);
+        b.run(&Receive { from: ada(), envelope: &envelope, associated_data: b"" }, context).unwrap();
+    }
+    let answer = AnswerRetry { from: ben(), request: &request, bundle: None, resend_to: None };
+    let again = a.run(&answer, context).unwrap().envelope;
+    b.run(&Receive { from: ada(), envelope: &again, associated_data: b"" }, context).unwrap();
     let to_archive = send(&mut b, ada(), "to the archive", context);
     a.run(&Start { bundle: &VerifiedBundle::verify(&upload.bundle, &ben()).unwrap() }, context).unwrap();
     let restart = send(&mut a, ben(), "restart", context);
-    let [_, late, skipped, _] = sent;
-    (a, b, [late, skipped, to_archive, restart])
+    let ([_, late, skipped, _], [_, unread]) = (sent, unread);
+    (a, b, [late, skipped, to_archive, restart, under_way, unread])
 }
 
 fn dump(store: &MemoryStore) -> Value {
@@ -116,6 +136,14 @@ impl Rows {
     where
         O::Error: std::fmt::Debug,
     {
+        self.try_run(operation, context).unwrap()
+    }
+
+    fn try_run<O: outrigger::Operation>(
+        &mut self,
+        operation: &O,
+        context: &mut Context<'_>,
+    ) -> Result<O::Output, DriveError<O::Error, std::fmt::Error>> {
         let load = |rows: &mut Self, key: &outrigger::RecordKey| {
             let row = rows.0.iter().find(|(stored, ..)| stored == key.as_bytes());
             Ok::<_, std::fmt::Error>(row.map(|(_, revision, bytes)| Record::new(*revision, bytes.clone())))
@@ -129,7 +157,6 @@ impl Rows {
             }
             Ok(())
         })
-        .unwrap()
     }
 }
 
@@ -137,9 +164,9 @@ impl Rows {
 fn format_1_is_what_this_version_writes() {
     let (a, b, envelopes) = scenario();
     let kinds: BTreeSet<u8> = a.iter().chain(b.iter()).map(|(key, ..)| key.kind() as u8).collect();
-    assert_eq!(kinds.len(), RecordKind::Number as usize, "a record of every kind");
+    assert_eq!(kinds.len(), RecordKind::RetryBudget as usize, "a record of every kind");
     let made = json!({
-        "about": "two stores as record format 1 wrote them, and envelopes on their way to b, b, a and b; never made anew",
+        "about": "two stores as record format 1 wrote them; on their way are envelopes to b, b, a and b, a retry request to a, and the envelope to b that it asks for; never made anew",
         "a": dump(&a), "b": dump(&b), "envelopes": envelopes.map(|envelope| to_hex(&envelope)),
     });
     if env::var_os("OUTRIGGER_WRITE_VECTORS").is_some() && !path().exists() {
@@ -170,6 +197,8 @@ fn stores_of_format_1_go_on() {
     assert_eq!(a.run(&DescribeDevice, context).number.unwrap().as_str(), "+14155550100");
     let known = b.run(&DescribePeer { peer: ada() }, context);
     assert_eq!(known.number.unwrap().number().as_str(), "+14155550100");
+    let prekeys = b.run(&DescribePrekeys, context);
+    assert_eq!((prekeys.confirmed, prekeys.direct, prekeys.offered), (1, 1, 1));
     let expected = [
         ("late", Arrival::Active, Strength::Full),
         ("skipped", Arrival::Active, Strength::Full),
@@ -183,6 +212,21 @@ fn stores_of_format_1_go_on() {
             (received.content.text().unwrap(), received.arrival, received.strength),
             (text.as_bytes(), arrival, strength)
         );
+    }
+    // What was asked for comes again, under the id of the envelope that could not be opened, and once.
+    let [.., request, unread] = &envelopes[..] else { panic!("six") };
+    let ask = RequestRetry { from: ada(), envelope: unread, error: OpenError::KeyGone };
+    assert!(b.try_run(&ask, context).is_err(), "asked already");
+    let answer = AnswerRetry { from: ben(), request, bundle: None, resend_to: None };
+    let answer = a.run(&answer, context);
+    assert_eq!((answer.outcome, answer.reason), (RetryOutcome::Again, RetryReason::KeyGone));
+    let receive = Receive { from: ada(), envelope: &answer.envelope, associated_data: b"" };
+    let received = b.run(&receive, context);
+    assert_eq!(received.content.text().unwrap(), b"asked for and not answered");
+    assert_eq!((received.again, Ok(received.message_id)), (true, MessageId::of(unread)));
+    for envelope in [&answer.envelope, unread, &envelopes[0]] {
+        let receive = Receive { from: ada(), envelope, associated_data: b"" };
+        assert_eq!(b.try_run(&receive, context).unwrap_err(), DriveError::Refused(OpenError::Duplicate));
     }
     let answer = b
         .run(&Send { to: ada(), plaintext: b"on", associated_data: b"", keep: Keep::ForRetry }, context)

@@ -26,16 +26,21 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 class Refused(Exception):
-    """The protocol says: MUST refuse. `kind` is "repeat" where it calls the message or the handshake a repeat, otherwise "refused"."""
+    """The protocol says: MUST refuse. `kind` is "repeat" where it calls the message a repeat or a duplicate, "ask" where it is to be asked for
+    again, otherwise "refused". `ask` is the reason of a retry request, where one may follow."""
 
-    def __init__(self, why, kind="refused"):
+    def __init__(self, why, kind="refused", ask=None):
         super().__init__(why)
-        self.kind = kind
+        self.kind, self.ask = kind, ask
 
 
-def refuse_if(condition, why):
+def refuse_if(condition, why, ask=None):
     if condition:
-        raise Refused(why)
+        raise Refused(why, ask=ask)
+
+
+# Reasons of a retry request: protocol.md, 8.
+NO_SESSION, KEY_GONE, TOO_FAR, NO_PREKEY, RECOVERED, NO_CHAIN = 1, 2, 3, 4, 5, 6
 
 
 # ---------------------------------------------------------------------------------------------------------------------------
@@ -112,6 +117,8 @@ MAX_ASSOCIATED_DATA = 4_096
 MAX_HANDSHAKE = 4_096
 MAX_BUNDLE = 8_192
 MAX_NUMBER_STATEMENT = 128
+MAX_RETRY_REQUEST = 512
+MAX_KEPT_TEXT = 65_536
 
 
 # ---------------------------------------------------------------------------------------------------------------------------
@@ -693,17 +700,18 @@ class Ratchet:
         out = {"chain": None, "root_before": self.root, "root_after": self.root, "dh": None, "skipped": []}
         refuse_if(self.private and key == public_key(self.private), "own ratchet key")
         if key == self.peer:
-            refuse_if(self.recv_chain is None, "no message is under the key that the initiator started from")
+            refuse_if(self.recv_chain is None, "no message is under the key that the initiator started from", NO_CHAIN)
             out["chain"] = "late" if n < self.recv_n else "current"
-            refuse_if(n - self.recv_n > MAX_SKIP, "too many skipped keys")
+            refuse_if(n - self.recv_n > MAX_SKIP, "too many skipped keys", TOO_FAR)
         elif any(key[:8] == old[:8] for old in self.old_peers):
             out["chain"] = "late"
         else:
             out["chain"] = "new"
-            refuse_if(self.due, "new ratchet key while the sending step is due")
+            refuse_if(self.due, "new ratchet key while the sending step is due", NO_CHAIN)
             old = self.recv_chain is not None and pn > self.recv_n
-            refuse_if(old and pn - self.recv_n > MAX_SKIP, "too many skipped keys in the old chain")
-            refuse_if(n > MAX_SKIP, "too many skipped keys")
+            refuse_if(old and pn - self.recv_n > MAX_SKIP, "too many skipped keys in the old chain", TOO_FAR)
+            refuse_if(n > MAX_SKIP, "too many skipped keys", TOO_FAR)
+            first = self.peer is None
             if old:
                 self._skip_to(pn, out)
             if self.recv_chain is not None:
@@ -719,7 +727,7 @@ class Ratchet:
 
         if out["chain"] == "late":
             if (key[:8], n) not in self.skipped:
-                raise Refused("late, and its key is gone", "repeat")
+                raise Refused("late, and its key is gone", "repeat", KEY_GONE)
             message_key = self.skipped.pop((key[:8], n))
         else:
             self._skip_to(n, out)
@@ -732,7 +740,8 @@ class Ratchet:
         try:
             content = AESGCM(aead_key).decrypt(sealed[:12], sealed[12:], lp(head) + t + associated_data)
         except InvalidTag:
-            raise Refused("the tag does not verify") from None
+            # Under a new ratchet key it is of no chain on record, unless there is no chain yet at all.
+            raise Refused("the tag does not verify", ask=NO_CHAIN if out["chain"] == "new" and not first else None) from None
         out |= {"message_key": message_key, "chain_after": None if out["chain"] == "late" else self.recv_chain, "content": content}
         return out
 
@@ -746,13 +755,89 @@ class Ratchet:
 # ---------------------------------------------------------------------------------------------------------------------------
 # protocol.md, 8: devices and sessions
 
-def message_id(session_id, ratchet_key, counter):
-    return sha256(lp(b"outrigger v1 message id") + session_id + ratchet_key + u32be(counter))[:16]
+MESSAGE, AGAIN, LOST, MARK = 1, 2, 3, 0x80
+
+
+def encode_content(kind, recovered, first, text):
+    """`first` is a message id; `recovered` is the bit."""
+    return bytes([kind | (MARK if recovered else 0)]) + (first or b"") + text
+
+
+def read_content(content):
+    """(kind, recovered, message id or None, text)"""
+    refuse_if(not content, "content is empty")
+    kind, recovered = content[0] & ~MARK, bool(content[0] & MARK)
+    refuse_if(kind not in (MESSAGE, AGAIN, LOST), "kind")
+    if kind == MESSAGE:
+        return kind, recovered, None, content[1:]
+    refuse_if(len(content) < 17, "body too short")
+    refuse_if(kind == LOST and len(content) > 17, "body too long")
+    return kind, recovered, content[1:17], content[17:]
+
+
+def message_id(envelope):
+    return envelope[-16:]
+
+
+def head_digest(head):
+    return sha256(lp(b"outrigger v1 retry head") + head)[:16]
+
+
+REQUEST = {1: ("identity_key", 2), 2: ("salt", 2), 3: ("sealed", 2)}
+REQUEST_BODY = {1: ("message_id", 2), 2: ("session_id", 2), 3: ("head", 2), 4: ("reason", 0), 5: ("asked_at", 0)}
+REQUEST_FRONT = b"\x01\x00"
+
+
+def request_body(message, session_id, head, reason, asked_at):
+    """`head` is the digest."""
+    return bytes_field(1, message) + bytes_field(2, session_id) + bytes_field(3, head) + uint_field(4, reason) + uint_field(5, asked_at)
+
+
+def request_key(shared, ikr, iks, address_r, address_s, salt, front=REQUEST_FRONT):
+    """(bytes that are hashed, T', key)"""
+    transcript_input = (
+        lp(b"outrigger v1 retry request") + lp(front) + lp(enc(ikr)) + lp(enc(iks)) + lp(address_r) + lp(address_s) + lp(salt)
+    )
+    t = sha256(transcript_input)
+    return transcript_input, t, hkdf(salt, shared, b"outrigger v1 retry key" + t, 32)
+
+
+def encode_request(salt, nonce, body, asks, iks, address_r, address_s, front=REQUEST_FRONT, identity_key=None):
+    """All values of a request; `asks` is the private identity key of the device that asks. `identity_key` stands for what is no `Enc(IKr)`."""
+    ikr = public_key(asks)
+    shared = dh(asks, iks)
+    transcript_input, t, key = request_key(shared, ikr, iks, address_r, address_s, salt, front)
+    sealed = nonce + AESGCM(key).encrypt(nonce, body, t)
+    return {
+        "salt": salt, "nonce": nonce, "dh": shared, "transcript_input": transcript_input, "transcript": t, "key": key, "body": body,
+        "request": front + bytes_field(1, identity_key or enc(ikr)) + bytes_field(2, salt) + bytes_field(3, sealed),
+    }
+
+
+def open_request(request, identity, address_s, address_r):
+    """(IKr, body as a dict), or a refusal. `identity` is the private key of the device that is asked, `address_r` that of the one said to ask."""
+    refuse_if(len(request) > MAX_RETRY_REQUEST, "retry request too long")
+    refuse_if(request[:2] != REQUEST_FRONT, "version, or no retry request")
+    m = read_message(request[2:], REQUEST)
+    ikr, salt = parse_enc(need(m, "identity_key", 33)), need(m, "salt", 32)
+    sealed = need(m, "sealed", 28, MAX_RETRY_REQUEST)
+    _, t, key = request_key(dh(identity, ikr), ikr, public_key(identity), address_r, address_s, salt)
+    try:
+        body = AESGCM(key).decrypt(sealed[:12], sealed[12:], t)
+    except InvalidTag:
+        raise Refused("the tag does not verify") from None
+    b = read_message(body, REQUEST_BODY)
+    need(b, "message_id", 16), need(b, "session_id", 8), need(b, "head", 16)
+    refuse_if(b.get("reason", 0) >= 2**32, "reason is a uint32")
+    return ikr, b
 
 
 MAX_ARCHIVED = 16
 MAX_REMEMBERED = 64
+MAX_COPIES = 64
+MAX_CARRIED = 4                    # envelopes with the text; one more says that it is lost
 THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000
+FOURTEEN_DAYS = 14 * 24 * 60 * 60 * 1000
 
 
 def goes_before(one, other):
@@ -772,6 +857,7 @@ class Session:
         self.ratchet, self.initiator, self.made_at = ratchet, initiator, made_at
         self.answered = False      # at the initiator: a reply has opened in it
         self.weak = not used_one_time_prekey
+        self.recovered = False     # started here, as the first with the peer since a recovery
 
     def front(self):
         carried = self.initiator and not self.answered
@@ -786,12 +872,19 @@ class Device:
         self.address = addr(account, device)
         self.identity = draw(f"{name} identity key", 32)
         self.public = public_key(self.identity)
-        self.pinned, self.active, self.archived, self.remembered = {}, {}, {}, {}
+        self.forget()
         self.description = {
             "account_id": account, "device_id": device, "address": self.address,
             "identity_private": self.identity, "identity_public": self.public, "register_draws": [self.identity],
             "prekeys": self.make_prekeys(f"{name} prekeys", issued_at, one_time_prekeys),
         }
+
+    def forget(self):
+        self.pinned, self.active, self.archived, self.remembered = {}, {}, {}, {}
+        self.stale = set()         # peers whose session is to be replaced: this device has recovered
+        self.opened = {}           # what was opened from a peer, by the first 4 bytes
+        self.sent = {}             # copies of what was sent to a peer, the oldest first
+        self.asked = {}            # tags of what was asked of a peer
 
     def make_prekeys(self, name, issued_at, one_time_prekeys):
         suites = b"\x01"
@@ -820,13 +913,14 @@ class Device:
         }
 
     def pin(self, peer, identity):
-        refuse_if(identity == self.public, "own identity key")
+        """Refuses a key that is not the one on record."""
         refuse_if(self.pinned.get(peer, identity) != identity, "identity key other than the one on record")
 
     def start(self, name, peer, bundle, time):
         """The first half of a session; returns all its values."""
         self.expire(peer.address, time)
         identity, spk, opk = check_bundle(bundle, peer.account, peer.device)
+        refuse_if(identity == self.public, "own identity key")
         self.pin(peer.address, identity)
         former = self.active.get(peer.address)
         started_at = next_start(time, former)
@@ -834,6 +928,8 @@ class Device:
         x = x3dh_initiator(self.identity, ek, identity, spk, opk, self.address, peer.address, started_at)
         ratchet = Ratchet.initiator(x["root_key"], first, spk)
         session = Session(x, ratchet, True, opk is not None, time)
+        session.recovered = peer.address in self.stale
+        self.stale.discard(peer.address)
         self.pinned[peer.address] = identity
         if former is not None:
             self.archive(peer.address, former, time)
@@ -864,6 +960,7 @@ class Device:
         if active is not None:
             self.archive(peer, active, time)
         self.active[peer] = new
+        self.stale.discard(peer)
         return True
 
     def standing(self, peer):
@@ -872,19 +969,86 @@ class Device:
 
     def lose(self):
         """All sessions are lost: the device is as it was before the first step of the case."""
-        assert not any(self.remembered.values()) and len(self.one_time_prekeys) == len(self.bundles_with)
-        self.pinned, self.active, self.archived, self.remembered = {}, {}, {}, {}
+        assert len(self.one_time_prekeys) == len(self.bundles_with)
+        self.forget()
 
-    def send(self, name, peer, body, associated_data):
+    def recover(self, name, issued_at, one_time_prekeys):
+        """The records came back from a backup: all prekeys are deleted and others published, each active session opens only."""
+        self.stale = set(self.pinned)
+        self.remembered = {}
+        return self.make_prekeys(name, issued_at, one_time_prekeys)
+
+    def send(self, name, peer, body, associated_data, time, kept=True, kind=MESSAGE, first=None, envelopes=1):
+        """`kept`: the text is kept for a retry. For the other kinds `first` is the message id, and `envelopes` says how many carry the message, this one included."""
+        refuse_if(peer.address in self.stale, "no session that sends")
         session = self.active[peer.address]
-        content = b"\x01" + body
         carried = session.initiator and not session.answered
+        recovered = session.recovered and carried
+        content = encode_content(kind, recovered, first, body)
         out = session.ratchet.send(name, content, session.t, associated_data, session.front())
+        tag_of_it = message_id(out["wire"])
+        copies = self.sent.setdefault(peer.address, [])
+        copies.append({
+            "tag": tag_of_it, "message_id": first or tag_of_it, "session_id": session.id, "head": out["head"],
+            "recipient": self.pinned[peer.address], "time": time, "envelopes": envelopes, "ratchet_key": out["ratchet_public"],
+            "text": body if kept and len(body) <= MAX_KEPT_TEXT else None, "associated_data": associated_data,
+        })
+        del copies[:-MAX_COPIES]
         return {
-            "session_id": session.id, "handshake_carried": carried,
-            "message_id": message_id(session.id, out["ratchet_public"], out["counter"]),
-            "kind": 1, "plaintext": body, "content": content, "associated_data": associated_data,
+            "session_id": session.id, "handshake_carried": carried, "message_id": first or tag_of_it,
+            "kind": kind, "recovered": recovered, "plaintext": body, "content": content, "associated_data": associated_data,
         } | out
+
+    def ask(self, name, peer, envelope, reason, time):
+        """A retry request for an envelope that was refused for `reason`; all its values."""
+        refuse_if(peer.address not in self.pinned, "no identity key is on record")
+        refuse_if(message_id(envelope) in self.asked.get(peer.address, ()), "asked for already")
+        refuse_if(message_id(envelope)[:4] in self.opened.get(peer.address, ()), "opened already")
+        m = read_message(envelope[2:], ENVELOPE, 2)
+        if peer.address in self.stale:
+            reason = RECOVERED
+        head = envelope[:m["ciphertext at"]]
+        body = request_body(message_id(envelope), m["session_id"], head_digest(head), reason, time)
+        draws = [draw(f"{name} salt", 32), draw(f"{name} nonce", 12)]
+        out = encode_request(*draws, body, self.identity, self.pinned[peer.address], self.address, peer.address)
+        assert open_request(out["request"], peer.identity, peer.address, self.address)[0] == self.public
+        self.asked.setdefault(peer.address, set()).add(message_id(envelope))
+        return {
+            "draws": draws, "reason": reason, "message_id": message_id(envelope), "session_id": m["session_id"], "head": head,
+            "head_digest": head_digest(head),
+        } | out
+
+    def answer(self, name, peer, request, bundle, time):
+        """What goes out for a retry request of the device `peer`; all its values. `bundle` is taken where a session is to be started."""
+        self.expire(peer.address, time)
+        ikr, body = open_request(request, self.identity, self.address, peer.address)
+        self.pin(peer.address, ikr)
+        copies = self.sent.get(peer.address, [])
+        wanted = (body["message_id"], body["session_id"], body["head"])
+        found = [c for c in copies if (c["tag"], c["session_id"], head_digest(c["head"])) == wanted]
+        refuse_if(not found, "no such envelope was sent, or it was answered")
+        copy_of_it = found[0]
+        refuse_if(copy_of_it["recipient"] != ikr, "sent to another identity key")
+        refuse_if(copy_of_it["envelopes"] > MAX_CARRIED, "answered as often as can be")
+        reason = body.get("reason", 0)
+        session = None if peer.address in self.stale else self.active.get(peer.address)
+        current = session and session.ratchet.send_chain is not None and public_key(session.ratchet.private)
+        of_it = session and session.id == copy_of_it["session_id"]
+        restarted = not session or of_it and (reason in (NO_SESSION, NO_PREKEY, RECOVERED) or copy_of_it["ratchet_key"] == current)
+        started = self.start(name, peer, bundle, time) if restarted else {"draws": []}
+        young = time - copy_of_it["time"] <= FOURTEEN_DAYS
+        again = copy_of_it["text"] is not None and young and copy_of_it["envelopes"] < MAX_CARRIED
+        kind, text = (AGAIN, copy_of_it["text"]) if again else (LOST, b"")
+        at = copies.index(copy_of_it)
+        out = self.send(
+            name, peer, text, copy_of_it["associated_data"], time, again, kind, copy_of_it["message_id"], copy_of_it["envelopes"] + 1,
+        )
+        copies[at] = copies.pop()
+        return {
+            "reason": reason if reason in range(NO_SESSION, NO_CHAIN + 1) else NO_CHAIN, "restarted": bool(restarted),
+            "outcome": "again" if again else "lost", "bundle": bundle if restarted else None,
+            "session": {k: v for k, v in started.items() if k != "draws"} if restarted else None,
+        } | out | {"draws": started["draws"] + out["draws"]}
 
     def sessions(self, peer):
         return [s for s in (self.active.get(peer), *self.archived.get(peer, [])) if s]
@@ -892,6 +1056,15 @@ class Device:
     def receive(self, peer, envelope, associated_data, time):
         """`peer` is the sender's address."""
         self.expire(peer, time)
+        try:
+            return self._receive(peer, envelope, associated_data, time)
+        except Refused as e:
+            if e.ask is None:
+                raise
+            known = message_id(envelope)[:4] in self.opened.get(peer, ())
+            raise Refused(str(e), "repeat" if known else "ask", e.ask) from None
+
+    def _receive(self, peer, envelope, associated_data, time):
         refuse_if(len(envelope) > MAX_ENVELOPE, "envelope too long")
         refuse_if(envelope[:1] != b"\x01", "version")
         refuse_if(envelope[1:2] != b"\x01", "suite")
@@ -905,13 +1078,19 @@ class Device:
         if known:
             session = known[0]     # a handshake is authenticated as a part of the head, and neither parsed nor run
         else:
-            refuse_if("handshake" not in m, "no such session")
+            refuse_if("handshake" not in m, "no such session", NO_SESSION)
             session, hs_ik, hs_opk = self.from_handshake(peer, m["handshake"], session_id)
 
         work = copy.deepcopy(session.ratchet)
         first_key = work.peer is None
         out = work.receive(key, pn, n, envelope[:at], sealed, session.t, associated_data)
-        refuse_if(out["content"][:1] != b"\x01", "kind")
+        kind, recovered, first, text = read_content(out["content"])
+        if made:
+            self.pin(peer, hs_ik)  # only one who holds the other key makes the app ask its user
+        opened = self.opened.get(peer, set())
+        if (first or message_id(envelope))[:4] in opened:
+            raise Refused("its message came before by another envelope", "repeat")
+        self.opened[peer] = opened | {message_id(envelope)[:4]} | ({first[:4]} if kind == AGAIN else set())
         session.ratchet = work
         if session.initiator:
             session.answered, session.weak = True, False
@@ -926,8 +1105,8 @@ class Device:
             self.settle(peer, session, time)
         values = {"session_id": session.id, "makes_session": made}
         values["one_time_prekey_deleted"] = hs_opk if made else None
-        values["message_id"] = message_id(session.id, key, n)
-        values |= {"kind": out["content"][0], "plaintext": out["content"][1:]} | out
+        values["message_id"] = first or message_id(envelope)
+        values |= {"kind": kind, "recovered": recovered, "plaintext": text} | out
         return values | {"weak": session.weak} | self.standing(peer)
 
     def from_handshake(self, peer, handshake, session_id):
@@ -938,9 +1117,9 @@ class Device:
         opk = need(hs, "one_time_prekey_id", 16) if "one_time_prekey_id" in hs else None
         refuse_if("pq" in hs, "pq under suite 0x01")
         refuse_if("started_at" not in hs, "started_at is 0")
-        self.pin(peer, ik)
-        refuse_if(spk not in self.signed_prekeys, "unknown signed prekey")
-        refuse_if(opk and opk not in self.one_time_prekeys, "unknown one-time prekey")
+        refuse_if(ik == self.public, "own identity key")
+        refuse_if(spk not in self.signed_prekeys, "unknown signed prekey", NO_PREKEY)
+        refuse_if(opk and opk not in self.one_time_prekeys, "unknown one-time prekey", NO_PREKEY)
         opk_private = self.one_time_prekeys[opk] if opk else None
         spk_private = self.signed_prekeys[spk]
         x = x3dh_responder(self.identity, spk_private, opk_private, ik, ek, peer, self.address, hs["started_at"])
@@ -948,7 +1127,7 @@ class Device:
         if not opk:
             remembered = self.remembered.get(peer, [])
             if session_id in remembered:
-                raise Refused("the handshake of a session that is gone", "repeat")
+                raise Refused("the handshake of a session that is gone", ask=NO_SESSION)
             refuse_if(len(remembered) >= MAX_REMEMBERED, "too many sessions without one-time prekey")
         assert x["handshake"] == handshake
         return Session(x, Ratchet.responder(x["root_key"], spk_private), False, opk is not None, None), ik, opk
@@ -1509,7 +1688,7 @@ class RatchetCase:
         return sent["message"], sent["associated_data"]
 
     def run(self, text):
-        for line in text.strip().splitlines():
+        for line in filter(None, text.splitlines()):
             by, direction = line[0], line[1]
             for word in line[2:].strip().split("  ")[0].split():
                 if direction == ":":
@@ -1834,7 +2013,8 @@ class SessionCase:
             by: Device(f"session {name} {by}", account, device, TIME + 1000 * i, one_time_prekeys)
             for i, (by, (account, device)) in enumerate(accounts.items())
         }
-        self.steps, self.sent, self.after, self.started = [], {}, [], []
+        self.steps, self.sent, self.after, self.started, self.requests = [], {}, [], [], {}
+        self.kept, self.old_bundle = {}, {}
         self.count = dict.fromkeys(self.device, 0)
         self.clock = dict.fromkeys(self.device, NOW)
 
@@ -1848,7 +2028,7 @@ class SessionCase:
     def start(self, by, with_one_time_prekey):
         peer = self.device[self.peer(by)]
         before = [one for one, _ in self.started].count(by)
-        bundle = peer.bundles_with[before] if with_one_time_prekey else peer.bundle
+        bundle = peer.bundles_with[before] if with_one_time_prekey else peer.bundle if with_one_time_prekey is False else self.old_bundle[self.peer(by)]
         step = {"op": "start", "by": by, "with": self.peer(by)} | self.time(by)
         out = self.device[by].start(f"session {self.name} start {by} {before}", peer, bundle, self.clock[by])
         self.started.append((by, out["session_id"]))
@@ -1859,18 +2039,64 @@ class SessionCase:
         self.device[by].lose()
         self.steps.append({"op": "lose", "by": by} | self.time(by) | self.device[by].standing(peer.address))
 
-    def send(self, by):
+    def send(self, by, kept=True):
         label = f"{by}{self.count[by]}"
         self.count[by] += 1
         i = len(self.steps)
         body = filler(f"session {self.name} text {i}", (12, 0, 1, 40, 200)[i % 5])
         ad = filler(f"session {self.name} associated data {i}", (0, 8, 33)[i % 3])
-        out = self.device[by].send(f"session {self.name} {label}", self.device[self.peer(by)], body, ad)
+        out = self.device[by].send(f"session {self.name} {label}", self.device[self.peer(by)], body, ad, self.clock[by], kept)
         out["envelope"] = out.pop("wire")
         self.sent[label] = i
-        self.steps.append({"op": "send", "by": by, "to": self.peer(by), "name": label} | self.time(by) | out)
+        self.steps.append({"op": "send", "by": by, "to": self.peer(by), "name": label} | self.time(by) | {"kept": kept} | out)
 
-    def receive(self, by, label, expect="opens"):
+    def ask(self, by, label):
+        """A retry request for the envelope `label`, which was refused before."""
+        refused = [s for s in self.steps if s["op"] == "receive" and s["name"] == label and s["expect"] == "ask"][-1]
+        sent = self.steps[self.sent[label]]
+        peer = self.device[self.peer(by)]
+        out = self.device[by].ask(f"session {self.name} ask {label}", peer, sent["envelope"], refused["reason"], self.clock[by])
+        self.requests[label] = len(self.steps)
+        step = {"op": "ask", "by": by, "to": self.peer(by), "name": label, "envelope": self.sent[label]}
+        self.steps.append(step | self.time(by) | out)
+
+    def answer(self, by, label, expect="opens", bundle=None):
+        """The answer to the request for the envelope `label`; it is the envelope `label+`."""
+        peer = self.device[self.peer(by)]
+        step = {"op": "answer", "by": by, "to": self.peer(by), "name": label + "+", "request": self.requests[label]} | self.time(by)
+        before = copy.deepcopy(self.device[by].__dict__)
+        try:
+            out = self.device[by].answer(
+                f"session {self.name} answer {label}", peer, self.steps[self.requests[label]]["request"], bundle or peer.bundle, self.clock[by],
+            )
+            out["envelope"] = out.pop("wire")
+            self.sent[label + "+"] = len(self.steps)
+            step |= {"expect": "opens"} | out | self.device[by].standing(peer.address)
+        except Refused as e:
+            self.device[by].__dict__ = before
+            step |= {"expect": "refused", "why": str(e)}
+        assert step["expect"] == expect, (self.name, step)
+        self.steps.append(step)
+
+    def started_by_answers(self):
+        return [s["session_id"] for s in self.steps if s["op"] == "answer" and s.get("restarted")]
+
+    def recover(self, by):
+        device = self.device[by]
+        self.old_bundle[by] = device.bundle
+        prekeys = device.recover(f"session {self.name} {by} recovery {len(self.steps)}", self.clock[by], 0)
+        self.steps.append({"op": "recover", "by": by} | self.time(by) | {"prekeys": prekeys})
+
+    def keep(self, by):
+        self.kept[by] = copy.deepcopy(self.device[by].__dict__)
+        self.steps.append({"op": "keep", "by": by})
+
+    def go_back(self, by):
+        self.device[by].__dict__ = copy.deepcopy(self.kept[by])
+        peer = self.device[self.peer(by)]
+        self.steps.append({"op": "go back", "by": by} | self.device[by].standing(peer.address))
+
+    def receive(self, by, label, expect="opens", reason=None):
         sent = self.steps[self.sent[label]]
         step = {"op": "receive", "by": by, "from": self.peer(by), "name": label, "envelope": self.sent[label]}
         step |= self.time(by) | {"expect": expect}
@@ -1880,29 +2106,38 @@ class SessionCase:
             for same in ("session_id", "message_id", "message_key", "content", "plaintext", "kind"):
                 assert out[same] == sent[same], (label, same)
         except Refused as e:
-            out, result = {}, e.kind
-        assert result == expect, (self.name, label, result)
+            out, result = {"why": str(e)} | ({"reason": e.ask} if e.kind == "ask" else {}), e.kind
+            assert result != "ask" or e.ask == reason, (self.name, label, e.ask)
+        assert result == expect, (self.name, label, result, out.get("why"))
         self.steps.append(step | out)
 
     def run(self, text):
-        for line in text.strip().splitlines():
+        for line in filter(None, text.splitlines()):
             by, direction = line[0], line[1]
+            alone = {"-": self.lose, "&": self.recover, "[": self.keep, "]": self.go_back}.get(direction)
+            if alone:
+                alone(by)
+                continue
             for word in line[2:].strip().split("  ")[0].split():
-                if direction == ":":
-                    self.send(by)
+                if direction in ":;":
+                    self.send(by, direction == ":")
                     assert word == self.steps[-1]["name"], (line, self.steps[-1]["name"])
                 elif direction == "*":
-                    self.start(by, {"four": True, "three": False}[word])
-                elif direction == "-":
-                    self.lose(by)
+                    self.start(by, {"four": True, "three": False, "old": None}[word])
+                elif direction == "?":
+                    self.ask(by, word)
+                elif direction == "=":
+                    label, _, how = word.partition("/")
+                    self.answer(by, label, "refused" if how == "no" else "opens", self.old_bundle[self.peer(by)] if how == "old" else None)
                 elif direction == "@":
                     self.clock[by] = int(word) + (NOW if word[0] in "+-" else 0)
                 else:
-                    expect = {"!": "repeat", "?": "refused"}.get(word[-1], "opens")
-                    self.receive(by, word.rstrip("!?"), expect)
+                    label, _, reason = word.partition("~")
+                    expect = "ask" if reason else {"!": "repeat", "?": "refused"}.get(word[-1], "opens")
+                    self.receive(by, label.rstrip("!?"), expect, int(reason) if reason else None)
 
-    def attempt(self, name, by, sender, envelope, expect, why, associated_data=b"data", body=None):
-        """`sender` is the device that the server names."""
+    def attempt(self, name, by, sender, envelope, expect, why, associated_data=b"data", body=None, reason=None):
+        """`sender` is the device that the server names. `reason` is that of a retry request, where one may follow."""
         device, peer = self.device[by], self.device[sender].address
         out = {}
         try:
@@ -1911,11 +2146,14 @@ class SessionCase:
             assert out["plaintext"] == body, name
         except Refused as e:
             result = e.kind
+            assert result != "ask" or e.ask == reason, (self.name, name, e.ask)
         assert result == expect, (self.name, name, result)
         return {
             "name": name, "by": by, "from": sender} | self.time(by) | {
             "envelope": envelope, "associated_data": associated_data, "expect": expect, "plaintext": body, "why": why,
-        } | {k: out[k] for k in ("session_id", "makes_session", "active", "archived") if out}
+        } | ({"reason": reason} if expect == "ask" else {}) | {
+            k: out[k] for k in ("session_id", "message_id", "kind", "recovered", "makes_session", "active", "archived") if out
+        }
 
     def try_after(self, *arguments, **more):
         """Bytes to be tried after the last step, in this order."""
@@ -1986,8 +2224,8 @@ def session_refusals(case):
     def craft(what, front=None, **more):
         return case.craft(what, "a", front and (lambda start, handshake, header: front(start, header)), **more)["wire"]
 
-    def refused(what, envelope, why, sender="a"):
-        case.try_after(what, "b", sender, envelope, "refused", why)
+    def refused(what, envelope, why, sender="a", reason=None):
+        case.try_after(what, "b", sender, envelope, "ask" if reason else "refused", why, reason=reason)
 
     assert not a.active[b.address].ratchet.due
     good = craft("good")
@@ -1999,17 +2237,18 @@ def session_refusals(case):
         refused(f"suite {suite:#04x}", craft(f"suite {suite}", lambda s, h: bytes([1, suite]) + s[2:] + h), "suite; the tag verifies")
     refused("pq", craft("pq", lambda s, h: s + h + bytes_field(6, bytes(2))), "field 6 under suite 0x01; the tag verifies")
     refused("no session id", craft("no session id", lambda s, h: s[:2] + h), "session_id is always there")
-    refused("session id zero", craft("session id zero", lambda s, h: s[:3] + bytes(8) + h), "no such session")
+    refused("session id zero", craft("session id zero", lambda s, h: s[:3] + bytes(8) + h), "no such session", reason=NO_SESSION)
     refused("unknown field", craft("unknown field", lambda s, h: s + h + tag(6, 0) + b"\1"), "field 6 of another wire type")
     refused("order", craft("order", lambda s, h: s[:2] + h + s[2:]), "fields not in ascending order")
     refused("handshake twice", craft("handshake twice", lambda s, h: s + bytes_field(2, b"one") + bytes_field(2, b"two") + h),
             "a field twice; the tag verifies")
     refused("handshake as a number", craft("handshake as a number", lambda s, h: s + tag(2, 0) + b"\1" + h), "field 2 of another wire type")
     refused("kind 0", craft("kind 0", content=b"\x00text"), "kind; the tag verifies, and no state changes")
-    refused("kind 2", craft("kind 2", content=b"\x02text"), "kind; the tag verifies, and no state changes")
+    refused("kind 4", craft("kind 4", content=b"\x04text"), "kind; the tag verifies, and no state changes")
+    refused("kind 2 without an id", craft("kind 2", content=b"\x02text"), "body too short; the tag verifies, and no state changes")
     refused("no kind", craft("no kind", content=b""), "content is empty; the tag verifies, and no state changes")
     refused("kind 2 after a gap", craft("kind 2 after a gap", content=b"\x02text", ahead=3), "kind; the tag verifies, and no key is stored")
-    refused("other sender", good, "the session belongs to another device", "c")
+    refused("other sender", good, "the session belongs to another device", "c", NO_SESSION)
 
     def start(what, content=b"\x01hello", identity=None, address=None, **more):
         """A first envelope to b; a wrong thing in it is named by the argument."""
@@ -2019,10 +2258,10 @@ def session_refusals(case):
     stranger = public_key(draw(f"{name} stranger's prekey", 32))
     used = [k for k in case.device["b"].description["prekeys"]["one_time_prekeys"] if k["id"] not in b.one_time_prekeys]
     if used:
-        refused("one-time prekey again", start("one-time prekey again", opk=used[0]["public"]), "the one-time prekey is used up", "c")
-    refused("unknown one-time prekey", start("unknown one-time prekey", opk=stranger), "a prekey id that b does not hold", "c")
-    refused("no fall-back", start("no fall-back", opk=stranger, three=True), "three DHs although a one-time prekey is named", "c")
-    refused("unknown signed prekey", start("unknown signed prekey", spk=stranger, opk=held), "a prekey id that b does not hold", "c")
+        refused("one-time prekey again", start("one-time prekey again", opk=used[0]["public"]), "the one-time prekey is used up", "c", NO_PREKEY)
+    refused("unknown one-time prekey", start("unknown one-time prekey", opk=stranger), "a prekey id that b does not hold", "c", NO_PREKEY)
+    refused("no fall-back", start("no fall-back", opk=stranger, three=True), "three DHs although a one-time prekey is named", "c", NO_PREKEY)
+    refused("unknown signed prekey", start("unknown signed prekey", spk=stranger, opk=held), "a prekey id that b does not hold", "c", NO_PREKEY)
     refused("own identity key", start("own identity key", identity=b.identity, opk=held), "b's own identity key", "c")
     refused("other identity key", start("other identity key", address=a.address, opk=held), "another identity key is on record for a", "a")
     refused("other session id", start("other session id", opk=held, session_id=bytes(8)), "not the derived session id", "c")
@@ -2083,8 +2322,8 @@ a: a0 a1
         front = VERSION_AND_SUITE + fixed64_field(1, session.id) + encode_header(key, 0, 0)
         return seal(message_key, draw(f"session {case.name} crafted {what} nonce", 12), front, b"\x01text", session.t, b"data")["wire"]
 
-    case.try_now("the signed prekey as ratchet key", "a", "b", as_new_chain("prekey", b_prekey), "refused",
-                 "no message is under that key; the tag verifies for a receiver that takes it for a new one")
+    case.try_now("the signed prekey as ratchet key", "a", "b", as_new_chain("prekey", b_prekey), "ask",
+                 "no message is under that key; the tag verifies for a receiver that takes it for a new one", reason=NO_CHAIN)
     case.try_now("own ratchet key", "a", "b", as_new_chain("own", public_key(session.ratchet.private)), "refused",
                  "a's own ratchet key; the tag verifies for a receiver that takes it for a new one")
     sent = case.steps[case.sent["a0"]]
@@ -2254,9 +2493,10 @@ def session_many(accounts):
     case.try_after("session of c", "b", "c", other.envelope(), "opens", "64 for each peer device", body=b"hello")
     case.try_after("session 0, its first envelope", "b", "a", case.after[0]["envelope"], "repeat",
                    "the session is gone from the archive, and its id is remembered")
-    case.try_after("session 0, an envelope that b never saw", "b", "a", made[0].envelope(), "repeat",
-                   "the session is gone from the archive, and its id is remembered")
-    case.try_after("session 47, an envelope that b never saw", "b", "a", made[47].envelope(), "repeat", "the last one to leave the archive")
+    case.try_after("session 0, an envelope that b never saw", "b", "a", made[0].envelope(), "ask",
+                   "the session is gone from the archive, and its id is remembered", reason=NO_SESSION)
+    case.try_after("session 47, an envelope that b never saw", "b", "a", made[47].envelope(), "ask", "the last one to leave the archive",
+                   reason=NO_SESSION)
     case.try_after("session 48, an envelope that b never saw", "b", "a", made[48].envelope(), "opens", "the oldest of the 16 archived", body=b"hello")
     case.try_after("session 63, an envelope that b never saw", "b", "a", made[63].envelope(), "opens", "the newest of the 16 archived", body=b"hello")
     case.try_after("session with a one-time prekey, again", "b", "a", case.after[65]["envelope"], "repeat", "the session is on record")
@@ -2551,13 +2791,13 @@ a-                    as before the first step
     found = """
 b: b2                 in the new session
 a< b2
-a< b1?                of the session that a has lost
+a< b1~1              of the session that a has lost
 a: a2
 b< a2
 """
     not_found = """
 b: b2                 in the old session
-a< b2? b1?            of the session that a has lost
+a< b2~1 b1~1          of the session that a has lost
 b* three              later than any session that b has
 b: b3
 a< b3
@@ -2655,7 +2895,7 @@ b@ +{THIRTY_DAYS + 1}
 b* three              again 1 ms later; a's session is 30 days in the archive and goes
 b: b0
 a< b0
-b< a1!                the id is remembered
+b< a1~1               the id is remembered, and the message was never opened
 a: a2
 b< a2
 """)
@@ -2663,6 +2903,255 @@ b< a2
     assert case.steps[-1]["archived"] == [case.started[1][1]]
     both_active(case, case.started[-1][1])
     yield case.result() | {"name": name, "active_afterwards": case.started[-1][1]}
+
+
+def session_content(accounts):
+    """All kinds of content, and what is none; b has opened a0, and holds the key of a1."""
+    case = SessionCase("content", accounts, 0)
+    case.run("""
+a* three
+a: a0 a1 a2
+b< a0 a2
+b: b0
+a< b0
+a: a3
+b< a3
+""")
+    count = 0
+
+    def content(what, sealed, expect, why="", kind=None, text=None):
+        nonlocal count
+        envelope = case.craft(f"content {what}", "a", content=sealed, ahead=count)["wire"]
+        case.try_after(what, "b", "a", envelope, expect, why, body=text)
+        if expect == "opens":
+            got = case.after[-1]
+            assert got["kind"] == kind
+            count += 1
+        return envelope
+
+    some, other = (filler(f"session {case.name} message id {i}", 16) for i in range(2))
+    for k in (0, 4, 0x10, 0x7f, 0x80, 0x84, 0xff):
+        for length in (0, 16, 20):
+            content(f"kind {k:#04x}, {length} bytes", bytes([k]) + bytes(length), "refused", "kind; the tag verifies, and no state changes")
+    content("nothing", b"", "refused", "content is empty; the tag verifies")
+    for mark in (0, MARK):
+        content(f"kind {AGAIN | mark:#04x}, 15 bytes", bytes([AGAIN | mark]) + some[:15], "refused", "body too short; the tag verifies")
+        content(f"kind {LOST | mark:#04x}, 15 bytes", bytes([LOST | mark]) + some[:15], "refused", "body too short; the tag verifies")
+        content(f"kind {LOST | mark:#04x}, 17 bytes", bytes([LOST | mark]) + some + b"x", "refused", "body too long; the tag verifies")
+    content("a text of no bytes", b"\x01", "opens", kind=MESSAGE, text=b"")
+    content("a text", b"\x01text", "opens", kind=MESSAGE, text=b"text")
+    first = content("again, no bytes", encode_content(AGAIN, False, some, b""), "opens", kind=AGAIN, text=b"")
+    content("again, the same message", encode_content(AGAIN, False, some, b""), "repeat", "its message id is remembered")
+    content("lost, a message that came", encode_content(LOST, False, some, b""), "repeat", "its message id is remembered")
+    content("again, the same first four bytes", encode_content(AGAIN, False, some[:4] + bytes(12), b""), "repeat",
+            "four bytes of a message id are remembered")
+    case.try_after("again, no bytes, again", "b", "a", first, "repeat", "opened before")
+    lost = content("lost", encode_content(LOST, False, other, b""), "opens", kind=LOST, text=b"")
+    content("lost, again", encode_content(LOST, False, other, b""), "opens", "what is lost was not opened", kind=LOST, text=b"")
+    content("again, a message that was lost", encode_content(AGAIN, False, other, b"text"), "opens", "what is lost was not opened",
+            kind=AGAIN, text=b"text")
+    case.try_after("lost, the same envelope", "b", "a", lost, "repeat", "opened before")
+    a0, a1 = (case.steps[case.sent[label]] for label in ("a0", "a1"))
+    content("again, what its first envelope brought", encode_content(AGAIN, False, a0["message_id"], b"text"), "repeat",
+            "opened before, by the first envelope")
+    content("again, what is still under way", encode_content(AGAIN, False, a1["message_id"], b"text"), "opens", kind=AGAIN, text=b"text")
+    case.try_after("a1, late", "b", "a", a1["envelope"], "repeat", "its key is there and the tag verifies, but its message came by a later envelope",
+                   associated_data=a1["associated_data"])
+    return case
+
+
+def session_retries(accounts):
+    """Retry requests and answers, lost messages, recoveries."""
+    settled = """
+a* {start}
+a: a0
+b< a0
+b: b0
+a< b0
+a: a1
+b< a1
+"""
+
+    name = "a sender whose state went back, and two messages that are asked for"
+    case = SessionCase(name, accounts)
+    case.run(settled.format(start="four") + """
+a[                    what is kept of a ends here
+a: a2 a3
+b< a2 a3
+a]
+a: a4 a5              at the counters of a2 and a3
+b< a4~2 a5~2 a2! a3!
+b? a4 a5
+a= a4                 its ratchet key is the current one: a new session
+a= a4/no              answered
+b< a4+
+b< a4+! a4!           its message has come by a4+
+a= a5                 of the session before: in the new one, with its handshake
+b< a5+ a5! a5+!
+b: b1
+a< b1
+a: a6
+b< a6
+""")
+    both_active(case, case.started_by_answers()[0])
+    yield case.result() | {"active_afterwards": case.started_by_answers()[0]}
+
+    name = "texts that were not kept, or for too long"
+    case = SessionCase(name, accounts, 0)
+    case.run(settled.format(start="three") + f"""
+a: a2 a3 a4 a5        late
+b: b1
+a< b1
+a: a6
+b< a6
+a[
+a: a7
+b< a7
+a]
+a; a8                 at the counter of a7, and its text is not kept
+b< a8~2
+b? a8
+b: b2
+a< b2                 the sending step is due: no ratchet key of a is the current one
+a= a8                 in the session: the message is lost
+b< a8+
+b< a8+! a8~2          what is lost was not opened
+a[
+a: a9
+b< a9
+a]
+a: a10                at the counter of a9
+b< a10~2
+b? a10
+b: b3
+a< b3
+a@ +{FOURTEEN_DAYS + 1}
+a= a10                too old
+b< a10+
+a: a11
+b< a11 a2 a3 a4 a5    late, by their stored keys
+""")
+    assert [s["outcome"] for s in case.steps if s["op"] == "answer"] == ["lost", "lost"]
+    yield case.result() | {"active_afterwards": case.started[0][1]}
+
+    name = "a message later than its chain is remembered"
+    case = SessionCase(name, accounts, 0)
+    turns = "".join(f"a: a{i}\nb< a{i}\nb: b{i - 2}\na< b{i - 2}\n" for i in range(3, 9))
+    case.run(settled.format(start="three") + "a: a2                 late\n" + turns + """
+b: b7
+a< b7
+a: a9
+b< a9
+b: b8                 b has a ratchet key of its own again: a2 could be under a new one
+b< a2~6
+b? a2
+a< b8
+a= a2                 the session is alive: in it
+b< a2+ a2!
+""")
+    assert [s["restarted"] for s in case.steps if s["op"] == "answer"] == [False]
+    yield case.result() | {"active_afterwards": case.started[0][1]}
+
+    name = "a recipient that has lost its sessions"
+    case = SessionCase(name, accounts, 0)
+    case.run("""
+a* three
+a: a0
+b< a0
+b: b0
+a< b0
+a: a1
+b-                    as before the first step
+b< a1~1
+b@ +5
+b* three              b knows a now, by its bundle
+b? a1
+a= a1                 b has no such session: a new one
+b< a1+                archived: b's is later
+b< a1+! a1!
+b: b1
+a< b1
+a: a2
+b< a2
+""")
+    both_active(case, case.started[1][1])
+    yield case.result() | {"active_afterwards": case.started[1][1]}
+
+    name = "a recipient that came back from a backup"
+    case = SessionCase(name, accounts, 0)
+    case.run(settled.format(start="three") + """
+a: a2
+a* three              with prekeys that will be gone
+a: a3
+b&                    prekeys are deleted, others are made
+b< a2                 of an active session that sends nothing any more
+b< a3~4               a prekey is missing
+b? a3                 and the reason is that b has recovered
+a= a3                 b opens nothing of that session: a new one, by the new bundle
+b< a3+
+b: b1                 in the session that a has started: b has started none
+a< b1
+a: a4
+b< a4
+""")
+    asked = [s for s in case.steps if s["op"] == "ask"]
+    assert [s["reason"] for s in asked] == [RECOVERED]
+    yield case.result() | {"active_afterwards": case.started_by_answers()[0]}
+
+    name = "a device that came back from a backup starts anew"
+    case = SessionCase(name, accounts, 0)
+    case.run(settled.format(start="three") + """
+a: a2 a3              a2 is late
+b< a3
+b: b1                 late, of a sending chain that ends
+b&
+b* three              its first session with a since then
+b: b2 b3
+a< b2 b1              a has heard from b that it came back
+a: a4
+b< a4 a2
+b: b4                 without handshake, and without the bit
+a< b4 b3
+b* three              another: not the first
+b: b5
+a< b5
+a: a5
+b< a5
+""")
+    bits = {s["name"]: s["recovered"] for s in case.steps if s["op"] == "send"}
+    assert [n for n, bit in bits.items() if bit] == ["b2", "b3"]
+    yield case.result() | {"active_afterwards": case.started[-1][1]}
+
+    name = "a message that none of its envelopes brings"
+    case = SessionCase(name, accounts, 0)
+    case.run(settled.format(start="three") + """
+b&
+a: a2 a3              of the session that b still opens
+b< a2
+a* three              a has fetched the bundle before
+""".replace("a* three", "a* old") + """
+a: a4
+b< a4~4
+b? a4
+a= a4/old             the second envelope, with a prekey that is gone
+b< a4+~4
+b? a4+
+a= a4+/old
+b< a4++~4
+b? a4++
+a= a4++/old           the fourth
+b< a4+++~4
+b? a4+++
+a= a4+++/old          the fifth: it is lost
+b< a4++++~4
+b? a4++++
+a= a4++++/no          enough
+a= a4/no
+b< a3                 the first session still opens
+""")
+    outcomes = [(s["outcome"], s["message_id"] == case.steps[case.sent["a4"]]["message_id"]) for s in case.steps if s["op"] == "answer" and s["expect"] == "opens"]
+    assert outcomes == [("again", True)] * 3 + [("lost", True)]
+    yield case.result()
 
 
 class ModelSession:
@@ -2781,12 +3270,177 @@ def session_file():
     cases += session_restarts(two)
     for more in (session_clocks, session_three_starts, session_lost, session_far_future, session_unanswered):
         cases += more(two)
+    cases += session_retries(two)
+    cases.append(session_content(two).result())
     cases.append(session_rules(two).result())
     cases.append(session_many({"a": (short_a, 0), "b": (short_b, 0), "c": (third, 9)}).result())
     return {
         "about": "Whole sessions between the devices a and b (protocol.md, 4 to 8). A receiving step names the index of its sending "
                  "step in `steps`; a step `try` and `after` (in order, after the last step) hold bytes to be tried",
         "cases": cases,
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# retry.json
+
+def retry_file():
+    """Retry requests of b for an envelope of a; a's answers are in session.json."""
+    short_a, short_b, third = filler("account retry a", 16), filler("account retry b", 64), filler("account retry c", 20)
+    case = SessionCase("retry requests", {"a": (short_a, 0), "b": (short_b, 2**32 - 1), "c": (third, 7)}, 0)
+    case.run("""
+a* three
+a: a0 a1              a0 is late
+b< a1
+b: b0
+a< b0                 no ratchet key of a is the current one
+""")
+    a, b, c = (case.device[x] for x in "abc")
+    sent = case.steps[case.sent["a0"]]
+    envelope, session_id, head = sent["envelope"], sent["session_id"], sent["head"]
+    tag_of_it, digest = message_id(envelope), head_digest(head)
+
+    def make(name, body, **wrong):
+        """A request of b to a; `wrong` puts another value in the place of one."""
+        salt, nonce = draw(f"retry {name} salt", 32), draw(f"retry {name} nonce", 12)
+        parts = {"asks": b.identity, "iks": a.public, "address_r": b.address, "address_s": a.address} | wrong
+        return encode_request(salt, nonce, body, **parts)
+
+    def body(reason=KEY_GONE, asked_at=NOW, message=tag_of_it, session=session_id, digest=digest):
+        return request_body(message, session, digest, reason, asked_at)
+
+    requests = []
+    for name, reason, asked_at, is_made in (
+        ("no session on record", NO_SESSION, NOW, False), ("key gone", KEY_GONE, NOW, True), ("too far ahead", TOO_FAR, NOW, True),
+        ("prekey missing", NO_PREKEY, NOW, True), ("recovered", RECOVERED, NOW, False), ("no chain on record", NO_CHAIN, NOW, True),
+        ("reason 0, which is left out", 0, NOW, False), ("reason 7", 7, NOW, False), ("reason 2^32 - 1", 2**32 - 1, NOW, False),
+        ("asked at 0, which is left out", KEY_GONE, 0, False), ("asked at 2^64 - 1", KEY_GONE, MAX_START, False),
+    ):
+        out = make(name, body(reason, asked_at))
+        assert open_request(out["request"], a.identity, a.address, b.address)[0] == b.public
+        ends = copy.deepcopy(a).answer(f"retry answer to {name}", b, out["request"], b.bundle, NOW)
+        requests.append({
+            "name": name, "reason": reason, "asked_at": asked_at, "made_by_b": is_made, "means": ends["reason"],
+            "restarts": ends["restarted"],
+        } | out)
+
+    refused = []
+
+    def refuse(name, request, why, to="a", sender="b", identity=None):
+        device, peer = case.device[to], case.device[sender]
+        try:
+            copy.deepcopy(device).answer(f"retry {name}", peer, request, peer.bundle, NOW)
+        except Refused as e:
+            refused.append({"name": name, "to": to, "from": sender, "request": request, "why": why or str(e)})
+            if identity:
+                refused[-1]["identity_named"] = identity
+            return
+        raise AssertionError(name)
+
+    good = make("good", body())["request"]
+    refuse("from c, by the transport's word", good, "the address of the one that asks is another", sender="c")
+    refuse("to b itself", good, "reflected: made for a", to="b", sender="a")
+    refuse("of a to b, back to a", make("of a to b", body(), asks=a.identity, iks=b.public, address_r=a.address, address_s=b.address)["request"],
+           "reflected: a's own identity key, and the addresses the other way")
+    refuse("to c", good, "made for a", to="c")
+    for what, wrong in (
+        ("the address of c for that of b", {"address_r": c.address}), ("another device of b's account", {"address_r": addr(b.account, 1)}),
+        ("the address of c for that of a", {"address_s": c.address}), ("the addresses the other way", {"address_r": a.address, "address_s": b.address}),
+        ("made for the identity key of c", {"iks": c.public}),
+    ):
+        refuse(what, make(what, body(), **wrong)["request"], "the tag does not verify")
+    refuse("under another identity key", make("another identity key", body(), asks=c.identity)["request"],
+           "it opens, under another identity key than the one on record", identity=c.public)
+    refuse("under a's own identity key", make("own identity key", body(), asks=a.identity)["request"],
+           "it opens, under another identity key than the one on record: nobody but a can make this", identity=a.public)
+    claimed = make("claimed", body(), asks=c.identity, identity_key=enc(b.public))
+    refuse("made by c, and says that it is under the key of b", claimed["request"], "the tag does not verify")
+    refuse("version 2", b"\x02" + good[1:], "version")
+    refuse("version 2, sealed", make("version 2", body(), front=b"\x02\x00")["request"], "version; the tag verifies for who does not check it")
+    refuse("second byte 1", b"\x01\x01" + good[2:], "no retry request")
+    refuse("type byte 4 of the key", make("type byte", body(), identity_key=b"\x04" + b.public)["request"], "type byte")
+    refuse("key of low order", make("low order", body(), identity_key=enc(bytes(32)))["request"], "identity key")
+    refuse("key not canonical", make("not canonical", body(), identity_key=enc((P + 9).to_bytes(32, "little")))["request"], "identity key")
+    outer = read_message(good[2:], REQUEST)
+    fields = [bytes_field(n, outer[REQUEST[n][0]]) for n in (1, 2, 3)]
+    for what, parts in (
+        ("fields in another order", [fields[1], fields[0], fields[2]]), ("field 1 twice", [fields[0], *fields]),
+        ("no field 1", fields[1:]), ("no field 2", [fields[0], fields[2]]), ("no field 3", fields[:2]),
+        ("an unknown field", [*fields, uint_field(4, 1)]), ("a length not of least length", [b"\x0a\xa1\x00" + fields[0][2:], *fields[1:]]),
+        ("salt of 31 bytes", [fields[0], bytes_field(2, outer["salt"][:31]), fields[2]]),
+        ("salt of 33 bytes", [fields[0], bytes_field(2, outer["salt"] + b"\0"), fields[2]]),
+        ("sealed of 27 bytes", [*fields[:2], bytes_field(3, outer["sealed"][:27])]),
+        ("sealed with a byte more", [*fields[:2], bytes_field(3, outer["sealed"] + b"\0")]),
+        ("513 bytes", [*fields[:2], bytes_field(3, bytes(513 - 2 - len(fields[0]) - len(fields[1]) - 3))]),
+    ):
+        refuse(what, REQUEST_FRONT + b"".join(parts), None)
+    assert len(refused[-1]["request"]) == MAX_RETRY_REQUEST + 1
+    one, two, three, four, five = (
+        bytes_field(1, tag_of_it), bytes_field(2, session_id), bytes_field(3, digest), uint_field(4, KEY_GONE), uint_field(5, NOW),
+    )
+    for what, parts in (
+        ("empty body", []), ("body without message id", [two, three, four, five]), ("body without session id", [one, three, four, five]),
+        ("body without head", [one, two, four, five]), ("body in another order", [two, one, three, four, five]),
+        ("body with field 1 twice", [one, one, two, three, four, five]), ("body with an unknown field", [one, two, three, four, five, uint_field(6, 1)]),
+        ("message id of 15 bytes", [bytes_field(1, tag_of_it[:15]), two, three, four, five]),
+        ("message id of 17 bytes", [bytes_field(1, tag_of_it + b"\0"), two, three, four, five]),
+        ("session id of 7 bytes", [one, bytes_field(2, session_id[:7]), three, four, five]),
+        ("session id of 9 bytes", [one, bytes_field(2, session_id + b"\0"), three, four, five]),
+        ("session id as fixed64", [one, fixed64_field(2, session_id), three, four, five]),
+        ("head of 15 bytes", [one, two, bytes_field(3, digest[:15]), four, five]),
+        ("head of 32 bytes", [one, two, bytes_field(3, digest * 2), four, five]),
+        ("reason 0, written out", [one, two, three, tag(4, 0) + b"\0", five]),
+        ("reason not of least length", [one, two, three, tag(4, 0) + b"\x82\0", five]),
+        ("reason 2^32", [one, two, three, uint_field(4, 2**32), five]), ("reason as bytes", [one, two, three, bytes_field(4, b"\2"), five]),
+        ("asked at 0, written out", [one, two, three, four, tag(5, 0) + b"\0"]),
+        ("asked at 2^64", [one, two, three, four, tag(5, 0) + varint(2**64)]), ("body truncated", [one, two, three, four, five[:-1]]),
+    ):
+        refuse(what, make(what, b"".join(parts))["request"], None)
+        refused[-1]["why"] += "; the tag verifies"
+    flip = lambda x: bytes([x[0] ^ 1]) + x[1:]
+    a1 = case.steps[case.sent["a1"]]
+    for what, wanted in (
+        ("another tag", {"message": flip(tag_of_it)}), ("another session id", {"session": flip(session_id)}),
+        ("another head", {"digest": flip(digest)}), ("the head of a1", {"digest": head_digest(a1["head"])}),
+        ("an envelope of b's own", {"message": case.steps[case.sent["b0"]]["message_id"], "digest": head_digest(case.steps[case.sent["b0"]]["head"])}),
+    ):
+        refuse(what, make(what, body(**wanted))["request"], "a has not sent such an envelope to b")
+    ranges = [
+        {"name": name, "start": good.index(outer[field]) + at, "length": length}
+        for name, field, at, length in (
+            ("the salt", "salt", 0, 32), ("the nonce", "sealed", 0, 12), ("the tag", "sealed", len(outer["sealed"]) - 16, 16),
+            ("the identity key", "identity_key", 0, 33),
+        )
+    ]
+    for r in ranges:
+        for bit in range(8 * r["length"]):
+            at = r["start"] + bit // 8
+            wrong = good[:at] + bytes([good[at] ^ 1 << bit % 8]) + good[at + 1:]
+            try:
+                open_request(wrong, a.identity, a.address, b.address)
+            except Refused:
+                continue
+            raise AssertionError(f"{r['name']}, bit {bit}")
+    for length in range(len(good)):
+        try:
+            open_request(good[:length], a.identity, a.address, b.address)
+        except Refused:
+            continue
+        raise AssertionError(f"cut to {length}")
+    heads = [
+        {"name": s["name"], "envelope": s["envelope"], "message_id": s["message_id"], "session_id": s["session_id"], "head": s["head"],
+         "digest_input": lp(b"outrigger v1 retry head") + s["head"], "digest": head_digest(s["head"])}
+        for s in case.steps if s["op"] == "send"
+    ]
+    return {
+        "about": "Retry requests (protocol.md, 8). The devices and the steps are as in session.json, and come first. Each of `requests` is of b, for the "
+                 "envelope a0, and is to be tried at a as it is after the steps; none of `refused` changes anything. `altered` is refused by a with any one bit "
+                 "of its `ranges` flipped, and cut to any shorter length",
+        "heads": heads,
+        "case": case.result(),
+        "requests": requests,
+        "refused": refused,
+        "altered": {"from": "b", "to": "a", "request": good, "ranges": ranges},
     }
 
 
@@ -2938,7 +3592,7 @@ def known_answers():
 
 FILES = {
     "xeddsa.json": xeddsa_file, "fingerprints.json": fingerprints_file, "prekeys.json": prekeys_file, "x3dh.json": x3dh_file,
-    "ratchet.json": ratchet_file, "session.json": session_file,
+    "ratchet.json": ratchet_file, "session.json": session_file, "retry.json": retry_file,
 }
 
 

@@ -7,13 +7,14 @@
 //! ```
 //! A ratio compares the `ours` and the `sum` of one case in one run. `encrypt-*`, `decrypt-*` and the like are the ratchet in memory, `record-*` the whole way
 //! through a `MemoryStore` (load, step, save), `step-*` the step alone on loaded records. `refuse-*` have the acceptance of the same message in the sum's
-//! place, `save*` and `restore*` a copy of the same bytes. `ci/figures.sh` makes the table.
+//! place, `storm-*` the acceptance of another, `archived-16-*` the same step with nothing archived, `save*` and `restore*` a copy of the same bytes. `ci/figures.sh` makes the table.
 
 mod case;
 mod handshake;
 mod memory;
 mod records;
 mod refusals;
+mod retries;
 mod source;
 mod sums;
 mod world;
@@ -24,10 +25,8 @@ use case::{Case, Target, measured, time};
 use criterion::Criterion;
 
 fn main() {
-    let cases: Vec<Case> = [handshake::cases(), memory::cases(), records::cases(), refusals::cases()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let cases = [handshake::cases(), memory::cases(), records::cases(), refusals::cases(), retries::cases()];
+    let cases: Vec<Case> = cases.into_iter().flatten().collect();
     // Cargo puts `--bench` last.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {

@@ -12,7 +12,7 @@ use crate::{
 
 const SIZES: [(usize, &str); 3] = [(64, "64"), (1_024, "1k"), (65_536, "64k")];
 /// `lp`'s length and the head of an envelope in these cases, and the transcript.
-const HEAD: usize = 4 + 51 + 32;
+pub(crate) const HEAD: usize = 4 + 51 + 32;
 
 /// A message of a session: its content has a kind byte more.
 fn text(size: usize) -> Text {

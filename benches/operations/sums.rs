@@ -206,6 +206,66 @@ pub(crate) fn sending_turn(mut text: Text) -> impl Act {
     })
 }
 
+/// A retry request: the digest of a head, and a body of 55 bytes under a key of its own.
+pub(crate) fn seal_request(curve: &mut Curve) {
+    black_box(Sha256::digest(black_box([8; 4 + 23 + 51])));
+    let salt = draw(&mut curve.source);
+    let (key, transcript) = request_key(curve, &salt);
+    let nonce = draw(&mut curve.source);
+    let mut body = [7; 55];
+    let tag = Aes256Gcm::new((&key).into())
+        .encrypt_inout_detached(&Nonce::from(nonce), &transcript, InOutBuf::from(&mut body[..]))
+        .unwrap();
+    black_box((nonce, body, tag));
+}
+
+/// What opening it costs, with the digest of the head that is looked for: of a request that the same curve has sealed under this salt.
+pub(crate) struct OpenRequest {
+    curve: Curve,
+    nonce: [u8; 12],
+    body: [u8; 55],
+    tag: Tag,
+}
+
+impl OpenRequest {
+    const SALT: Key = [4; 32];
+
+    pub(crate) fn new() -> Self {
+        let curve = Curve::new();
+        let (nonce, mut body) = ([3; 12], [7; 55]);
+        let (key, transcript) = request_key(&curve, &Self::SALT);
+        let tag = Aes256Gcm::new((&key).into())
+            .encrypt_inout_detached(&Nonce::from(nonce), &transcript, InOutBuf::from(&mut body[..]))
+            .unwrap();
+        Self { curve, nonce, body, tag }
+    }
+
+    pub(crate) fn call(&self) {
+        black_box(Sha256::digest(black_box([8; 4 + 23 + 51])));
+        let (key, transcript) = request_key(&self.curve, black_box(&Self::SALT));
+        let mut body = self.body;
+        Aes256Gcm::new((&key).into())
+            .decrypt_inout_detached(
+                &Nonce::from(self.nonce),
+                &transcript,
+                InOutBuf::from(&mut body[..]),
+                &self.tag,
+            )
+            .unwrap();
+        black_box(body);
+    }
+}
+
+/// One Diffie-Hellman, a transcript of two keys and two addresses, HKDF.
+fn request_key(curve: &Curve, salt: &Key) -> (Key, Key) {
+    let transcript: Key = Sha256::digest(black_box([8; 206])).into();
+    let mut key = [0; 32];
+    Hkdf::<Sha256>::new(Some(salt), &curve.dh())
+        .expand_multi_info(&[&[9; 22], &transcript], &mut key)
+        .unwrap();
+    (key, transcript)
+}
+
 /// HKDF to a root key and a chain key.
 fn root_step(shared: &Key) -> Key {
     let mut out = [0; 64];

@@ -2,7 +2,7 @@
 
 use outrigger::{
     AccountId, Address, Context, DeviceId, Generation, Keep, Loaded, MemoryStore, Operation, Receive,
-    Received, Register, ReplenishPrekeys, Run, Send, Sent, Start, Step, UnixMillis, VerifiedBundle,
+    Received, Register, ReplenishPrekeys, Restart, Run, Send, Sent, Start, Step, UnixMillis, VerifiedBundle,
 };
 
 use crate::source::Source;
@@ -97,13 +97,44 @@ impl World {
 
     /// After some turns, so that all four earlier chains are remembered; Bob has opened all of Alice's.
     pub(crate) fn settled() -> Self {
-        let mut world = Self::started();
-        for _ in 0..6 {
+        Self::started().settle(6)
+    }
+
+    fn settle(mut self, turns: usize) -> Self {
+        for _ in 0..turns {
+            self.alice_speaks();
+            self.bob_speaks();
+        }
+        self.alice_speaks();
+        self
+    }
+
+    /// Settled, with so many sessions archived on both sides; the number of messages does not depend on that.
+    pub(crate) fn archived(sessions: usize) -> Self {
+        let (mut world, bytes) = Self::with_bundle_bytes();
+        let weak = VerifiedBundle::verify(&bytes[..bytes.len() - 35], &world.bob.address).unwrap();
+        for _ in 0..=sessions {
+            world.alice.run(&Restart { bundle: &weak });
             world.alice_speaks();
             world.bob_speaks();
         }
-        world.alice_speaks();
+        world.settle(24 - sessions)
+    }
+
+    /// Settled, and Bob remembers as many messages as he ever does.
+    pub(crate) fn remembering() -> Self {
+        let mut world = Self::settled();
+        (0..300).for_each(|_| world.alice_speaks());
         world
+    }
+
+    /// Settled; a message of Alice's was not opened, and she has turned since.
+    pub(crate) fn asked() -> (Self, Sent) {
+        let mut world = Self::settled();
+        let sent = world.alice_sends(&[1; 64]);
+        world.bob_speaks();
+        world.alice_speaks();
+        (world, sent)
     }
 
     /// Settled, and a message under a new ratchet key of Alice's is on its way.
@@ -140,7 +171,7 @@ impl World {
         self.bob_receives(&sent.envelope);
     }
 
-    fn bob_speaks(&mut self) {
+    pub(crate) fn bob_speaks(&mut self) {
         let sent = self.bob.run(&Send {
             to: self.alice.address,
             plaintext: &[2; 64],

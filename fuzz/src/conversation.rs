@@ -5,6 +5,8 @@
 //! - each message opens at most once, and no two messages with one id, unless the recipient's store went back to an earlier state;
 //! - an altered, misdirected or otherwise bound envelope opens nothing; a refusal changes no record; a step that was not stored has not happened;
 //! - a batch does what its operations do one by one;
+//! - what is asked for again comes under its own id, to whom it was for, in at most four envelopes, and once for each that is asked for; nothing follows from an altered request;
+//! - a store that is taken over after a backup opens what is under way and sends nothing in its old sessions;
 //! - nothing is sent to a peer whose identity key waits for a decision.
 //!
 //! And as long as the network only loses, and keeps the order of, what is sent in each direction, and no store goes back ("calm"): every first
@@ -13,14 +15,15 @@
 use std::{collections::BTreeSet, sync::OnceLock};
 
 use outrigger::{
-    Address, Batch, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, Keep, Limits, MessageId,
-    OneTimePrekeyField, OpenError, Receive, Received, Register, ReplenishPrekeys, Restart, Send, SendError,
-    SessionId, Start, StartError, Step, TrustMark, UnixMillis, VerifiedBundle,
+    Address, Advice, AnswerRetry, Batch, ConfirmPrekeys, Context, DecideIdentity, Decision, DescribeDevice,
+    DescribePeer, Generation, HandOutBundle, Keep, Limits, MessageId, OneTimePrekeyField, OpenError, Receive,
+    Received, Recover, Register, ReplenishPrekeys, RequestRetry, Restart, RetryError, RetryOutcome, Send,
+    SendError, SessionId, Start, StartError, Step, TrustMark, UnixMillis, UploadId, VerifiedBundle,
 };
 
 use super::{
     differential::sent_is_as_documented,
-    world::{Choices, Failing, GENERATION, NOW, Refusal, Store, Toy, address, low_limits},
+    world::{Choices, Failing, NOW, Refusal, Store, Toy, address, low_limits},
 };
 
 /// Most moves of one run, so that an input has an end.
@@ -70,12 +73,21 @@ pub(crate) enum Move {
     BackUp,
     RollBack,
     TurnClock,
+    /// Any message that was ever sent and does not open is asked for again.
+    Ask,
+    /// A request arrives, perhaps not for the first time.
+    Answer,
+    AnswerAltered,
+    /// A backup comes back and is taken over; without one, the store as it is.
+    Recover,
+    /// The server says which upload it has; and a bundle is handed out.
+    Confirm,
     /// A new device under an old address, or a decision about a key.
     Rarely,
 }
 
 /// The moves by their byte; those that make a conversation stand more than once.
-const MOVES: [Move; 24] = [
+const MOVES: [Move; 32] = [
     Move::Start,
     Move::StartWeak,
     Move::Restart,
@@ -99,6 +111,14 @@ const MOVES: [Move; 24] = [
     Move::BackUp,
     Move::RollBack,
     Move::TurnClock,
+    Move::Ask,
+    Move::Ask,
+    Move::Ask,
+    Move::Answer,
+    Move::Answer,
+    Move::AnswerAltered,
+    Move::Recover,
+    Move::Confirm,
     Move::Rarely,
 ];
 
@@ -117,6 +137,10 @@ struct Device {
     backup: Option<Held>,
     /// How often it was made anew.
     incarnation: usize,
+    /// The restore guard, which no backup holds.
+    generation: Generation,
+    /// Whether its store ever went back: then it may answer a request again.
+    went_back: bool,
 }
 
 /// What a backup brings back.
@@ -124,7 +148,10 @@ struct Device {
 struct Held {
     store: Store,
     opened: BTreeSet<usize>,
-    ids: BTreeSet<MessageId>,
+    /// The messages that were shown, by sender and id.
+    ids: BTreeSet<(usize, MessageId)>,
+    /// Of which generation the records are.
+    generation: Option<Generation>,
 }
 
 /// What the server has of a device.
@@ -132,6 +159,7 @@ struct Held {
 struct Shelf {
     bundle: Vec<u8>,
     one_time: Vec<OneTimePrekeyField>,
+    upload: UploadId,
 }
 
 #[derive(Clone)]
@@ -144,6 +172,18 @@ struct Message {
     bound: Vec<u8>,
     id: MessageId,
     session: SessionId,
+    kept: bool,
+    /// For an answer: the message that it brings again, or reports lost.
+    answers: Option<(usize, RetryOutcome)>,
+}
+
+/// A request that was made.
+#[derive(Clone)]
+struct Request {
+    /// For which envelope.
+    message: usize,
+    bytes: Vec<u8>,
+    answered: bool,
 }
 
 #[derive(Clone)]
@@ -151,6 +191,7 @@ struct World {
     devices: Vec<Device>,
     server: Vec<Shelf>,
     messages: Vec<Message>,
+    requests: Vec<Request>,
     in_flight: Vec<usize>,
     now: UnixMillis,
     toy: Toy,
@@ -168,12 +209,20 @@ impl World {
             address(b"bob---0123456789", 1),
         ];
         let devices = addresses
-            .map(|address| Device { address, held: Held::default(), backup: None, incarnation: 0 })
+            .map(|address| Device {
+                address,
+                held: Held::default(),
+                backup: None,
+                incarnation: 0,
+                generation: Generation([0; 16]),
+                went_back: false,
+            })
             .to_vec();
         let mut world = Self {
             devices,
             server: vec![Shelf::default(); DEVICES],
             messages: Vec::new(),
+            requests: Vec::new(),
             in_flight: Vec::new(),
             now: NOW,
             toy: Toy(10),
@@ -229,12 +278,50 @@ impl World {
                 }
             }
             Move::Replenish => self.replenish(at, u16::from(who >> 4)),
-            Move::BackUp => self.devices[at].backup = Some(self.devices[at].held.clone()),
+            Move::BackUp => {
+                let device = &mut self.devices[at];
+                device.backup = Some(Held { generation: Some(device.generation), ..device.held.clone() });
+            }
             Move::RollBack => {
                 if let Some(backup) = self.devices[at].backup.clone() {
                     self.calm = false;
+                    self.devices[at].went_back = true;
+                    let foreign = backup.generation != Some(self.devices[at].generation);
                     self.devices[at].held = backup;
+                    if foreign {
+                        self.take_over(at);
+                    }
                 }
+            }
+            Move::Ask => {
+                if !self.messages.is_empty() {
+                    let message = choices.below(self.messages.len());
+                    self.ask(message);
+                }
+            }
+            Move::Answer => {
+                if !self.requests.is_empty() {
+                    let request = choices.below(self.requests.len());
+                    self.answer(request, choices.byte());
+                }
+            }
+            Move::AnswerAltered => self.answer_altered(choices),
+            Move::Recover => {
+                self.calm = false;
+                let device = &mut self.devices[at];
+                device.went_back = true;
+                device.held = device.backup.clone().unwrap_or_else(|| device.held.clone());
+                device.generation.0[0] = device.generation.0[0].wrapping_add(1);
+                self.take_over(at);
+            }
+            Move::Confirm => {
+                let made = self.server[at].upload;
+                // A number that was never made shows that the store went back: the next upload replaces all.
+                let upload = UploadId { number: made.number + u32::from(choices.byte() / 128), ..made };
+                let state = self.run(at, &ConfirmPrekeys { upload }).expect("readable");
+                assert!(state.next_upload > upload.number);
+                assert!(state.unconfirmed.iter().all(|id| *id > upload));
+                self.run(at, &HandOutBundle).map_or_else(|error| error.show(), drop);
             }
             Move::TurnClock => self.turn_clock(choices),
             Move::Rarely => self.rarely(at, other, choices),
@@ -249,6 +336,7 @@ impl World {
             self.devices[at].held.store = Store::default();
             self.devices[at].backup = None;
             self.devices[at].incarnation += 1;
+            self.devices[at].went_back = true;
             self.register(at);
             return;
         }
@@ -261,10 +349,15 @@ impl World {
             _ => Decision::Verify(key),
         };
         let peer = self.devices[at].address;
+        let before = self.run(other, &DescribePeer { peer }).expect("readable").identity_key;
         if self.run(other, &DecideIdentity { peer, decision }).is_ok()
             && !matches!(decision, Decision::Verify(_))
         {
             self.calm = false;
+            // What was opened is forgotten with the key that it was of.
+            if before != Some(key) && matches!(decision, Decision::Accept(_)) {
+                self.devices[other].held.ids.retain(|(from, _)| *from != at);
+            }
         }
     }
 
@@ -279,8 +372,132 @@ impl World {
         let upload = self.run(at, &ReplenishPrekeys { one_time }).expect("registered");
         // Beyond 500 the oldest go, used by a message in flight or not.
         self.calm = self.calm && upload.one_time_alive < 450;
-        self.server[at].bundle = upload.bundle;
-        self.server[at].one_time.extend(upload.one_time_prekeys);
+        let shelf = &mut self.server[at];
+        shelf.bundle = upload.bundle;
+        if upload.replaces {
+            shelf.one_time.clear();
+        }
+        shelf.upload = upload.id;
+        shelf.one_time.extend(upload.one_time_prekeys);
+    }
+
+    /// Takes over the store of a device whose generation is another than that of its records.
+    fn take_over(&mut self, at: usize) {
+        let keys = self.devices[at].held.store.0.keys().copied().collect::<Vec<_>>();
+        let recovered = self.run(at, &Recover { records: &keys }).expect("sound records");
+        assert_eq!(recovered.kept + recovered.deleted, keys.len());
+        for other in (0..DEVICES).filter(|other| *other != at) {
+            let peer = self.devices[other].address;
+            let session = self.run(at, &DescribePeer { peer }).expect("readable").session;
+            assert!(session.is_none_or(|session| session.stale));
+        }
+        self.replenish(at, 2);
+    }
+
+    /// Asks for a message that its recipient cannot open.
+    fn ask(&mut self, message: usize) {
+        let sent = self.messages[message].clone();
+        let Err(error) = self.open(message, Limits::DEFAULT) else { return };
+        let ask = RequestRetry { from: self.devices[sent.from].address, envelope: &sent.envelope, error };
+        match self.run(sent.to, &ask) {
+            Ok(asked) => {
+                assert_eq!(error.advice(), Advice::RequestRetry);
+                assert_eq!(MessageId::of(&sent.envelope), Ok(asked.message_id));
+                assert!((149..=160).contains(&asked.request.len()), "{} bytes", asked.request.len());
+                self.requests.push(Request { message, bytes: asked.request, answered: false });
+                let again = self.run(sent.to, &ask).expect_err("asked twice");
+                assert!(matches!(again, RetryError::AlreadyAsked), "{again}");
+            }
+            Err(RetryError::NotRetryable) => assert_ne!(error.advice(), Advice::RequestRetry),
+            Err(
+                RetryError::UnknownPeer
+                | RetryError::AlreadyAsked
+                | RetryError::TooMany { .. }
+                | RetryError::IdentityChanged { .. },
+            ) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A request comes to the device that it is for.
+    fn answer(&mut self, place: usize, choice: u8) {
+        let Request { message, bytes, answered } = self.requests[place].clone();
+        let wanted = self.messages[message].clone();
+        let (at, asks) = (wanted.from, wanted.to);
+        let field = if choice.is_multiple_of(2) { self.server[asks].one_time.pop() } else { None };
+        let bundle = self.bundle(asks, field.as_ref());
+        let bare =
+            AnswerRetry { from: self.devices[asks].address, request: &bytes, bundle: None, resend_to: None };
+        let answer = match self.run(at, &bare) {
+            Err(RetryError::NoBundle) => self.run(at, &AnswerRetry { bundle: Some(&bundle), ..bare }),
+            other => other,
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                error.show();
+                let allowed = matches!(
+                    error,
+                    RetryError::NotAuthentic
+                        | RetryError::UnknownMessage
+                        | RetryError::AnsweredEnough
+                        | RetryError::IdentityChanged { .. }
+                        | RetryError::SentToAnotherKey { .. }
+                );
+                assert!(allowed, "{error}");
+                return;
+            }
+        };
+        // From here on a message can come by two ways, and old sessions go.
+        self.calm = false;
+        self.requests[place].answered = true;
+        assert!(!answered || self.devices[at].went_back, "answered twice");
+        let first = wanted.answers.map_or(message, |(first, _)| first);
+        let root = self.messages[first].clone();
+        assert_eq!((answer.message_id, &answer.associated_data), (root.id, &root.bound));
+        let carried =
+            1 + self.messages.iter().filter(|sent| sent.answers.is_some_and(|(of, _)| of == first)).count();
+        assert!(carried < 5 || self.devices[at].went_back, "{carried} envelopes for one message");
+        assert!(answer.outcome == RetryOutcome::Lost || root.kept, "a text that was not kept");
+        let plaintext = if answer.outcome == RetryOutcome::Again { root.plaintext } else { Vec::new() };
+        self.in_flight.push(self.messages.len());
+        self.messages.push(Message {
+            incarnation: self.devices[asks].incarnation,
+            envelope: answer.envelope,
+            plaintext,
+            session: answer.session,
+            answers: Some((first, answer.outcome)),
+            ..wanted
+        });
+        let last = self.messages.len() - 1;
+        (self.messages[last].id, self.messages[last].bound) = (answer.message_id, answer.associated_data);
+    }
+
+    /// A request that somebody has altered, or said to come from another device, or sent to another.
+    fn answer_altered(&mut self, choices: &mut Choices<'_>) {
+        if self.requests.is_empty() {
+            return;
+        }
+        let Request { message, bytes, .. } = self.requests[choices.below(self.requests.len())].clone();
+        let (mut at, mut asks) = (self.messages[message].from, self.messages[message].to);
+        let mut request = bytes.clone();
+        let (kind, place) = (choices.byte(), usize::from(choices.byte()) % request.len());
+        match kind % 8 {
+            0 => at = (at + 1) % DEVICES,
+            1 => asks = (asks + 1) % DEVICES,
+            2 => (at, asks) = (asks, at),
+            3 => request.truncate(place),
+            4 => request.insert(place, kind),
+            _ => request[place] ^= 1 << (kind / 8 % 8),
+        }
+        let bundle = self.bundle(asks, None);
+        let answer = AnswerRetry {
+            from: self.devices[asks].address,
+            request: &request,
+            bundle: Some(&bundle),
+            resend_to: None,
+        };
+        self.run(at, &answer).expect_err("altered and answered").show();
     }
 
     fn bundle(&self, of: usize, one_time: Option<&OneTimePrekeyField>) -> VerifiedBundle {
@@ -318,17 +535,20 @@ impl World {
 
     fn send(&mut self, at: usize, to: usize, choices: &mut Choices<'_>) {
         let (plaintext, bound) = self.text(choices);
+        let kept = bound.len() < 12;
         let send = Send {
             to: self.devices[to].address,
             plaintext: &plaintext,
             associated_data: &bound,
-            keep: Keep::ForRetry,
+            keep: if kept { Keep::ForRetry } else { Keep::Nothing },
         };
         let peer = self.run(at, &DescribePeer { peer: self.devices[to].address }).expect("readable");
         let blocked = peer.trust == TrustMark::Changed;
+        let stale = peer.session.is_some_and(|session| session.stale);
         match self.run(at, &send) {
             Ok(sent) => {
                 assert!(!blocked, "sent under a key that waits for a decision");
+                assert!(!stale, "sent in a session of a backup");
                 assert_eq!(peer.session.map(|session| session.id), Some(sent.session));
                 sent_is_as_documented(&sent.envelope, sent.session, plaintext.len());
                 self.in_flight.push(self.messages.len());
@@ -341,9 +561,11 @@ impl World {
                     plaintext,
                     bound,
                     session: sent.session,
+                    kept,
+                    answers: None,
                 });
             }
-            Err(SendError::NoSession) => assert_eq!(peer.session, None),
+            Err(SendError::NoSession) => assert!(peer.session.is_none() || stale),
             Err(SendError::IdentityChanged { .. }) => assert!(blocked),
             Err(error) => panic!("{error}"),
         }
@@ -359,7 +581,7 @@ impl World {
             associated_data: &bound,
             keep: Keep::ForRetry,
         };
-        let context = &mut Context::new(self.now, GENERATION, &mut failing);
+        let context = &mut Context::new(self.now, self.devices[at].generation, &mut failing);
         if let Err(error) = self.devices[at].held.store.step(&send, context) {
             let allowed = matches!(
                 error,
@@ -409,19 +631,23 @@ impl World {
             envelope: &sent.envelope,
             associated_data: &sent.bound,
         };
-        let context = &mut Context::new(self.now, GENERATION, &mut self.toy).with_limits(limits);
+        let context =
+            &mut Context::new(self.now, self.devices[sent.to].generation, &mut self.toy).with_limits(limits);
         self.devices[sent.to].held.store.step(&receive, context)
     }
 
     /// What must be so when a message has opened and its step is stored.
     fn opened(&mut self, message: usize, received: &Received) {
         let sent = &self.messages[message];
-        assert_eq!(received.content.text().unwrap(), sent.plaintext);
         assert_eq!((received.message_id, received.session), (sent.id, sent.session));
+        assert_eq!(received.again, sent.answers.is_some());
+        let lost = sent.answers.is_some_and(|(_, outcome)| outcome == RetryOutcome::Lost);
+        assert_eq!(received.content.text(), (!lost).then_some(&sent.plaintext[..]));
         let device = &mut self.devices[sent.to];
         assert_eq!(device.incarnation, sent.incarnation, "opened by a device that it was not for");
         assert!(device.held.opened.insert(message), "message {message} opened twice");
-        assert!(device.held.ids.insert(sent.id), "two messages with one id opened");
+        let shown = lost || device.held.ids.insert((sent.from, sent.id));
+        assert!(shown, "two messages with one id opened");
     }
 
     /// What a refusal of something that was really sent may not be.
@@ -464,7 +690,7 @@ impl World {
             envelope: &envelope,
             associated_data: &sent.bound,
         };
-        let context = &mut Context::new(self.now, GENERATION, &mut self.toy);
+        let context = &mut Context::new(self.now, self.devices[sent.to].generation, &mut self.toy);
         let error = self.devices[sent.to].held.store.step(&receive, context).expect_err("altered and opened");
         error.show();
     }
@@ -487,7 +713,7 @@ impl World {
         }
         let from = self.devices[from].address;
         let receive = Receive { from, envelope: &sent.envelope, associated_data: &bound };
-        let context = &mut Context::new(self.now, GENERATION, &mut self.toy);
+        let context = &mut Context::new(self.now, self.devices[to].generation, &mut self.toy);
         let error = self.devices[to].held.store.step(&receive, context).expect_err("misdirected and opened");
         error.show();
     }
@@ -501,6 +727,7 @@ impl World {
         }
         let count = 1 + choices.below(4);
         let chosen = (0..count).map(|_| all[choices.below(all.len())]).collect::<Vec<_>>();
+        let generation = self.devices[at].generation;
         let mut one_by_one = self.devices[at].held.store.clone();
         let mut apart = Vec::new();
         for message in &chosen {
@@ -510,7 +737,7 @@ impl World {
                 envelope: &sent.envelope,
                 associated_data: &sent.bound,
             };
-            apart.push(one_by_one.run(&receive, &mut Context::new(self.now, GENERATION, &mut self.toy)));
+            apart.push(one_by_one.run(&receive, &mut Context::new(self.now, generation, &mut self.toy)));
         }
         let operations = chosen
             .iter()
@@ -523,7 +750,7 @@ impl World {
             .collect::<Vec<_>>();
         let store = &mut self.devices[at].held.store;
         let together = {
-            let context = &mut Context::new(self.now, GENERATION, &mut self.toy);
+            let context = &mut Context::new(self.now, generation, &mut self.toy);
             let Ok(step) = store.step_in(3 * count, &Batch(&operations), context);
             store.commit(step)
         };
@@ -604,7 +831,7 @@ impl World {
     }
 
     fn run<O: outrigger::Operation>(&mut self, at: usize, operation: &O) -> Result<O::Output, O::Error> {
-        let context = &mut Context::new(self.now, GENERATION, &mut self.toy);
+        let context = &mut Context::new(self.now, self.devices[at].generation, &mut self.toy);
         self.devices[at].held.store.run(operation, context)
     }
 }

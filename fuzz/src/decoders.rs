@@ -3,8 +3,9 @@
 //! Beside "no panic", each says what an outsider who holds no key can get: nothing opens or verifies but what was really sent.
 
 use outrigger::{
-    AccountId, BundleError, DecodeError, Field, IdentityKey, Keep, KeyPair, LearnNumber, Limits, NumberError,
-    PhoneNumber, PublicKey, Random, Receive, Send, SignedStatement, Start, Suite, UnixMillis, VerifiedBundle,
+    AccountId, AnswerRetry, BundleError, DecodeError, Field, IdentityKey, Keep, KeyPair, LearnNumber, Limits,
+    NumberError, OpenError, PhoneNumber, PublicKey, Random, Receive, RetryError, RetryOutcome, Send,
+    SignedStatement, Start, Suite, UnixMillis, VerifiedBundle,
     handshake::Handshake,
     ratchet::{DecryptError, Ratchet},
 };
@@ -42,6 +43,74 @@ fn receive(moment: &Moment, sent: &[Known], data: &[u8]) {
             let opened = store.clone();
             store.run(&receive, &mut context(toy)).expect_err("opened twice");
             assert_eq!(store, opened);
+        }
+    }
+}
+
+/// A retry request, at the device that it is for, at its own sender, and at two that know nobody. Only what Alice has made is answered, once, with what she wants;
+/// nothing else changes anything.
+pub fn retry_request(data: &[u8]) {
+    let world = fixture();
+    for (moment, mine) in [
+        (&world.settled, true),
+        (&world.responding, false),
+        (&world.waiting, false),
+        (&world.fresh, false),
+        (&world.empty, false),
+    ] {
+        let toy = &mut Toy(8);
+        let mut store = moment.store.clone();
+        let answer = AnswerRetry {
+            from: moment.from,
+            request: data,
+            bundle: Some(&world.alice_bundle),
+            resend_to: None,
+        };
+        let answered = store.run(&answer, &mut context(toy));
+        match answered {
+            Err(error) => {
+                error.show();
+                assert_eq!(error.record(), None);
+                assert_eq!(store, moment.store);
+                // Alice's own requests come back to her, to a Bob who has not sent it yet, or to an empty store.
+                let known = world.requests.iter().any(|known| known.bytes == data);
+                let expected = if known {
+                    let home = error == RetryError::NotAuthentic && moment.from == world.bob;
+                    let elsewhere = error == RetryError::UnknownMessage && !mine;
+                    home || elsewhere || error == RetryError::NotRegistered
+                } else {
+                    matches!(
+                        error,
+                        RetryError::Decode(_)
+                            | RetryError::NotAuthentic
+                            | RetryError::UnknownMessage
+                            | RetryError::NotRegistered
+                    )
+                };
+                assert!(expected, "{error}");
+            }
+            Ok(answered) => {
+                assert!(mine);
+                let known = world.requests.iter().find(|known| known.bytes == data).expect("nobody asked");
+                assert_eq!(answered.outcome, RetryOutcome::Again);
+                assert_eq!(answered.associated_data, BOUND);
+                assert_eq!(answered.restarted, known.name == "prekey-missing");
+                let mut alice = world.asking.clone();
+                let receive =
+                    Receive { from: world.bob, envelope: &answered.envelope, associated_data: BOUND };
+                let received = alice.run(&receive, &mut context(toy)).expect("opens");
+                assert_eq!(received.content.text(), Some(&known.plaintext[..]));
+                assert_eq!((received.again, received.message_id), (true, answered.message_id));
+                let after = store.clone();
+                let refused = store.run(&answer, &mut context(toy)).expect_err("answered twice");
+                assert_eq!(refused, RetryError::UnknownMessage);
+                assert_eq!(store, after);
+            }
+        }
+        let receive = Receive { from: moment.from, envelope: data, associated_data: BOUND };
+        if data.starts_with(&[1, 0]) {
+            let refused = store.run(&receive, &mut context(toy)).expect_err("not an envelope");
+            assert_eq!(refused, OpenError::RetryRequest);
         }
     }
 }

@@ -5,8 +5,11 @@
 //!            Alice ◀── b0 ──────── Bob
 //!            Alice ── a3 a4 ─────▶ Bob opens a3                      a4 is next, then late in the archive
 //! session 2  Alice ── c0 c1 ─────▶ Bob opens c1      weak, session 1 is archived
-//!            Alice ◀── d0 ──────── Bob               (waiting: Alice before d0)
-//!            Alice ── c2 … c7 ───▶ Bob opens c2, c5  (settled)       c0, c3, c4 late; c6 next, c7 beyond a gap
+//!            Alice ◀── d0 d1 ───── Bob               (waiting: Alice before d0) d1 is not opened
+//!            Alice ── c2 … c5 ───▶ Bob opens c2, c5                  c0, c3, c4 late; Bob asks for c3
+//!            Alice ── f0 … f4 ───▶ Bob opens all     (settled)
+//!            Alice ── c6 c7 ─────▶                                   c6 next, c7 beyond a gap
+//!            Alice asks for d1 (asking), for several reasons
 //! session 3  Alice ── e0 e1 ─────▶ not opened yet: e0 and e1 each make the session
 //! ```
 
@@ -14,8 +17,8 @@ use std::sync::OnceLock;
 
 use outrigger::{
     Address, ChangeNumber, Context, DescribeDevice, IdentityKey, Keep, KeyPair, LearnNumber, Limits,
-    PhoneNumber, PublicKey, Random, Receive, Register, ReplenishPrekeys, RootSecret, SafetyNumber, Send,
-    Start, UnixMillis, VerifiedBundle, ratchet::Ratchet,
+    OpenError, PhoneNumber, PrekeyId, PublicKey, Random, Receive, Register, ReplenishPrekeys, RequestRetry,
+    RootSecret, SafetyNumber, Send, Start, UnixMillis, VerifiedBundle, ratchet::Ratchet,
 };
 
 use super::world::{BOUND, GENERATION, NOW, Store, Toy, address, context};
@@ -53,6 +56,12 @@ pub(crate) struct Fixture {
     pub(crate) caller: Store,
     pub(crate) from_alice: Vec<Known>,
     pub(crate) from_bob: Vec<Known>,
+    /// Alice's retry requests to Bob, for d1: name, bytes, and the text that she wants.
+    pub(crate) requests: Vec<Known>,
+    /// Alice as she was when she asked.
+    pub(crate) asking: Store,
+    /// Alice's bundle.
+    pub(crate) alice_bundle: VerifiedBundle,
     /// Bob's bundle without a one-time prekey.
     pub(crate) bundle: Vec<u8>,
     /// One-time prekeys of his, as fields.
@@ -120,7 +129,8 @@ fn build() -> Fixture {
         bob.store.run(&ReplenishPrekeys { one_time: 1 }, &mut before).expect("replenishes")
     };
     let new = bob.store.run(&ReplenishPrekeys { one_time: 3 }, &mut context(toy)).expect("replenishes");
-    alice.store.run(&ReplenishPrekeys { one_time: 1 }, &mut context(toy)).expect("replenishes");
+    let at_home = alice.store.run(&ReplenishPrekeys { one_time: 1 }, &mut context(toy)).expect("replenishes");
+    let alice_bundle = VerifiedBundle::verify(&at_home.bundle, &at_alice).expect("verifies");
     let number = |digits| ChangeNumber { number: PhoneNumber::parse(digits).expect("E.164") };
     bob.store.run(&number("+4915112345678"), &mut context(toy)).expect("the phone");
     let fresh = bob.store.clone();
@@ -139,13 +149,21 @@ fn build() -> Fixture {
     alice.start(&new.bundle, &at_bob, toy);
     ["c0", "c1"].into_iter().for_each(|name| alice.send(&at_bob, name, toy));
     bob.receive(&alice, "c1", toy);
-    bob.send(&at_alice, "d0", toy);
+    ["d0", "d1"].into_iter().for_each(|name| bob.send(&at_alice, name, toy));
     let waiting = alice.store.clone();
     alice.receive(&bob, "d0", toy);
     ["c2", "c3", "c4", "c5"].into_iter().for_each(|name| alice.send(&at_bob, name, toy));
     bob.receive(&alice, "c2", toy);
     bob.receive(&alice, "c5", toy);
+    for name in ["f0", "f1", "f2", "f3", "f4"] {
+        alice.send(&at_bob, name, toy);
+        bob.receive(&alice, name, toy);
+    }
+    let c3 = alice.sent.iter().find(|known| known.name == "c3").expect("sent");
+    let ask = RequestRetry { from: at_alice, envelope: &c3.bytes, error: OpenError::KeyGone };
+    bob.store.run(&ask, &mut context(toy)).expect("asks");
     ["c6", "c7"].into_iter().for_each(|name| alice.send(&at_bob, name, toy));
+    let asking = alice.store.clone();
 
     let statements = (1..=3)
         .map(|place| {
@@ -166,6 +184,20 @@ fn build() -> Fixture {
     let (alice_key, bob_key) = (key_of(&mut alice.store), key_of(&mut bob.store));
     let (alice_id, bob_id) = (at_alice.account.as_bytes(), at_bob.account.as_bytes());
     let (ratchets, ratchet_messages) = ratchets(toy);
+    let d1 = bob.sent.iter().find(|known| known.name == "d1").expect("sent");
+    let missing = PrekeyId::of(KeyPair::take_from(&mut [5; 32]).public());
+    let requests = [
+        ("key-gone", OpenError::KeyGone),
+        ("out-of-step", OpenError::OutOfStep),
+        ("too-far", OpenError::TooFarAhead { gap: 1_001, limit: 1_000 }),
+        ("prekey-missing", OpenError::MissingPrekey(missing)),
+    ]
+    .map(|(name, error)| {
+        let ask = RequestRetry { from: at_bob, envelope: &d1.bytes, error };
+        let request = asking.clone().run(&ask, &mut context(toy)).expect("asks").request;
+        Known { name, bytes: request, plaintext: d1.plaintext.clone() }
+    })
+    .into();
     Fixture {
         alice: at_alice,
         bob: at_bob,
@@ -177,6 +209,9 @@ fn build() -> Fixture {
         caller,
         from_alice: alice.sent,
         from_bob: bob.sent,
+        requests,
+        asking,
+        alice_bundle,
         bundle: new.bundle,
         one_time: new.one_time_prekeys,
         alice_key,

@@ -16,7 +16,8 @@ mod world;
 
 pub use conversation::conversation;
 pub use decoders::{
-    bundle, envelope, handshake, number_statement, parsers, ratchet_message, safety_number, saved_ratchet,
+    bundle, envelope, handshake, number_statement, parsers, ratchet_message, retry_request, safety_number,
+    saved_ratchet,
 };
 pub use differential::differential;
 pub use records::records;
@@ -34,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     ("number_statement", number_statement),
     ("safety_number", safety_number),
     ("saved_ratchet", saved_ratchet),
+    ("retry_request", retry_request),
     ("records", records),
     ("parsers", parsers),
     ("differential", differential),

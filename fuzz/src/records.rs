@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use outrigger::{
-    ChangeNumber, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, Keep, KeyPair,
-    LearnNumber, Operation, PhoneNumber, Receive, RecordError, RecordKey, Register, ReplenishPrekeys,
-    Restart, Send, ShowSafetyNumber, Start, UnixMillis, VerifiedBundle,
+    AnswerRetry, ChangeNumber, ConfirmPrekeys, Context, DecideIdentity, Decision, DescribeDevice,
+    DescribePeer, DescribePrekeys, Diagnose, Generation, HandOutBundle, Keep, KeyPair, LearnNumber,
+    OpenError, Operation, PhoneNumber, Receive, RecordError, RecordKey, Recover, Register, ReplenishPrekeys,
+    RequestRetry, Restart, Send, ShowSafetyNumber, Start, Tidy, UnixMillis, UploadId, VerifiedBundle,
 };
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
 /// What the bytes do to the record that they choose.
 pub(crate) const DAMAGES: u8 = 7;
 /// Operations to choose from; the choice after the last one runs them all.
-pub(crate) const OPERATIONS: u8 = 14;
+pub(crate) const OPERATIONS: u8 = 21;
 
 /// `moment (1) ‖ record (1) ‖ other record (1) ‖ damage (1) ‖ bytes ‖ operation (1) ‖ choice (1)`: one record of a store is damaged, then the operation
 /// runs, and after it those that read what it wrote.
@@ -136,11 +137,62 @@ fn run(store: &Store, operation: u8, choice: u8, world: &Fixture, damaged: &Reco
                 check(store, &Restart { bundle: &bundle }, damaged, world);
             }
         }
+        13 | 14 => {
+            let known = &world.requests[usize::from(choice) % world.requests.len()];
+            let bundle = (operation == 14).then_some(&world.alice_bundle);
+            let answer = AnswerRetry { from: peer, request: &known.bytes, bundle, resend_to: None };
+            check(store, &answer, damaged, world);
+        }
+        15 => {
+            let sent = if peer == alice { &world.from_alice } else { &world.from_bob };
+            let known = &sent[usize::from(choice) % sent.len()];
+            let error = if choice < 128 { OpenError::KeyGone } else { OpenError::OutOfStep };
+            check(store, &RequestRetry { from: peer, envelope: &known.bytes, error }, damaged, world);
+        }
+        16 => {
+            check(store, &DescribePrekeys, damaged, world);
+            check(
+                store,
+                &ConfirmPrekeys { upload: UploadId { number: choice.into(), tag: [0; 8] } },
+                damaged,
+                world,
+            );
+        }
+        17 => check(store, &HandOutBundle, damaged, world),
+        18 => {
+            check(store, &Tidy { peer }, damaged, world);
+            check(store, &Diagnose { peer }, damaged, world);
+        }
+        19 => recover(store, choice, damaged, world),
         // Ten thousand hashes: seldom, and never in a run of all.
         _ if choice == 1 => check(store, &ShowSafetyNumber { peer }, damaged, world),
         _ => {}
     }
 }
+
+/// Takes a damaged store over, all at once or key by key; what is taken over must be readable as far as it was.
+fn recover(store: &Store, choice: u8, damaged: &RecordKey, world: &Fixture) {
+    let keys = store.0.keys().copied().collect::<Vec<_>>();
+    let toy = &mut Toy(9);
+    let mut after = store.clone();
+    for records in keys.chunks(if choice.is_multiple_of(2) { keys.len() } else { 1 }) {
+        let before = after.clone();
+        match after.run(&Recover { records }, &mut Context::new(NOW, RECOVERED, toy)) {
+            Ok(recovered) => assert!(recovered.kept + recovered.deleted <= records.len()),
+            Err(error) => {
+                error.show();
+                assert_eq!(after, before);
+                assert!(records.contains(damaged), "a sound record is called damaged: {error}");
+            }
+        }
+    }
+    let written = after.0.iter().filter(|(key, record)| *key != damaged && store.0.get(key) != Some(record));
+    let written = written.map(|(key, _)| *key).collect();
+    readable(&after, &written, world, RECOVERED);
+}
+
+/// The generation of a store that was taken over.
+const RECOVERED: Generation = Generation([0x68; 16]);
 
 /// The key under which Alice's store holds Bob; Bob's store never has it.
 fn peer_of_alice(world: &Fixture) -> RecordKey {
@@ -178,7 +230,7 @@ where
                     .map(|(key, _)| *key)
                     .collect::<BTreeSet<_>>();
                 if !written.is_empty() {
-                    readable(&after, &written, world);
+                    readable(&after, &written, world, GENERATION);
                 }
             }
         }
@@ -186,9 +238,9 @@ where
 }
 
 /// No operation may call damaged what one has just written.
-fn readable(store: &Store, written: &BTreeSet<RecordKey>, world: &Fixture) {
+fn readable(store: &Store, written: &BTreeSet<RecordKey>, world: &Fixture, generation: Generation) {
     let toy = &mut Toy(7);
-    let mut context = Context::new(NOW, GENERATION, toy);
+    let mut context = Context::new(NOW, generation, toy);
     let look = |error: Option<RecordError>| {
         if let Some(RecordError::Corrupt(key) | RecordError::TooNew(key)) = error {
             assert!(!written.contains(&key), "{key:?} was just written and cannot be read");
@@ -198,6 +250,10 @@ fn readable(store: &Store, written: &BTreeSet<RecordKey>, world: &Fixture) {
         look(store.step(&DescribePeer { peer }, &mut context).err());
         let send = Send { to: peer, plaintext: b"", associated_data: BOUND, keep: Keep::ForRetry };
         look(store.step(&send, &mut context).err().and_then(|error| error.record()));
+    }
+    for known in &world.requests {
+        let answer = AnswerRetry { from: world.alice, request: &known.bytes, bundle: None, resend_to: None };
+        look(store.step(&answer, &mut context).err().and_then(|error| error.record()));
     }
     look(store.step(&DescribeDevice, &mut context).err().and_then(|error| error.record()));
     let replenish = ReplenishPrekeys { one_time: 0 };

@@ -45,6 +45,17 @@ pub fn seeds() -> Vec<Seed> {
     seeds.add("bundle", "with-one-time", &with_one_time);
     seeds.add("bundle", "two-one-time", &[&with_one_time[..], &world.one_time[1]].concat());
 
+    for known in &world.requests {
+        seeds.add("retry_request", known.name, &known.bytes);
+        seeds.add("retry_request", &format!("{}-altered", known.name), &nearly(known));
+        seeds.add("envelope", &format!("request-{}", known.name), &known.bytes);
+    }
+    let request = &world.requests[0].bytes;
+    seeds.add("retry_request", "cut", &request[..request.len() - 1]);
+    seeds.add("retry_request", "long", &[&request[..], &[0; 400]].concat());
+    seeds.add("retry_request", "later-version", &[&[2], &request[1..]].concat());
+    seeds.add("retry_request", "envelope", &world.from_bob[0].bytes);
+
     for (place, statement) in world.statements.iter().enumerate() {
         seeds.add("number_statement", &format!("statement-{place}"), statement);
     }
@@ -61,7 +72,7 @@ pub fn seeds() -> Vec<Seed> {
     }
 
     for moment in 0..3 {
-        for record in 0..12 {
+        for record in 0..24 {
             // Undamaged (a sound head and no change), every operation; then a change behind the head, one operation.
             seeds.add(
                 "records",
@@ -134,9 +145,9 @@ fn built() -> Vec<u8> {
 /// Conversations, from a friendly one to one of everything.
 fn conversations(seeds: &mut Seeds) {
     use Move::{
-        BackUp, DeliverAgain, DeliverAltered, DeliverAndCrash, DeliverAny, DeliverBatch, DeliverLowLimits,
-        DeliverMisdirected, DeliverNext, Lose, Rarely, Replenish, Restart, RollBack, Send, SendAndCrash,
-        Start, StartWeak, TurnClock,
+        Answer, AnswerAltered, Ask, BackUp, Confirm, DeliverAgain, DeliverAltered, DeliverAndCrash,
+        DeliverAny, DeliverBatch, DeliverLowLimits, DeliverMisdirected, DeliverNext, Lose, Rarely, Recover,
+        Replenish, Restart, RollBack, Send, SendAndCrash, Start, StartWeak, TurnClock,
     };
     // Who: the low half names the device, the high half which of the two others it has to do with.
     const ALICE: u8 = 0;
@@ -150,7 +161,7 @@ fn conversations(seeds: &mut Seeds) {
     let hello: &[Played<'_>] = &[start, say(ALICE), hear(BOB), say(BOB), hear(ALICE)];
     let answer: &[Played<'_>] = &[say(BOB), say(BOB), hear(ALICE), hear(ALICE), say(ALICE), hear(BOB)];
     let restart: &[Played<'_>] = &[start, say(ALICE), hear(BOB), say(BOB), hear(ALICE)];
-    let parts: [(&str, &[Played<'_>]); 17] = [
+    let parts: [(&str, &[Played<'_>]); 21] = [
         ("answer", answer),
         ("restart", restart),
         (
@@ -309,6 +320,89 @@ fn conversations(seeds: &mut Seeds) {
                 hear(BOB),
                 say(BOB),
                 hear(ALICE),
+            ],
+        ),
+        (
+            "asked-again",
+            &[
+                (BackUp, ALICE, &[]),
+                say(ALICE),
+                hear(BOB),
+                (RollBack, ALICE, &[]),
+                say(ALICE),
+                say(ALICE),
+                hear(BOB),
+                (Ask, 0, &[1]),
+                (Ask, 0, &[3]),
+                (Ask, 0, &[4]),
+                (Ask, 0, &[5]),
+                (AnswerAltered, 0, &[0, 0, 7]),
+                (AnswerAltered, 0, &[0, 1, 7]),
+                (AnswerAltered, 0, &[0, 2, 7]),
+                (AnswerAltered, 0, &[0, 3, 90]),
+                (AnswerAltered, 0, &[0, 4, 90]),
+                (AnswerAltered, 0, &[0, 13, 60]),
+                (Answer, 0, &[0, 0]),
+                (Answer, 0, &[0, 1]),
+                (Answer, 0, &[1, 1]),
+                hear(BOB),
+                hear(BOB),
+                hear(BOB),
+                say(BOB),
+                hear(ALICE),
+            ],
+        ),
+        (
+            "not-opened-at-all",
+            &[
+                (Recover, BOB, &[]),
+                say(ALICE),
+                hear(BOB),
+                (Ask, 0, &[0]),
+                (Ask, 0, &[2]),
+                (Ask, 0, &[3]),
+                (Answer, 0, &[0, 1]),
+                (Recover, BOB, &[]),
+                (Ask, 0, &[1]),
+                (Ask, 0, &[3]),
+                (Ask, 0, &[4]),
+                (Answer, 0, &[1, 1]),
+                (Answer, 0, &[2, 1]),
+                hear(BOB),
+                hear(BOB),
+            ],
+        ),
+        (
+            "recovered",
+            &[
+                say(ALICE),
+                (BackUp, BOB, &[]),
+                hear(BOB),
+                say(BOB),
+                (Recover, BOB, &[]),
+                (DeliverAgain, 0, &[0]),
+                say(BOB),
+                (Start, BOB, &[]),
+                say(BOB),
+                hear(ALICE),
+                hear(ALICE),
+                say(ALICE),
+                hear(BOB),
+                (RollBack, BOB, &[]),
+                say(BOB),
+            ],
+        ),
+        (
+            "confirmed",
+            &[
+                (Confirm, 1, &[0]),
+                (Replenish, 0x21, &[]),
+                (Confirm, 1, &[0]),
+                (Confirm, 1, &[200]),
+                (Replenish, 0x21, &[]),
+                start,
+                say(ALICE),
+                hear(BOB),
             ],
         ),
         (

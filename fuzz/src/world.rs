@@ -8,8 +8,8 @@ use std::{
 
 use outrigger::{
     AccountId, Address, Advise, Context, DeviceError, DeviceId, Generation, Limits, Loaded, NumberError,
-    OpenError, Operation, Record, RecordError, RecordKey, Revision, Run, SendError, StartError, Step,
-    TrustError, UnixMillis,
+    OpenError, Operation, Record, RecordError, RecordKey, RetryError, Revision, Run, SendError, StartError,
+    Step, TrustError, UnixMillis,
 };
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -203,7 +203,7 @@ macro_rules! refusal {
         }
     )*};
 }
-refusal!(DeviceError, StartError, SendError, OpenError, NumberError, TrustError);
+refusal!(DeviceError, StartError, SendError, OpenError, NumberError, TrustError, RetryError);
 
 impl Refusal for RecordError {
     fn record(&self) -> Option<RecordError> {

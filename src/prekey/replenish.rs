@@ -38,7 +38,7 @@ pub struct ReplenishPrekeys {
 pub type OneTimePrekeyField = [u8; 35];
 
 /// Names an upload: the how many-th of its store, and a tag of what is in it. A server keeps the last one and shows it to the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UploadId {
     /// From 0, rising.
     pub number: u32,
@@ -47,6 +47,22 @@ pub struct UploadId {
 }
 
 impl UploadId {
+    /// Number and tag in 12 bytes, in the order of uploads: what a server keeps, compares and shows.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        let parts = self.number.to_be_bytes().into_iter().chain(self.tag);
+        bytes.iter_mut().zip(parts).for_each(|(place, byte)| *place = byte);
+        bytes
+    }
+
+    /// The id of these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 12]) -> Self {
+        let number = bytes.first_chunk().copied().map_or(0, u32::from_be_bytes);
+        Self { number, tag: bytes.last_chunk().copied().unwrap_or_default() }
+    }
+
     fn new(number: u32, bundle: &[u8]) -> Self {
         Self { number, tag: kdf::truncate(kdf::sha256(labels::UPLOAD, &[bundle])) }
     }

@@ -86,13 +86,15 @@ fn l9_a_thousand_skipped_keys_are_kept_and_the_oldest_go_first() {
     opens_place(&mut ben, &ada, &new, 1_000);
     let (_, record) = ben.store.of(RecordKind::SkippedKeys).next().unwrap();
     assert!((52_000..52_100).contains(&record.len()), "{} bytes", record.len());
-    assert_eq!(ben.refuses(ada.address, &old[0]), OpenError::Duplicate);
-    assert_eq!(ben.refuses(ada.address, &old[999]), OpenError::Duplicate);
+    assert_eq!(ben.refuses(ada.address, &old[0]), OpenError::KeyGone);
+    assert_eq!(ben.refuses(ada.address, &old[999]), OpenError::KeyGone);
+    assert_eq!(ben.refuses(ada.address, &new[1_000]), OpenError::Duplicate, "opened, and not only gone");
     opens_place(&mut ben, &ada, &new, 0);
+    assert_eq!(ben.refuses(ada.address, &new[0]), OpenError::Duplicate);
     let more = burst(&mut ada, &ben, 11);
     opens_place(&mut ben, &ada, &more, 10);
     // 999 and 10 are 9 too many: 1 to 9 are gone, 10 is the oldest.
-    assert_eq!(ben.refuses(ada.address, &new[9]), OpenError::Duplicate);
+    assert_eq!(ben.refuses(ada.address, &new[9]), OpenError::KeyGone);
     for place in [10, 500, 999] {
         opens_place(&mut ben, &ada, &new, place);
     }
@@ -107,7 +109,8 @@ fn a_skipped_key_opens_for_30_days_and_no_longer() {
     ben.wait(30 * DAY);
     opens_place(&mut ben, &ada, &messages, 1);
     ben.wait(1);
-    assert_eq!(ben.refuses(ada.address, &messages[0]), OpenError::Duplicate);
+    assert_eq!(ben.refuses(ada.address, &messages[0]), OpenError::KeyGone);
+    assert_eq!(ben.refuses(ada.address, &messages[1]), OpenError::Duplicate);
     // When one is next added it is wiped, and then no clock brings it back.
     let held = |ben: &Device| ben.store.of(RecordKind::SkippedKeys).next().map(|(_, bytes)| bytes.len());
     let one = held(&ben).unwrap();
@@ -115,7 +118,7 @@ fn a_skipped_key_opens_for_30_days_and_no_longer() {
     opens_place(&mut ben, &ada, &messages_later, 1);
     assert_eq!(held(&ben), Some(one), "the old one has gone, the new one has come");
     ben.now = NOON;
-    assert_eq!(ben.refuses(ada.address, &messages[0]), OpenError::Duplicate);
+    assert_eq!(ben.refuses(ada.address, &messages[0]), OpenError::KeyGone);
 }
 
 #[test]
@@ -130,8 +133,12 @@ fn keys_are_kept_for_the_current_chain_and_the_four_before_it() {
     for (age, message) in late.iter().rev().enumerate() {
         match age {
             0..=4 => drop(ben.opens(ada.address, message, b"late")),
-            _ => assert!(ben.receive(ada.address, message).is_err(), "{age} chains ago"),
+            _ => assert_eq!(ben.refuses(ada.address, message), OpenError::OutOfStep, "{age} chains ago"),
         }
+    }
+    // What was opened stays known, whether its chain is or not.
+    for message in &late[2..] {
+        assert_eq!(ben.refuses(ada.address, message), OpenError::Duplicate);
     }
 }
 
@@ -170,9 +177,15 @@ fn limits_can_be_lowered_and_not_raised() {
         .max_skipped(u16::MAX)
         .skipped_max_age(u64::MAX)
         .max_archived(u8::MAX)
-        .archived_max_age(u64::MAX);
+        .archived_max_age(u64::MAX)
+        .max_weak_starts(u8::MAX)
+        .retry_copies(u8::MAX)
+        .retry_max_age(u64::MAX)
+        .max_asked_per_peer(u16::MAX)
+        .max_asked(u16::MAX);
     assert_eq!(raised, Limits::DEFAULT);
     assert_eq!(Limits::DEFAULT.max_archived(0), Limits::DEFAULT.max_archived(1));
+    assert_eq!(Limits::DEFAULT.retry_copies(0), Limits::DEFAULT.retry_copies(1));
 
     let (mut ada, mut ben, _) = friends();
     let messages = burst(&mut ada, &ben, 12);
@@ -183,17 +196,20 @@ fn limits_can_be_lowered_and_not_raised() {
         "a chain from its beginning"
     );
     opens_place(&mut ben, &ada, &messages, 5);
-    assert_eq!(ben.refuses(ada.address, &messages[1]), OpenError::Duplicate, "3 of 5 were kept");
+    assert_eq!(ben.refuses(ada.address, &messages[1]), OpenError::KeyGone, "3 of 5 were kept");
     opens_place(&mut ben, &ada, &messages, 2);
     ben.wait(10);
     opens_place(&mut ben, &ada, &messages, 3);
     ben.wait(1);
-    assert_eq!(ben.refuses(ada.address, &messages[4]), OpenError::Duplicate);
+    assert_eq!(ben.refuses(ada.address, &messages[4]), OpenError::KeyGone);
     ben.limits = Limits::DEFAULT.max_forward(0).max_skipped(0);
     opens_place(&mut ben, &ada, &messages, 6);
     assert_eq!(ben.refuses(ada.address, &messages[8]), OpenError::TooFarAhead { gap: 1, limit: 0 });
     ben.limits = Limits::DEFAULT.max_skipped(0);
     opens_place(&mut ben, &ada, &messages, 8);
-    assert_eq!(ben.refuses(ada.address, &messages[7]), OpenError::Duplicate);
+    assert_eq!(ben.refuses(ada.address, &messages[7]), OpenError::KeyGone);
+    for opened in [2, 3, 5, 6, 8] {
+        assert_eq!(ben.refuses(ada.address, &messages[opened]), OpenError::Duplicate);
+    }
     assert_eq!(ben.store.count(RecordKind::SkippedKeys), 0);
 }

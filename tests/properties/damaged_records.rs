@@ -1,9 +1,10 @@
 //! Records that are cut, flipped, swapped, too new or of another generation: the typed error, in every operation that reads them, and no panic.
 
 use outrigger::{
-    Batch, ChangeNumber, DecideIdentity, Decision, DescribeDevice, DescribePeer, Keep, LearnNumber,
-    Operation, PhoneNumber, Receive, RecordError, RecordKey, RecordKind, Register, ReplenishPrekeys, Restart,
-    Send, ShowSafetyNumber, Start,
+    AnswerRetry, Batch, ChangeNumber, ConfirmPrekeys, DecideIdentity, Decision, DescribeDevice, DescribePeer,
+    DescribePrekeys, Diagnose, HandOutBundle, Keep, LearnNumber, OpenError, Operation, PhoneNumber, Receive,
+    RecordError, RecordKey, RecordKind, Recover, Register, ReplenishPrekeys, RequestRetry, Restart, Send,
+    ShowSafetyNumber, Start, Tidy, UploadId,
 };
 
 use crate::world::{
@@ -30,6 +31,9 @@ impl Cast {
         let number = PhoneNumber::parse("+4930123456").unwrap();
         let peer = self.ada.address;
         let account = peer.account;
+        let answer = AnswerRetry { from: peer, request: &self.request, bundle: None, resend_to: None };
+        let anew = AnswerRetry { request: &self.request_anew, bundle: Some(&self.bundle), ..answer };
+        let ask = RequestRetry { from: peer, envelope: &self.gone, error: OpenError::KeyGone };
         vec![
             Self::act("register", Register { address: self.ben.address }),
             Self::act("replenish", ReplenishPrekeys { one_time: 2 }),
@@ -50,6 +54,14 @@ impl Cast {
             Self::act("describe peer", DescribePeer { peer }),
             Self::act("show safety number", ShowSafetyNumber { peer }),
             Self::act("learn number", LearnNumber { account, statement: &self.statement }),
+            Self::act("ask", ask),
+            Self::act("answer", answer),
+            Self::act("answer anew", anew),
+            Self::act("confirm prekeys", ConfirmPrekeys { upload: UploadId { number: 0, tag: [0; 8] } }),
+            Self::act("describe prekeys", DescribePrekeys),
+            Self::act("hand out bundle", HandOutBundle),
+            Self::act("tidy", Tidy { peer }),
+            Self::act("diagnose", Diagnose { peer }),
         ]
     }
 
@@ -64,6 +76,8 @@ impl Cast {
             RecordKind::ArchivedSession => "receive archived",
             RecordKind::SkippedKeys => "receive late",
             RecordKind::Number => "describe peer",
+            RecordKind::RetryCopy => "answer",
+            RecordKind::Accepted | RecordKind::Asked | RecordKind::RetryBudget => "ask",
             other => panic!("{other:?} is new: name an operation that reads it"),
         }
     }
@@ -76,7 +90,7 @@ impl Cast {
     }
 }
 
-const KINDS: [RecordKind; 9] = [
+const KINDS: [RecordKind; 13] = [
     RecordKind::Device,
     RecordKind::Prekeys,
     RecordKind::SignedPrekey,
@@ -86,6 +100,10 @@ const KINDS: [RecordKind; 9] = [
     RecordKind::ArchivedSession,
     RecordKind::SkippedKeys,
     RecordKind::Number,
+    RecordKind::RetryCopy,
+    RecordKind::Accepted,
+    RecordKind::Asked,
+    RecordKind::RetryBudget,
 ];
 
 /// The record of a kind that its reader reads: the one-time prekey is the one that the first message names.
@@ -212,4 +230,38 @@ fn l13_a_record_of_another_generation_is_refused_by_every_operation() {
     let sends = [Send { to: cast.ada.address, plaintext: b"x", associated_data: b"", keep: Keep::ForRetry }];
     let outputs = cast.ben.run(&Batch(&sends)).unwrap();
     assert!(outputs[0].is_err());
+}
+
+/// Taking over a store that was damaged on its way: the typed error for that record, nothing changed, and the others go on without it.
+#[test]
+fn recovery_meets_damaged_records_one_by_one() {
+    let mut cast = cast();
+    cast.ben.generation.0[15] ^= 1;
+    let keys: Vec<_> = cast.ben.store.0.keys().copied().collect();
+    for kind in KINDS {
+        let (key, bytes) = cast.ben.store.of(kind).next().map(|(key, bytes)| (*key, bytes.clone())).unwrap();
+        for len in 0..bytes.len() {
+            let mut ben = cast.ben.clone();
+            ben.store.tamper(&key, bytes[..len].to_vec());
+            let refused = ben.run(&Recover { records: &[key] }).unwrap_err();
+            assert_eq!(refused, RecordError::Corrupt(key), "{kind:?}, cut to {len}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut ben = cast.ben.clone();
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            ben.store.tamper(&key, flipped);
+            let _ = ben.run(&Recover { records: &[key] });
+        }
+        let mut ben = cast.ben.clone();
+        ben.store.tamper(&key, vec![]);
+        assert_eq!(
+            ben.run(&Recover { records: &keys }),
+            Err(RecordError::Corrupt(key)),
+            "one stops them all"
+        );
+        let others: Vec<_> = keys.iter().copied().filter(|other| *other != key).collect();
+        let recovered = ben.run(&Recover { records: &others }).unwrap();
+        assert_eq!(recovered.kept + recovered.deleted, others.len());
+    }
 }

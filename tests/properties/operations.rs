@@ -3,17 +3,19 @@
 use std::{cell::Cell, convert::Infallible};
 
 use outrigger::{
-    Batch, Context, DecideIdentity, Decision, DriveError, Keep, LearnNumber, Loaded, OpenError, Operation,
-    Receive, RecordKey, RecordKind, Rejected, ReplenishPrekeys, Run, Send, Start, Unanswered, VerifiedBundle,
-    Write, drive,
+    AnswerRetry, Batch, ConfirmPrekeys, Context, DecideIdentity, Decision, DescribePrekeys, Diagnose,
+    DriveError, HandOutBundle, Keep, LearnNumber, Loaded, OpenError, Operation, Receive, RecordKey,
+    RecordKind, Recover, Rejected, ReplenishPrekeys, RequestRetry, Run, Send, Start, Tidy, Unanswered,
+    UploadId, VerifiedBundle, Write, drive,
 };
 
 use crate::world::{
-    BOUND, Device, NOON, Server,
+    BOUND, DAY, Device, NOON, Server,
     cast::{Cast, cast},
-    exchange,
+    exchange, friends,
     hand::ByHand,
     phone, strangers,
+    wire::{Fields, envelope},
 };
 
 /// How many times an operation asks, where each time it gets all that it asked for.
@@ -39,44 +41,166 @@ fn rounds<O: Operation>(device: &mut Device, operation: &O) -> usize {
 
 #[test]
 fn every_operation_settles_in_at_most_three_rounds() {
-    let Cast { mut ben, mut ada, bundle, cleo, first, in_order, late, archived, statement } = cast();
+    let Cast {
+        mut ben,
+        mut ada,
+        bundle,
+        cleo,
+        first,
+        in_order,
+        late,
+        archived,
+        statement,
+        gone,
+        request,
+        ..
+    } = cast();
     let mut server = Server::default();
     ben.publish(30, &mut server);
-    // Sixteen archived sessions: the next one drops another, which must be read first.
-    for _ in 0..17 {
-        ada.start(ben.address, &mut server).unwrap();
-        exchange(&mut ada, &mut ben);
-        exchange(&mut ben, &mut ada);
-    }
-    assert_eq!(ben.store.count(RecordKind::ArchivedSession), 16);
+    ada.publish(30, &mut server);
+    fill_archive(&mut ada, &mut ben, &mut server);
     ada.start(ben.address, &mut server).unwrap();
     let replaces = ada.send(ben.address, b"replaces");
-    let receive = |from: &Device, envelope| {
+    let receive = |ben: &Device, from: &Device, envelope| {
         rounds(&mut ben.clone(), &Receive { from: from.address, envelope, associated_data: BOUND })
     };
-    let most = [&first, &in_order, &late, &archived].map(|envelope| receive(&cleo, envelope));
-    let most =
-        most.into_iter().chain([&first, &in_order, &late, &archived, &replaces].map(|it| receive(&ada, it)));
-    assert!(most.max().unwrap() <= 3);
+    let mut most = Vec::new();
+    for from in [&ada, &cleo] {
+        for envelope in [&first, &in_order, &late, &archived, &gone, &request, &replaces] {
+            most.push(receive(&ben, from, envelope));
+        }
+    }
+    assert!(most.iter().all(|rounds| *rounds <= 3), "{most:?}");
     let peer = ada.address;
     let accept = DecideIdentity { peer, decision: Decision::Accept(cleo.identity) };
     assert!(rounds(&mut ben.clone(), &accept) <= 3);
     assert!(rounds(&mut ben.clone(), &Start { bundle: &bundle }) <= 3);
     assert!(rounds(&mut ben.clone(), &ReplenishPrekeys { one_time: 1 }) <= 3);
+    // Where there is no room for them, others go.
+    assert!(rounds(&mut ben.clone(), &ReplenishPrekeys { one_time: 500 }) <= 3);
     assert!(rounds(&mut ben.clone(), &LearnNumber { account: peer.account, statement: &statement }) <= 3);
-    // A batch is an operation too: of messages that each need what the one before it writes.
-    let mut envelopes = Vec::new();
-    for _ in 0..6 {
-        let envelope = ada.send(ben.address, b"next");
-        ben.clone().opens(ada.address, &envelope, b"next");
-        envelopes.push(envelope);
+    assert!(rounds(&mut ben.clone(), &HandOutBundle) <= 3);
+    assert!(rounds(&mut ben.clone(), &DescribePrekeys) <= 3);
+    assert!(rounds(&mut ben.clone(), &ConfirmPrekeys { upload: UploadId { number: 9, tag: [0; 8] } }) <= 3);
+    assert!(rounds(&mut ben.clone(), &Diagnose { peer }) <= 3);
+    assert!(rounds(&mut ben.clone(), &Tidy { peer }) <= 3);
+    ben.wait(40 * DAY);
+    assert!(rounds(&mut ben.clone(), &Tidy { peer }) <= 3, "with all of it to delete");
+    let keys: Vec<_> = ben.store.0.keys().copied().collect();
+    assert_eq!(rounds(&mut ben, &Recover { records: &keys }), 1);
+}
+
+/// Starts until sixteen sessions are archived on both sides: the next one drops another, which must be read first.
+fn fill_archive(ada: &mut Device, ben: &mut Device, server: &mut Server) {
+    for _ in 0..17 {
+        ada.start(ben.address, server).unwrap();
+        exchange(ada, ben);
+        exchange(ben, ada);
     }
-    let receives: Vec<_> = envelopes
-        .iter()
-        .rev()
-        .map(|envelope| Receive { from: peer, envelope, associated_data: BOUND })
-        .collect();
-    assert!(rounds(&mut ben, &Batch(&receives)) <= 3);
+    assert_eq!(ada.store.count(RecordKind::ArchivedSession), 16);
+    assert_eq!(ben.store.count(RecordKind::ArchivedSession), 16);
+}
+
+/// Asking, answering with a new session over a full archive, and opening that answer, which makes a session over a full archive itself.
+#[test]
+fn every_step_of_a_retry_settles_in_at_most_three_rounds() {
+    let (mut ada, mut ben, mut server) = friends();
+    ben.publish(30, &mut server);
+    fill_archive(&mut ada, &mut ben, &mut server);
+    let wanted = ada.sends(ben.address, b"wanted", Keep::ForRetry).envelope;
+    let anew = retry_rounds(&ada, &ben, &server, &wanted, true);
+    assert!(anew.iter().all(|rounds| *rounds <= 3), "with a new session: {anew:?}");
+    // Ben has opened more of the session since: it is alive, and the answer goes into it.
+    exchange(&mut ada, &mut ben);
+    exchange(&mut ben, &mut ada);
+    let within = retry_rounds(&ada, &ben, &server, &wanted, false);
+    assert!(within.iter().all(|rounds| *rounds <= 3), "in the session: {within:?}");
+}
+
+/// Rounds of asking for a message, of refusing to answer without a bundle, of answering, of opening the answer, and of both envelopes that come after it.
+fn retry_rounds(ada: &Device, ben: &Device, server: &Server, wanted: &[u8], anew: bool) -> Vec<usize> {
+    let (mut ada, mut ben, mut server) = (ada.clone(), ben.clone(), server.clone());
+    let ask = RequestRetry { from: ada.address, envelope: wanted, error: OpenError::KeyGone };
+    let mut most = vec![rounds(&mut ben.clone(), &ask)];
+    let request = ben.run(&ask).unwrap().request;
+    let bundle = VerifiedBundle::verify(&server.fetch(ben.address), &ben.address).unwrap();
+    let answer = AnswerRetry { from: ben.address, request: &request, bundle: Some(&bundle), resend_to: None };
+    most.push(rounds(&mut ada.clone(), &AnswerRetry { bundle: None, ..answer }));
+    most.push(rounds(&mut ada.clone(), &answer));
+    let answer = ada.run(&answer).unwrap();
+    assert_eq!(answer.restarted, anew);
+    let receive = |envelope| Receive { from: ada.address, envelope, associated_data: BOUND };
+    most.push(rounds(&mut ben.clone(), &receive(&answer.envelope)));
+    assert!(ben.opens(ada.address, &answer.envelope, b"wanted").again);
+    most.push(rounds(&mut ben.clone(), &receive(&answer.envelope)));
+    most.push(rounds(&mut ben, &receive(wanted)));
+    most
+}
+
+/// A repeat, a lost key or a late message of an archived session: the peer, the session, its keys with what was opened before.
+#[test]
+fn every_refusal_of_an_envelope_settles_in_at_most_three_rounds() {
+    let Cast { mut ben, ada, cleo, first, in_order, late, archived, gone, .. } = cast();
+    let mut most = Vec::new();
+    let receive = |from: &Device, envelope| Receive { from: from.address, envelope, associated_data: BOUND };
+    for (from, envelope, text) in [
+        (&ada, &in_order, &b"in order"[..]),
+        (&ada, &late, b"late"),
+        (&ada, &archived, b"archived"),
+        (&cleo, &first, b"first"),
+    ] {
+        ben.opens(from.address, envelope, text);
+        most.push(rounds(&mut ben.clone(), &receive(from, envelope)));
+    }
+    most.push(rounds(&mut ben, &receive(&ada, &gone)));
+    // Another chain of the archived session, after a gap.
+    let fields = Fields::envelope(&archived);
+    let mut key = fields.bytes(envelope::RATCHET_KEY).to_vec();
+    key[5] ^= 1;
+    let forged = fields.with_bytes(envelope::RATCHET_KEY, &key).with_number(envelope::COUNTER, 3).encode();
+    assert_eq!(
+        ben.refuses(ada.address, &forged),
+        OpenError::Duplicate,
+        "it has the tag of one that was opened"
+    );
+    most.push(rounds(&mut ben, &receive(&ada, &forged)));
+    assert!(most.iter().all(|rounds| *rounds <= 3), "{most:?}");
+}
+
+/// A batch is an operation too: of messages that each need what the one before it writes, at most three rounds however many they are.
+#[test]
+fn a_long_batch_settles_in_at_most_three_rounds() {
+    let (mut ada, mut ben, mut server) = friends();
+    ben.publish(10, &mut server);
+    let texts: Vec<_> = (0..70_u8).map(|place| [place; 3]).collect();
+    for settled in [true, false] {
+        if !settled {
+            ada.start(ben.address, &mut server).unwrap();
+        }
+        let sends: Vec<_> = texts
+            .iter()
+            .map(|text| Send {
+                to: ben.address,
+                plaintext: text,
+                associated_data: BOUND,
+                keep: Keep::ForRetry,
+            })
+            .collect();
+        assert!(rounds(&mut ada.clone(), &Batch(&sends)) <= 3, "sends");
+        let envelopes: Vec<_> =
+            ada.run(&Batch(&sends)).unwrap().into_iter().map(|sent| sent.unwrap().envelope).collect();
+        let mut receives: Vec<_> = envelopes
+            .iter()
+            .map(|envelope| Receive { from: ada.address, envelope, associated_data: BOUND })
+            .collect();
+        assert!(rounds(&mut ben.clone(), &Batch(&receives)) <= 3, "in order");
+        receives.reverse();
+        assert!(rounds(&mut ben.clone(), &Batch(&receives)) <= 3, "backwards");
+        let twice = [&receives[..], &receives[..]].concat();
+        assert!(rounds(&mut ben.clone(), &Batch(&twice)) <= 3, "twice");
+        ben.run(&Batch(&receives)).unwrap().into_iter().for_each(|done| drop(done.unwrap()));
+        assert!(rounds(&mut ben.clone(), &Batch(&receives)) <= 3, "again");
+    }
 }
 
 /// A batch whose every envelope makes a session that pushes another out of the archive.
@@ -150,10 +274,32 @@ fn the_same_inputs_and_the_same_randomness_make_the_same_step() {
     let send = Send { to: peer, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
     let twice = [(); 2].map(|()| written(ben.clone().prepare(&send).unwrap()));
     assert_eq!(twice[0], twice[1]);
-    let start = Start { bundle: &cast.bundle };
-    let twice = [(); 2].map(|()| written(ben.clone().prepare(&start).unwrap()));
-    assert_eq!(twice[0], twice[1]);
+    macro_rules! same {
+        ($($operation:expr),* $(,)?) => {$(
+            let twice = [(); 2].map(|()| written(ben.clone().prepare(&$operation).unwrap()));
+            assert_eq!(twice[0], twice[1], "{}", stringify!($operation));
+        )*};
+    }
+    let ask = RequestRetry { from: peer, envelope: &cast.gone, error: OpenError::KeyGone };
+    let answer = AnswerRetry { from: peer, request: &cast.request, bundle: None, resend_to: None };
+    let anew = AnswerRetry { request: &cast.request_anew, bundle: Some(&cast.bundle), ..answer };
+    same! {
+        Start { bundle: &cast.bundle }, ReplenishPrekeys { one_time: 3 }, HandOutBundle,
+        ConfirmPrekeys { upload: UploadId { number: 3, tag: [0; 8] } }, Tidy { peer }, ask, answer, anew,
+    }
     let receive = Receive { from: cast.cleo.address, envelope: &cast.first, associated_data: BOUND };
+    let keys: Vec<_> = ben.store.0.keys().copied().collect();
+    let recovers = || {
+        let mut ben = ben.clone();
+        ben.generation.0[0] ^= 1;
+        ben
+    };
+    let recover = Recover { records: &keys };
+    let mut with_other_randomness = recovers();
+    with_other_randomness.random = crate::world::random::Seeded::new(1);
+    let twice = [recovers(), with_other_randomness].map(|mut ben| written(ben.prepare(&recover).unwrap()));
+    assert_eq!(twice[0], twice[1], "recovering draws nothing");
+    assert_eq!(twice[0].len(), keys.len());
     let mut other_randomness = ben.clone();
     other_randomness.random = crate::world::random::Seeded::new(1);
     let twice = [ben.clone(), other_randomness].map(|mut ben| written(ben.prepare(&receive).unwrap()));

@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 
 use outrigger::{
-    Batch, ChangeNumber, Context, DeviceError, IdentityKeyPair, Keep, KeyPair, Limits, Loaded, Operation,
-    PhoneNumber, Random, RandomError, Register, ReplenishPrekeys, RootSecret, Run, Send, SendError, Start,
-    StartError,
+    AnswerRetry, Batch, ChangeNumber, Context, DeviceError, HandOutBundle, IdentityKeyPair, Keep, KeyPair,
+    Limits, Loaded, OpenError, Operation, PhoneNumber, Random, RandomError, Register, ReplenishPrekeys,
+    RequestRetry, RetryError, RootSecret, Run, Send, SendError, Start, StartError,
     ratchet::{EncryptError, Ratchet},
 };
 
@@ -72,7 +72,7 @@ fn faults<O: Operation<Error: PartialEq>>(
 
 #[test]
 fn l6_l7_every_operation_refuses_a_source_that_fails_or_repeats() {
-    let Cast { mut ben, mut ada, bundle, in_order, .. } = cast();
+    let Cast { mut ben, mut ada, bundle, in_order, gone, request, request_anew, .. } = cast();
     let empty = Device::empty("new");
     faults("register", &empty, &Register { address: empty.address }, 1, DeviceError::Random);
     let fresh = Device::new("fresh");
@@ -84,6 +84,14 @@ fn l6_l7_every_operation_refuses_a_source_that_fails_or_repeats() {
     faults("start", &ben, &Start { bundle: &bundle }, 2, StartError::Random);
     let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
     faults("send within a chain", &ben, &send, 1, SendError::Random);
+    // The suites signature and a one-time prekey; salt and nonce; a nonce; two keys and a nonce.
+    faults("hand out", &ben, &HandOutBundle, 2, DeviceError::Random);
+    let ask = RequestRetry { from: ada.address, envelope: &gone, error: OpenError::KeyGone };
+    faults("ask", &ben, &ask, 2, RetryError::Random);
+    let answer = AnswerRetry { from: ada.address, request: &request, bundle: None, resend_to: None };
+    faults("answer", &ben, &answer, 1, RetryError::Random);
+    let anew = AnswerRetry { request: &request_anew, bundle: Some(&bundle), ..answer };
+    faults("answer anew", &ben, &anew, 3, RetryError::Random);
     ben.opens(ada.address, &in_order, b"in order");
     exchange(&mut ben, &mut ada);
     exchange(&mut ada, &mut ben);

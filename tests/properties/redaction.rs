@@ -3,10 +3,11 @@
 use std::{collections::BTreeSet, convert::Infallible, error::Error, fmt::Debug, mem::needs_drop};
 
 use outrigger::{
-    Batch, ChangeNumber, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, Generation,
-    IdentityKeyPair, Keep, KeyPair, LearnNumber, Limits, Loaded, MemoryStore, PhoneNumber, Random, Receive,
-    Record, RecordKind, Register, ReplenishPrekeys, RootSecret, Run, SecretBytes, Send, ShowSafetyNumber,
-    Signature, Start,
+    AnswerRetry, Batch, ChangeNumber, ConfirmPrekeys, Context, DecideIdentity, Decision, DescribeDevice,
+    DescribePeer, DescribePrekeys, Diagnose, Generation, HandOutBundle, IdentityKeyPair, Keep, KeyPair,
+    LearnNumber, Limits, Loaded, MemoryStore, OpenError, Operation, PhoneNumber, Random, Receive, Record,
+    RecordDescription, RecordKind, Recover, Register, ReplenishPrekeys, RequestRetry, RootSecret, Run,
+    SecretBytes, Send, ShowSafetyNumber, Signature, Start, UploadId,
     handshake::{Initiated, Party, initiate, respond},
     ratchet::Ratchet,
 };
@@ -14,7 +15,7 @@ use zeroize::ZeroizeOnDrop;
 
 use crate::world::{
     BOUND, Device, NOON,
-    cast::{Cast, cast},
+    cast::{Cast, WANTED, cast},
     random::Seeded,
 };
 
@@ -199,6 +200,80 @@ fn l22_no_operation_and_no_output_prints_a_plaintext() {
     printed.debug("Send", &send);
     printed.debug("Batch", &Batch(&[send]));
     assert_eq!(printed.leaks, [""; 0]);
+}
+
+/// Texts that are kept for a retry stand in records, in what is loaded and in what is written; none of it prints them, nor do the operations around a retry print anything
+/// secret.
+#[test]
+fn l22_no_stage_of_a_retry_prints_a_text_or_a_key() {
+    let Cast { mut ben, ada, bundle, gone, request, request_anew, .. } = cast();
+    let mut printed = Printed::new();
+    printed.plant_device(&ben);
+    printed.plant_device(&ada);
+    printed.plant("a kept text", WANTED);
+    printed.plant("what a kept text bound", BOUND);
+    assert!(ben.store.of(RecordKind::RetryCopy).any(|(_, bytes)| contains(bytes, WANTED)), "it is there");
+
+    let peer = ada.address;
+    let ask = RequestRetry { from: peer, envelope: &gone, error: OpenError::KeyGone };
+    let answer = AnswerRetry { from: peer, request: &request, bundle: None, resend_to: None };
+    let anew = AnswerRetry { request: &request_anew, bundle: Some(&bundle), ..answer };
+    let keys: Vec<_> = ben.store.0.keys().copied().collect();
+    stages(&mut printed, "RequestRetry", &mut ben, &ask);
+    stages(&mut printed, "AnswerRetry", &mut ben, &answer);
+    stages(&mut printed, "AnswerRetry anew", &mut ben, &anew);
+    stages(&mut printed, "HandOutBundle", &mut ben, &HandOutBundle);
+    stages(
+        &mut printed,
+        "ConfirmPrekeys",
+        &mut ben,
+        &ConfirmPrekeys { upload: UploadId { number: 1, tag: [0; 8] } },
+    );
+    stages(&mut printed, "DescribePrekeys", &mut ben, &DescribePrekeys);
+    stages(&mut printed, "Diagnose", &mut ben, &Diagnose { peer });
+    let before = ben.store.clone();
+    printed.debug("RetryRequest", &ben.run(&ask).unwrap());
+    printed.debug("RetryAnswer", &ben.run(&answer).unwrap());
+    ben.store = before;
+    ben.generation = Generation([0x77; 16]);
+    stages(&mut printed, "Recover", &mut ben, &Recover { records: &keys });
+
+    ben.run(&Recover { records: &keys }).unwrap();
+    let report = ben.run(&Diagnose { peer }).unwrap();
+    printed.look("Report", &String::from_utf8_lossy(&report.to_bytes()));
+    for (key, (_, bytes)) in &ben.store.0 {
+        printed.debug("RecordDescription", &RecordDescription::of(key, bytes, ben.generation));
+        printed.debug("RecordKey", key);
+    }
+    assert_eq!(printed.leaks, [""; 0]);
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
+
+/// Formats an operation, all that it loads, and its step, which is not stored.
+fn stages<O: Operation + Debug>(printed: &mut Printed, name: &str, device: &mut Device, operation: &O) {
+    printed.debug(name, operation);
+    let mut have = Loaded::new();
+    let mut context = Context::new(device.now, device.generation, &mut device.random);
+    loop {
+        match operation.run(&have, &mut context) {
+            Ok(Run::Needs(needs)) => {
+                printed.debug(&format!("{name}, Needs"), &needs);
+                have.answer(needs, |key| Ok::<_, Infallible>(device.store.load(key))).unwrap();
+                printed.debug(&format!("{name}, Loaded"), &have);
+            }
+            Ok(Run::Done(step)) => {
+                printed.debug(&format!("{name}, Step"), &step);
+                let (writes, held) = step.split();
+                printed.debug(&format!("{name}, Write"), &writes);
+                printed.debug(&format!("{name}, Held"), &held);
+                return;
+            }
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
 }
 
 /// What the crate says of a refusal goes into logs as it is.

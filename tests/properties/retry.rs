@@ -104,3 +104,22 @@ fn a_stranger_is_not_asked() {
     let answer = ada.answers(ben.address, &request, &mut server).unwrap();
     assert!(ben.opens(ada.address, &answer.envelope, b"hello").again);
 }
+
+/// Its message came by the answer: the first envelope, whose key is still there, is a repeat for as long as 256 digests say so.
+#[test]
+fn a_first_envelope_that_comes_after_its_answer_is_a_repeat() {
+    for later in [0, 1, 100, 254, 255] {
+        let (mut ada, mut ben, mut server) = friends();
+        let wanted = ada.send(ben.address, b"wanted");
+        exchange(&mut ada, &mut ben);
+        let ask = RequestRetry { from: ada.address, envelope: &wanted, error: OpenError::KeyGone };
+        let request = ben.run(&ask).unwrap().request;
+        exchange(&mut ben, &mut ada);
+        let answer = ada.answers(ben.address, &request, &mut server).unwrap();
+        assert!(ben.opens(ada.address, &answer.envelope, b"wanted").again);
+        for _ in 0..later {
+            exchange(&mut ada, &mut ben);
+        }
+        assert_eq!(ben.receive(ada.address, &wanted).map(drop), Err(OpenError::Duplicate), "{later} later");
+    }
+}

@@ -84,18 +84,22 @@ fn l13_no_key_and_nonce_twice_on_any_two_branches() {
 }
 
 #[test]
-fn what_is_sent_after_a_roll_back_is_refused_as_a_repeat() {
+fn what_is_sent_after_a_roll_back_has_no_key_and_is_no_repeat() {
     let (mut ada, mut ben, _) = friends();
     exchange(&mut ada, &mut ben);
     let snapshot = ada.store.clone();
-    for text in ["one", "two", "three"] {
+    let opened = ["one", "two", "three"].map(|text| {
         let message = ada.send(ben.address, text);
         ben.opens(ada.address, &message, text);
-    }
+        message
+    });
     ada.store = snapshot;
     for text in ["four", "five", "six"] {
         let message = ada.send(ben.address, text);
-        assert_eq!(ben.refuses(ada.address, &message), OpenError::Duplicate);
+        assert_eq!(ben.refuses(ada.address, &message), OpenError::KeyGone);
+    }
+    for message in &opened {
+        assert_eq!(ben.refuses(ada.address, message), OpenError::Duplicate);
     }
     // From there on the counters are new again, and the two still understand each other.
     let message = ada.send(ben.address, b"seven");
@@ -113,13 +117,13 @@ fn one_of_two_messages_under_one_key_opens_and_says_its_own_text() {
         let before = ada.send(ben.address, b"before the roll-back");
         ada.store = snapshot;
         let after = ada.send(ben.address, b"after");
-        if other_first {
-            ben.opens(ada.address, &after, b"after");
-            assert_eq!(ben.refuses(ada.address, &before), OpenError::Duplicate);
-        } else {
-            ben.opens(ada.address, &before, b"before the roll-back");
-            assert_eq!(ben.refuses(ada.address, &after), OpenError::Duplicate);
-        }
+        let (opened, text, other) = match other_first {
+            true => (&after, "after", &before),
+            false => (&before, "before the roll-back", &after),
+        };
+        ben.opens(ada.address, opened, text);
+        assert_eq!(ben.refuses(ada.address, other), OpenError::KeyGone);
+        assert_eq!(ben.refuses(ada.address, opened), OpenError::Duplicate);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a message can make a step allocate: the dearest that are accepted, and what resembles them and is refused.
 
-use outrigger::{Batch, Receive};
+use outrigger::{AnswerRetry, Batch, Keep, OpenError, Receive, RequestRetry, Send};
 
 use crate::{
     forge::{Forged, altered},
@@ -13,6 +13,72 @@ pub(crate) fn check(report: &mut Report) {
     gaps(report);
     first_messages(report);
     archives(report);
+    storm(report);
+}
+
+/// No envelope that cannot be opened, and no request that is not answered, makes a step allocate more than this beyond its own size.
+const STORM: usize = 8 * 1_024;
+/// Nor a true request of a peer's for what was not sent to it: the places of 64 copies, in two rounds. Their texts are not copied.
+const LOOKED_THROUGH: usize = 96 * 1_024;
+
+/// Envelopes that cannot be opened, as one who goes back or forges sends them by the thousand, with a full memory of what was opened. A refusal has no step, so nothing is written.
+fn storm(report: &mut Report) {
+    let mut world = World::settled();
+    (0..300).for_each(|_| world.deliver());
+    let used = world.send(64).envelope;
+    world.receive(&used);
+    let base = Forged::from(&used);
+    let cases = [
+        ("unknown session", Forged { session: [9; 8], ..base.clone() }.bytes()),
+        ("used counter", altered(&used)),
+        ("opened before", used.clone()),
+        ("forged chain", Forged { key: [9; 32], ..base.clone() }.bytes()),
+        ("1,001 ahead", Forged { counter: 2_000, ..base.clone() }.bytes()),
+    ];
+    for turned in [false, true] {
+        // Bob has answered: any ratchet key may come next.
+        if turned {
+            world.answer();
+        }
+        for (name, envelope) in &cases {
+            let (step, cost) = world.cost(envelope);
+            assert!(step.is_err(), "{name} was accepted");
+            let beyond = cost.bytes.saturating_sub(envelope.len());
+            report.at_most(&format!("storm: {name}{}", if turned { ", turned" } else { "" }), beyond, STORM);
+        }
+    }
+
+    // What asking costs once the hour's budget is spent, and what a request does that nobody answers.
+    let from = world.alice.address;
+    for number in 0..64_u8 {
+        let envelope = Forged { session: [number; 8], ciphertext: vec![number; 100], ..base.clone() }.bytes();
+        world.bob.run(&RequestRetry { from, envelope: &envelope, error: OpenError::KeyGone });
+    }
+    let ask = RequestRetry { from, envelope: &cases[0].1, error: OpenError::KeyGone };
+    let (step, cost) = world.bob.step(&ask);
+    assert!(step.is_err(), "more than the budget");
+    report.at_most("storm: asked beyond the budget", cost.bytes, STORM);
+
+    // Alice keeps 64 texts of the longest kind; reading them is the store's.
+    let to = world.bob.address;
+    let long = vec![1; 65_536];
+    let send = Send { to, plaintext: &long, associated_data: BOUND, keep: Keep::ForRetry };
+    (0..64).for_each(|_| drop(world.alice.run(&send)));
+    let last = world.alice.run(&send).envelope;
+    let unknown = altered(&last);
+    let mut other = World::settled();
+    let ask = RequestRetry { from, envelope: &unknown, error: OpenError::KeyGone };
+    let request = other.bob.run(&ask).request;
+    for (name, request, limit) in [
+        ("a forged request", altered(&request), STORM),
+        ("a request for what was not sent", request, LOOKED_THROUGH),
+    ] {
+        let answer = AnswerRetry { from: to, request: &request, bundle: None, resend_to: None };
+        let (step, cost) = world.alice.step(&answer);
+        assert!(step.is_err(), "{name} was answered");
+        report.at_most(&format!("storm: {name}"), cost.bytes, limit);
+        report.note(&format!("bytes loaded: {name}"), world.alice.loaded);
+    }
 }
 
 /// Accepted as it is and refused with a wrong tag.

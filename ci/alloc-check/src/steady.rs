@@ -1,7 +1,8 @@
 //! The steady state: allocations, bytes added, bytes written.
 
-use outrigger::{Keep, 
-    KeyPair, Limits, Operation, Random, Receive, RootSecret, Send, UnixMillis, Write, ratchet::Ratchet,
+use outrigger::{
+    Keep, KeyPair, Limits, Operation, Random, Receive, RecordKind, RootSecret, Send, UnixMillis,
+    ratchet::Ratchet,
 };
 
 use crate::{
@@ -12,10 +13,20 @@ use crate::{
 
 /// Allocations of a message.
 const CALLS: usize = 4;
+/// Of a send through a record: one more, for the copy that a retry would be answered from.
+const SEND_CALLS: usize = 5;
+/// Of the receive that moves what was opened last into the memory of it: four more, every eighth time.
+const EIGHTH_CALLS: usize = 8;
 /// Bytes that a message of an established session adds to its plaintext.
 const ADDED: usize = 84;
-/// Bytes written to the store by a message.
+/// Bytes written to the peer's record by a message.
 const WRITTEN: usize = 400;
+/// Bytes of a copy beyond the text and the associated data.
+const COPY: usize = 180;
+/// Bytes of the memory of what was opened: 256 digests and the record's head.
+const MEMORY: usize = 22 + 4 * 256;
+/// The text of these messages.
+const TEXT: usize = 64;
 
 pub(crate) fn check(report: &mut Report) {
     let (encrypt, decrypt) = in_memory();
@@ -26,12 +37,25 @@ pub(crate) fn check(report: &mut Report) {
     // Bob has answered, so that his record holds two chains too; the answer is lost.
     let (to, from) = (world.bob.address, world.alice.address);
     world.bob.run(&Send { to: from, plaintext: &[2; 64], associated_data: BOUND, keep: Keep::ForRetry });
-    let send = Send { to, plaintext: &[1; 64], associated_data: BOUND, keep: Keep::ForRetry };
-    let first = through_records(report, "send", &mut world.alice, &send);
-    world.receive(&first.envelope);
-    let sent = world.alice.run(&send);
-    let receive = Receive { from, envelope: &sent.envelope, associated_data: BOUND };
-    through_records(report, "receive", &mut world.bob, &receive);
+    let send = Send { to, plaintext: &[1; TEXT], associated_data: BOUND, keep: Keep::ForRetry };
+    let sent = through_records(report, "send", &mut world.alice, &send, SEND_CALLS, 2);
+    // The memory is as long as it gets; in each eight receives there is one that adds to it.
+    (0..300).for_each(|_| world.deliver());
+    world.receive(&sent.envelope);
+    let mut eighth = 0;
+    for _ in 0..8 {
+        let sent = world.alice.run(&send);
+        let receive = Receive { from, envelope: &sent.envelope, associated_data: BOUND };
+        let (step, _) = world.bob.step(&receive);
+        let (name, calls, records) = match step.unwrap().split().0.len() {
+            1 => ("receive", CALLS, 1),
+            _ => ("receive, the eighth", EIGHTH_CALLS, 2),
+        };
+        eighth += records - 1;
+        through_records(report, name, &mut world.bob, &receive, calls, records);
+    }
+    report.at_most("receives of eight that write two records", eighth, 1);
+    archived(report);
 
     report.at_most("bytes added to 64 bytes", sent.envelope.len() - 64, ADDED);
     // A counter takes a third byte from 16,384 on, in this chain and the one before.
@@ -55,22 +79,58 @@ fn through_records<O: Operation>(
     name: &str,
     device: &mut Device,
     operation: &O,
+    calls: usize,
+    records: usize,
 ) -> O::Output {
     let mut last = Cost::default();
     let (step, all) = device.rounds(operation, |round| last = round);
-    report.at_most(&format!("allocations: {name}, record loaded"), last.calls, CALLS);
+    report.at_most(&format!("allocations: {name}, record loaded"), last.calls, calls);
     report.note(&format!("allocations: {name}, with the round that asks for it"), all.calls);
     let (writes, held) = step.unwrap().split();
     drop(held);
-    report.at_most(
-        &format!("bytes written: {name}"),
-        writes.iter().filter_map(Write::bytes).map(<[u8]>::len).sum(),
-        WRITTEN,
-    );
-    report.at_most(&format!("records written: {name}"), writes.len(), 1);
+    for write in &writes {
+        let len = write.bytes().map_or(0, <[u8]>::len);
+        match write.key().kind() {
+            RecordKind::RetryCopy => {
+                let kept = TEXT + BOUND.len();
+                report.at_most(&format!("bytes written beyond what is kept, copy: {name}"), len - kept, COPY);
+            }
+            RecordKind::Accepted => report.at_most(&format!("bytes written, memory: {name}"), len, MEMORY),
+            _ => report.at_most(&format!("bytes written: {name}"), len, WRITTEN),
+        }
+    }
+    report.at_most(&format!("records written: {name}"), writes.len(), records);
     let (output, whole) = counted(|| device.run(operation));
     report.note(&format!("allocations: {name}, load + step + save"), whole.calls);
     output
+}
+
+/// Sixteen archived sessions cost a message nothing: as many bytes loaded and written, and as many allocations, as with none.
+fn archived(report: &mut Report) {
+    let figures = |sessions: usize| {
+        let mut world = World::archived(sessions);
+        let (to, from) = (world.bob.address, world.alice.address);
+        let send = Send { to, plaintext: &[1; TEXT], associated_data: BOUND, keep: Keep::ForRetry };
+        let mut figures = figures_of(&mut world.alice, &send).to_vec();
+        let sent = world.alice.run(&send);
+        let receive = Receive { from, envelope: &sent.envelope, associated_data: BOUND };
+        figures.extend(figures_of(&mut world.bob, &receive));
+        figures
+    };
+    let names = ["send", "receive"].into_iter().flat_map(|name| {
+        ["allocations", "bytes allocated", "bytes loaded", "bytes written"]
+            .map(|figure| format!("{figure}, 16 sessions archived: {name}"))
+    });
+    for (name, (many, none)) in names.zip(figures(16).into_iter().zip(figures(0))) {
+        report.at_most(&name, many, none);
+    }
+}
+
+/// Allocations, bytes allocated, bytes loaded, bytes written.
+fn figures_of<O: Operation>(device: &mut Device, operation: &O) -> [usize; 4] {
+    let (step, cost) = device.step(operation);
+    let written = step.unwrap().split().0.iter().filter_map(|write| write.bytes().map(<[u8]>::len)).sum();
+    [cost.calls, cost.bytes, device.loaded, written]
 }
 
 fn in_memory() -> (Cost, Cost) {

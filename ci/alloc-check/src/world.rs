@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 
-use outrigger::{Keep, 
-    AccountId, Address, Context, DeviceId, Generation, Loaded, MemoryStore, OpenError, Operation, Receive,
-    Received, Register, ReplenishPrekeys, Run, Send, Sent, Start, Step, UnixMillis, VerifiedBundle,
+use outrigger::{
+    AccountId, Address, Context, DeviceId, Generation, Keep, Loaded, MemoryStore, OpenError, Operation,
+    Receive, Received, Register, ReplenishPrekeys, Run, Send, Sent, Start, Step, UnixMillis, VerifiedBundle,
 };
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -130,8 +130,18 @@ impl World {
 
     /// After some turns, so that all four earlier chains are remembered; Bob has opened all of Alice's.
     pub(crate) fn settled() -> Self {
+        Self::archived(0)
+    }
+
+    /// The same with so many sessions archived on both sides.
+    pub(crate) fn archived(sessions: usize) -> Self {
         let mut world = Self::started();
-        for _ in 0..6 {
+        for _ in 0..sessions {
+            world.turn();
+            world.start();
+        }
+        // As many messages, whatever was archived: what was opened is remembered alike.
+        for _ in 0..6 + 16 - sessions {
             world.turn();
         }
         world.deliver();
@@ -153,7 +163,8 @@ impl World {
     /// A message of Bob's.
     pub(crate) fn answer(&mut self) {
         let to = self.alice.address;
-        let sent = self.bob.run(&Send { to, plaintext: &[2; 64], associated_data: BOUND, keep: Keep::ForRetry });
+        let sent =
+            self.bob.run(&Send { to, plaintext: &[2; 64], associated_data: BOUND, keep: Keep::ForRetry });
         let from = self.bob.address;
         self.alice.run(&Receive { from, envelope: &sent.envelope, associated_data: BOUND });
     }
@@ -165,7 +176,12 @@ impl World {
 
     pub(crate) fn send(&mut self, size: usize) -> Sent {
         let plaintext = vec![1; size];
-        self.alice.run(&Send { to: self.bob.address, plaintext: &plaintext, associated_data: BOUND, keep: Keep::ForRetry })
+        self.alice.run(&Send {
+            to: self.bob.address,
+            plaintext: &plaintext,
+            associated_data: BOUND,
+            keep: Keep::ForRetry,
+        })
     }
 
     /// Messages that are lost.

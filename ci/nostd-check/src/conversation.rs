@@ -5,8 +5,8 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
-use outrigger::{Keep, 
-    AccountId, Address, ChangeNumber, Context, DeviceId, DriveError, Generation, KeyPair, LearnNumber,
+use outrigger::{
+    AccountId, Address, ChangeNumber, Context, DeviceId, DriveError, Generation, Keep, KeyPair, LearnNumber,
     Limits, MemoryStore, OpenError, Operation, PhoneNumber, Random, Receive, Register, ReplenishPrekeys,
     RootSecret, Send, ShowSafetyNumber, Start, UnixMillis, VerifiedBundle, handshake::Handshake,
     ratchet::Ratchet,

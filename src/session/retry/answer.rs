@@ -68,7 +68,7 @@ pub enum RetryOutcome {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryAnswer {
     /// What goes to the device.
@@ -87,6 +87,17 @@ pub struct RetryAnswer {
     pub session: SessionId,
     /// As of [`Sent`](crate::Sent).
     pub strength: Strength,
+}
+
+impl fmt::Debug for RetryAnswer {
+    /// Shows what became of which message, and not what the caller bound.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { message_id, outcome, reason, restarted, session, .. } = self;
+        write!(
+            f,
+            "RetryAnswer {{ {message_id:?}, {outcome:?}, {reason:?}, restarted: {restarted}, {session:?} }}"
+        )
+    }
 }
 
 impl fmt::Debug for AnswerRetry<'_> {

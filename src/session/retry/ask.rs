@@ -27,7 +27,7 @@ use crate::{
 /// | in | [`Address`] | | who sent the envelope, by the transport's word |
 /// | in | `envelope` | 75 to 1,048,576 B | what could not be opened |
 /// | in | [`OpenError`] | | why not: what [`Receive`](crate::Receive) answered |
-/// | out | [`RetryRequest`] | 192 to 210 B | what goes to the sender, who gives it to [`AnswerRetry`](super::AnswerRetry) |
+/// | out | [`RetryRequest`] | 149 to 160 B | what goes to the sender, who gives it to [`AnswerRetry`](super::AnswerRetry) |
 ///
 /// One Diffie-Hellman. Draws 44 random bytes. Writes two records: what was asked of this device, at most 1,056 bytes, and of all.
 ///
