@@ -525,11 +525,14 @@ fn recover(store: &mut Store, prekeys: &Value, now: UnixMillis) {
 #[test]
 fn retry_requests() {
     let file = file(include_str!("../vectors/retry.json"));
-    for entry in list(&file["heads"]) {
+    for entry in list(&file["envelopes"]) {
         let envelope = hex(&entry["envelope"]);
         assert_eq!(MessageId::of(&envelope).unwrap().as_bytes()[..], hex(&entry["message_id"]));
         assert_eq!(EnvelopeDescription::of(&envelope).unwrap().session.0[..], hex(&entry["session_id"]));
-        assert!(envelope.starts_with(&hex(&entry["head"])));
+        assert_eq!(
+            hex(&entry["digest_input"]),
+            [&[0, 0, 0, 21][..], b"outrigger v1 envelope", &envelope].concat()
+        );
     }
     let case = &file["case"];
     let stores = play(case);
@@ -537,7 +540,7 @@ fn retry_requests() {
     let bundle = |name: &str| {
         VerifiedBundle::verify(&hex(&case["devices"][name]["prekeys"]["bundle"]), &at(name)).unwrap()
     };
-    let (wanted, now) = (&file["heads"][0], UnixMillis(number(&case["time"])));
+    let (wanted, now) = (&file["envelopes"][0], UnixMillis(number(&case["time"])));
     let envelope = hex(&wanted["envelope"]);
     // Each is tried at the store as it is after the steps.
     let answers = |to: &str, from: &str, request: &[u8]| {

@@ -779,18 +779,17 @@ def message_id(envelope):
     return envelope[-16:]
 
 
-def head_digest(head):
-    return sha256(lp(b"outrigger v1 retry head") + head)[:16]
+def envelope_digest(envelope):
+    return sha256(lp(b"outrigger v1 envelope") + envelope)[:16]
 
 
 REQUEST = {1: ("identity_key", 2), 2: ("salt", 2), 3: ("sealed", 2)}
-REQUEST_BODY = {1: ("message_id", 2), 2: ("session_id", 2), 3: ("head", 2), 4: ("reason", 0), 5: ("asked_at", 0)}
+REQUEST_BODY = {1: ("message_id", 2), 2: ("session_id", 2), 3: ("envelope", 2), 4: ("reason", 0), 5: ("asked_at", 0)}
 REQUEST_FRONT = b"\x01\x00"
 
 
-def request_body(message, session_id, head, reason, asked_at):
-    """`head` is the digest."""
-    return bytes_field(1, message) + bytes_field(2, session_id) + bytes_field(3, head) + uint_field(4, reason) + uint_field(5, asked_at)
+def request_body(message, session_id, digest, reason, asked_at):
+    return bytes_field(1, message) + bytes_field(2, session_id) + bytes_field(3, digest) + uint_field(4, reason) + uint_field(5, asked_at)
 
 
 def request_key(shared, ikr, iks, address_r, address_s, salt, front=REQUEST_FRONT):
@@ -827,7 +826,7 @@ def open_request(request, identity, address_s, address_r):
     except InvalidTag:
         raise Refused("the tag does not verify") from None
     b = read_message(body, REQUEST_BODY)
-    need(b, "message_id", 16), need(b, "session_id", 8), need(b, "head", 16)
+    need(b, "message_id", 16), need(b, "session_id", 8), need(b, "envelope", 16)
     refuse_if(b.get("reason", 0) >= 2**32, "reason is a uint32")
     return ikr, b
 
@@ -884,7 +883,7 @@ class Device:
         self.stale = set()         # peers whose session is to be replaced: this device has recovered
         self.opened = {}           # what was opened from a peer, by the first 4 bytes
         self.sent = {}             # copies of what was sent to a peer, the oldest first
-        self.asked = {}            # tags of what was asked of a peer
+        self.asked = {}            # digests of what was asked of a peer
 
     def make_prekeys(self, name, issued_at, one_time_prekeys):
         suites = b"\x01"
@@ -989,7 +988,7 @@ class Device:
         tag_of_it = message_id(out["wire"])
         copies = self.sent.setdefault(peer.address, [])
         copies.append({
-            "tag": tag_of_it, "message_id": first or tag_of_it, "session_id": session.id, "head": out["head"],
+            "tag": tag_of_it, "message_id": first or tag_of_it, "session_id": session.id, "envelope": out["wire"],
             "recipient": self.pinned[peer.address], "time": time, "envelopes": envelopes, "ratchet_key": out["ratchet_public"],
             "text": body if kept and len(body) <= MAX_KEPT_TEXT else None, "associated_data": associated_data,
         })
@@ -1002,20 +1001,20 @@ class Device:
     def ask(self, name, peer, envelope, reason, time):
         """A retry request for an envelope that was refused for `reason`; all its values."""
         refuse_if(peer.address not in self.pinned, "no identity key is on record")
-        refuse_if(message_id(envelope) in self.asked.get(peer.address, ()), "asked for already")
+        refuse_if(envelope_digest(envelope) in self.asked.get(peer.address, ()), "asked for already")
         refuse_if(message_id(envelope)[:4] in self.opened.get(peer.address, ()), "opened already")
         m = read_message(envelope[2:], ENVELOPE, 2)
         if peer.address in self.stale:
             reason = RECOVERED
-        head = envelope[:m["ciphertext at"]]
-        body = request_body(message_id(envelope), m["session_id"], head_digest(head), reason, time)
+        digest = envelope_digest(envelope)
+        body = request_body(message_id(envelope), m["session_id"], digest, reason, time)
         draws = [draw(f"{name} salt", 32), draw(f"{name} nonce", 12)]
         out = encode_request(*draws, body, self.identity, self.pinned[peer.address], self.address, peer.address)
         assert open_request(out["request"], peer.identity, peer.address, self.address)[0] == self.public
-        self.asked.setdefault(peer.address, set()).add(message_id(envelope))
+        self.asked.setdefault(peer.address, set()).add(digest)
         return {
-            "draws": draws, "reason": reason, "message_id": message_id(envelope), "session_id": m["session_id"], "head": head,
-            "head_digest": head_digest(head),
+            "draws": draws, "reason": reason, "message_id": message_id(envelope), "session_id": m["session_id"],
+            "digest": digest,
         } | out
 
     def answer(self, name, peer, request, bundle, time):
@@ -1024,8 +1023,8 @@ class Device:
         ikr, body = open_request(request, self.identity, self.address, peer.address)
         self.pin(peer.address, ikr)
         copies = self.sent.get(peer.address, [])
-        wanted = (body["message_id"], body["session_id"], body["head"])
-        found = [c for c in copies if (c["tag"], c["session_id"], head_digest(c["head"])) == wanted]
+        wanted = (body["message_id"], body["session_id"], body["envelope"])
+        found = [c for c in copies if (c["tag"], c["session_id"], envelope_digest(c["envelope"])) == wanted]
         refuse_if(not found, "no such envelope was sent, or it was answered")
         copy_of_it = found[0]
         refuse_if(copy_of_it["recipient"] != ikr, "sent to another identity key")
@@ -1434,7 +1433,7 @@ def prekeys_file():
 
     numbers, numbers_refused = [], []
     for i, (length, issued_at, number) in enumerate([
-        (16, TIME, b"+14155550100"), (64, 2**64 - 1, b"+123456789012345"), (16, 1, b"+1234567"), (33, 300, b"+4915112345678"),
+        (16, TIME, b"+14155550100"), (64, 2**62, b"+123456789012345"), (16, 1, b"+1234567"), (33, 300, b"+4915112345678"),
     ]):
         private = draw(f"prekeys number {i}", 32)
         z = draw(f"prekeys number {i} z", 64)
@@ -3297,8 +3296,8 @@ a< b0                 no ratchet key of a is the current one
 """)
     a, b, c = (case.device[x] for x in "abc")
     sent = case.steps[case.sent["a0"]]
-    envelope, session_id, head = sent["envelope"], sent["session_id"], sent["head"]
-    tag_of_it, digest = message_id(envelope), head_digest(head)
+    envelope, session_id = sent["envelope"], sent["session_id"]
+    tag_of_it, digest = message_id(envelope), envelope_digest(envelope)
 
     def make(name, body, **wrong):
         """A request of b to a; `wrong` puts another value in the place of one."""
@@ -3401,8 +3400,8 @@ a< b0                 no ratchet key of a is the current one
     a1 = case.steps[case.sent["a1"]]
     for what, wanted in (
         ("another tag", {"message": flip(tag_of_it)}), ("another session id", {"session": flip(session_id)}),
-        ("another head", {"digest": flip(digest)}), ("the head of a1", {"digest": head_digest(a1["head"])}),
-        ("an envelope of b's own", {"message": case.steps[case.sent["b0"]]["message_id"], "digest": head_digest(case.steps[case.sent["b0"]]["head"])}),
+        ("another digest", {"digest": flip(digest)}), ("the digest of a1", {"digest": envelope_digest(a1["envelope"])}),
+        ("an envelope of b's own", {"message": case.steps[case.sent["b0"]]["message_id"], "digest": envelope_digest(case.steps[case.sent["b0"]]["envelope"])}),
     ):
         refuse(what, make(what, body(**wanted))["request"], "a has not sent such an envelope to b")
     ranges = [
@@ -3427,16 +3426,16 @@ a< b0                 no ratchet key of a is the current one
         except Refused:
             continue
         raise AssertionError(f"cut to {length}")
-    heads = [
-        {"name": s["name"], "envelope": s["envelope"], "message_id": s["message_id"], "session_id": s["session_id"], "head": s["head"],
-         "digest_input": lp(b"outrigger v1 retry head") + s["head"], "digest": head_digest(s["head"])}
+    envelopes = [
+        {"name": s["name"], "envelope": s["envelope"], "message_id": s["message_id"], "session_id": s["session_id"],
+         "digest_input": lp(b"outrigger v1 envelope") + s["envelope"], "digest": envelope_digest(s["envelope"])}
         for s in case.steps if s["op"] == "send"
     ]
     return {
         "about": "Retry requests (protocol.md, 8). The devices and the steps are as in session.json, and come first. Each of `requests` is of b, for the "
                  "envelope a0, and is to be tried at a as it is after the steps; none of `refused` changes anything. `altered` is refused by a with any one bit "
                  "of its `ranges` flipped, and cut to any shorter length",
-        "heads": heads,
+        "envelopes": envelopes,
         "case": case.result(),
         "requests": requests,
         "refused": refused,

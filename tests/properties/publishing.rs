@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use outrigger::{
     Advice, ConfirmPrekeys, DescribePrekeys, DeviceError, HandOutBundle, Limits, OpenError, RecordKind,
-    ReplenishPrekeys, Start, StartError, Strength, VerifiedBundle,
+    ReplenishPrekeys, Start, StartError, Strength, UploadId, VerifiedBundle,
 };
+
+use sha2::{Digest, Sha256};
 
 use crate::world::{DAY, Device, Server, exchange, strangers};
 
@@ -16,6 +18,11 @@ fn an_upload_is_offered_then_confirmed_and_each_prekey_is_used_once() {
     let first = ben.publish(4, &mut server);
     let second = ben.publish(3, &mut server);
     assert_eq!((first.id.number, second.id.number), (0, 1));
+    let label = b"outrigger v1 upload";
+    let tagged = Sha256::digest([&[0, 0, 0, 19][..], label, &first.bundle].concat());
+    assert_eq!(first.id.tag, tagged[..8]);
+    assert_eq!(UploadId::from_bytes(&second.id.to_bytes()), second.id);
+    assert!(first.id.to_bytes() < second.id.to_bytes());
     assert!(
         first.replaces && second.replaces,
         "what was there before is of another store, until one is confirmed"
