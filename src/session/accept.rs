@@ -27,6 +27,7 @@ pub(super) struct Accept {
     signed: Slot<SignedPrekey>,
     one_time: Option<Slot<OneTimePrekey>>,
     archive: Slot<Archive>,
+    memory: Memory,
 }
 
 /// The private keys that a handshake names.
@@ -52,6 +53,7 @@ impl Accept {
             prekeys: Prekeys::read(have, context, needs)?,
             signed: have.read(SignedPrekey::key(&handshake.signed_prekey), context, needs)?,
             archive: Archive::read(have, arrived.from, context, needs)?,
+            memory: Memory::to_ask(arrived.from, have, context, needs)?,
             handshake,
         })
     }
@@ -78,7 +80,6 @@ impl Accept {
         if let Some(former) = &peer.session {
             archive.prepare(former.id, place, context, &mut needs)?;
         }
-        let memory = Memory::to_ask(arrived.from, arrived.have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -92,7 +93,7 @@ impl Accept {
         if weak && !archive.has_room_for_weak_start(&prekeys, &context.limits) {
             return Err(OpenError::TooManyWeakStarts);
         }
-        let Some(noted) = arrived.note(&unsealed, memory, &mut peer.recent, context, &mut needs)? else {
+        let Some(noted) = arrived.note(&unsealed, self.memory, &mut peer.recent, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };
 

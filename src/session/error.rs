@@ -208,7 +208,8 @@ pub enum OpenError {
         /// In the envelope, whose sender holds it.
         offered: IdentityKey,
     },
-    /// It starts a session without a one-time prekey, and this sender has started as many as the limits allow (64) under signed prekeys that are still held.
+    /// It starts a session without a one-time prekey, and this sender has started as many as the limits allow (64) under signed prekeys that are still held. Replenish
+    /// and publish, then ask for it again with this error.
     TooManyWeakStarts,
     /// Authentic, and of a kind that a later version of the crate understands.
     UnknownContent(u8),

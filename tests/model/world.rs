@@ -46,6 +46,9 @@ pub(crate) enum Act {
     Restore(Who, usize),
 }
 
+/// What names the key of a message on the wire: session, counter, chain.
+type KeyName = (Vec<u8>, u32, [u8; 8]);
+
 /// The whole world.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
@@ -58,7 +61,7 @@ pub(crate) struct World {
     draws: u64,
     pub(crate) names: Names,
     /// Every key and nonce that a message was ever sealed with.
-    sealed: BTreeMap<(Vec<u8>, u32, [u8; 8]), BTreeSet<[u8; 12]>>,
+    sealed: BTreeMap<KeyName, BTreeSet<[u8; 12]>>,
     /// How often each message was asked for and answered.
     pub(crate) requests: BTreeMap<Message, u8>,
     /// What no world may come to.

@@ -3,7 +3,7 @@
 use crate::counting::Cost;
 
 /// No message makes a step allocate more than this beyond its own size.
-const HOSTILE: usize = 64 * 1_024;
+const HOSTILE: usize = 72 * 1_024;
 
 /// A message and what Bob's step allocated for it.
 #[derive(Clone, Copy)]

@@ -23,8 +23,8 @@ const ADDED: usize = 84;
 const WRITTEN: usize = 400;
 /// Bytes of a copy beyond the text and the associated data.
 const COPY: usize = 180;
-/// Bytes of the memory of what was opened: 256 digests and the record's head.
-const MEMORY: usize = 22 + 4 * 256;
+/// Bytes of the memory of what was opened: 512 digests, 255 of what came again, their count and the record's head.
+const MEMORY: usize = 22 + 1 + 4 * (512 + 255);
 /// The text of these messages.
 const TEXT: usize = 64;
 
