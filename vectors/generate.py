@@ -1033,7 +1033,7 @@ class Device:
         session = None if peer.address in self.stale else self.active.get(peer.address)
         current = session and session.ratchet.send_chain is not None and public_key(session.ratchet.private)
         of_it = session and session.id == copy_of_it["session_id"]
-        restarted = not session or of_it and (reason in (NO_SESSION, NO_PREKEY, RECOVERED) or copy_of_it["ratchet_key"] == current)
+        restarted = not session or of_it and (reason in (NO_SESSION, TOO_FAR, NO_PREKEY, RECOVERED) or copy_of_it["ratchet_key"] == current)
         started = self.start(name, peer, bundle, time) if restarted else {"draws": []}
         young = time - copy_of_it["time"] <= FOURTEEN_DAYS
         again = copy_of_it["text"] is not None and young and copy_of_it["envelopes"] < MAX_CARRIED

@@ -74,8 +74,9 @@ impl RetryReason {
     /// Whether it says that nothing of the session will be opened.
     pub(super) fn is_of_session(self) -> bool {
         match self {
-            Self::UnknownSession | Self::MissingPrekey | Self::Recovered => true,
-            Self::OutOfStep | Self::KeyGone | Self::TooFarAhead | Self::Other(_) => false,
+            // Whoever does not follow a gap in one chain does not follow it in the next, which names the same gap.
+            Self::UnknownSession | Self::TooFarAhead | Self::MissingPrekey | Self::Recovered => true,
+            Self::OutOfStep | Self::KeyGone | Self::Other(_) => false,
         }
     }
 
