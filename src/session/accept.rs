@@ -93,9 +93,10 @@ impl Accept {
         if weak && !archive.has_room_for_weak_start(&prekeys, &context.limits) {
             return Err(OpenError::TooManyWeakStarts);
         }
-        let Some(noted) = arrived.note(&unsealed, self.memory, &mut peer.recent, context, &mut needs)? else {
+        let noted = arrived.note(&unsealed, self.memory, &mut peer.recent, context, &mut needs)?;
+        if !needs.is_empty() {
             return Ok(Run::Needs(needs));
-        };
+        }
 
         let mut writes: Vec<Write> = skipped.into_iter().chain(noted).collect();
         if let (Some(id), Some(one_time)) = (&self.handshake.one_time_prekey, &self.one_time) {

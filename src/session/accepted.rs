@@ -140,9 +140,10 @@ impl Memory {
     /// Whether a message was opened before.
     pub(super) fn knows(&self, recent: &Recent, id: MessageId) -> bool {
         let digest = digest(id);
-        let older = self.0.as_ref().and_then(|slot| slot.value.as_ref());
         recent.digests().contains(&digest)
-            || older.is_some_and(|older| older.opened.contains(&digest) || older.again.contains(&digest))
+            || self
+                .older()
+                .is_some_and(|older| older.opened.contains(&digest) || older.again.contains(&digest))
     }
 
     /// Notes that an envelope was opened, and which message it brought; the write is of digests that moved.
@@ -162,19 +163,20 @@ impl Memory {
             older.again.extend(again);
             older.again.drain(..older.again.len().saturating_sub(Accepted::MAX_AGAIN));
             write = Some(slot.write(older, context));
-            (recent.digests, recent.len) = (Recent::default().digests, 0);
+            recent.len = 0;
         }
         recent.push(digest(envelope));
-        if brought != envelope {
-            recent.wary = true;
-        }
+        recent.wary |= again.is_some();
         write
+    }
+
+    fn older(&self) -> Option<&Accepted> {
+        self.0.as_ref().and_then(|slot| slot.value.as_ref())
     }
 
     /// How many messages are remembered.
     pub(super) fn count(&self, recent: &Recent) -> u16 {
-        let older =
-            self.0.as_ref().and_then(|slot| slot.value.as_ref()).map_or(0, |older| older.opened.len());
+        let older = self.older().map_or(0, |older| older.opened.len());
         u16::try_from(older.saturating_add(recent.digests().len())).unwrap_or(u16::MAX)
     }
 }

@@ -71,9 +71,8 @@ impl Archive {
         needs: &mut Needs,
     ) -> Result<(), RecordError> {
         place.have.slot::<ArchivedSession>(ArchivedSession::key(place.peer, former), needs);
-        let old =
-            self.sessions.iter().any(|(_, at)| context.now.since(*at) > context.limits.archived_max_age);
-        if old || self.sessions.len() >= usize::from(context.limits.max_archived) {
+        let full = self.sessions.len() >= usize::from(context.limits.max_archived);
+        if full || self.young(context) < self.sessions.len() {
             for (session, _) in &self.sessions {
                 place.remove(*session, context, needs)?.for_each(drop);
             }
@@ -94,9 +93,8 @@ impl Archive {
         let slot = place.have.slot(ArchivedSession::key(place.peer, id), needs);
         let mut writes = Vec::from([slot.write(ArchivedSession::new(session, context.now), context)]);
         self.sessions.insert(0, (id, context.now));
-        for dropped in self.trim(context.now, &context.limits) {
-            writes.extend(place.remove(dropped, context, needs)?);
-        }
+        let kept = self.young(context).clamp(1, usize::from(context.limits.max_archived));
+        writes.extend(self.keep(kept, place, context, needs)?);
         Ok(writes)
     }
 
@@ -107,13 +105,7 @@ impl Archive {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Vec<Write>, RecordError> {
-        let young = |at: &UnixMillis| context.now.since(*at) <= context.limits.archived_max_age;
-        let kept = self.sessions.iter().take_while(|(_, at)| young(at)).count();
-        let mut writes = Vec::new();
-        for (id, _) in self.sessions.drain(kept..) {
-            writes.extend(place.remove(id, context, needs)?);
-        }
-        Ok(writes)
+        self.keep(self.young(context), place, context, needs)
     }
 
     /// Drops all archived sessions, with their keys.
@@ -123,22 +115,27 @@ impl Archive {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Vec<Write>, RecordError> {
+        self.keep(0, place, context, needs)
+    }
+
+    /// Drops all but so many of the newest, with their keys.
+    fn keep(
+        &mut self,
+        newest: usize,
+        place: ArchivePlace<'_>,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Vec<Write>, RecordError> {
         let mut writes = Vec::new();
-        for (id, _) in self.sessions.drain(..) {
+        for (id, _) in self.sessions.drain(newest.min(self.sessions.len())..) {
             writes.extend(place.remove(id, context, needs)?);
         }
         Ok(writes)
     }
 
-    fn trim(&mut self, now: UnixMillis, limits: &Limits) -> Vec<SessionId> {
-        let young = |at: &UnixMillis| now.since(*at) <= limits.archived_max_age;
-        let kept = self
-            .sessions
-            .iter()
-            .take_while(|(_, at)| young(at))
-            .count()
-            .clamp(1, usize::from(limits.max_archived));
-        self.sessions.drain(kept.min(self.sessions.len())..).map(|(id, _)| id).collect()
+    /// How many of the newest are not too old.
+    fn young(&self, context: &Context<'_>) -> usize {
+        self.sessions.iter().take_while(|(_, at)| !ArchivedSession::is_too_old(*at, context)).count()
     }
 }
 

@@ -144,7 +144,12 @@ impl ArchivedSession {
 
     /// Whether it is too old to open anything.
     pub(super) fn expired(&self, context: &Context<'_>) -> bool {
-        context.now.since(self.archived_at) > context.limits.archived_max_age
+        Self::is_too_old(self.archived_at, context)
+    }
+
+    /// Whether what was archived then opens nothing any more.
+    pub(super) fn is_too_old(archived_at: UnixMillis, context: &Context<'_>) -> bool {
+        context.now.since(archived_at) > context.limits.archived_max_age
     }
 
     pub(super) fn key(peer: &Address, session: SessionId) -> RecordKey {

@@ -211,14 +211,15 @@ impl Arrived<'_> {
         }
         let mut skipped = slot.value.take().unwrap_or(SkippedKeys::none());
         let unsealed = session.open(place, &self.envelope, self.associated_data, &mut skipped, context)?;
-        let Some(noted) = self.note(&unsealed, memory, recent, context, &mut needs)? else {
+        let noted = self.note(&unsealed, memory, recent, context, &mut needs)?;
+        if !needs.is_empty() {
             return Ok(InSession::Needs(needs));
-        };
+        }
         let others = noted.into_iter().chain(write_skipped(&slot, skipped, context)).collect();
         Ok(InSession::Opened(Received::new(unsealed, self.id(), arrival, session), others))
     }
 
-    /// Notes what was opened; a message that came before in another envelope is refused. `None` where more records are needed.
+    /// Notes what was opened; a message that came before in another envelope is refused. Nothing is noted where more records are needed.
     pub(super) fn note(
         &self,
         unsealed: &Unsealed,
@@ -226,12 +227,12 @@ impl Arrived<'_> {
         recent: &mut Recent,
         context: &Context<'_>,
         needs: &mut Needs,
-    ) -> Result<Option<Option<Write>>, OpenError> {
+    ) -> Result<Option<Write>, OpenError> {
         let (Kind::Again(first) | Kind::Lost(first)) = unsealed.kind else {
             if memory.came_again(recent, self.id()) {
                 return Err(OpenError::Duplicate);
             }
-            return Ok(Some(memory.note(recent, self.id(), self.id(), context)));
+            return Ok(memory.note(recent, self.id(), self.id(), context));
         };
         memory = Memory::to_ask(self.from, self.have, context, needs)?;
         if !needs.is_empty() {
@@ -242,7 +243,7 @@ impl Arrived<'_> {
         }
         // What is lost has not been opened, and should its first envelope come after all, it is.
         let brought = if unsealed.kind == Kind::Lost(first) { self.id() } else { first };
-        Ok(Some(memory.note(recent, self.id(), brought, context)))
+        Ok(memory.note(recent, self.id(), brought, context))
     }
 
     /// The reason of a refusal, once it is known whether the message was opened before.

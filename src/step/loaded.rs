@@ -156,6 +156,15 @@ impl Loaded {
         self.insert(*write.key(), record);
     }
 
+    /// The answer for a key: a record or "absent". What is not loaded yet is added to `needs`.
+    fn look(&self, key: &RecordKey, needs: &mut Needs) -> Option<&Option<Record>> {
+        let answer = self.place(key).ok().and_then(|place| self.0.get(place));
+        if answer.is_none() {
+            needs.add(key);
+        }
+        answer.map(|(_, record)| record)
+    }
+
     /// Reads a record. One that is not loaded yet is added to `needs` and reads as absent; the operation looks at its needs before it believes so.
     pub(crate) fn read<'a, R: RecordType<'a>>(
         &'a self,
@@ -163,21 +172,14 @@ impl Loaded {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Slot<R>, RecordError> {
-        let Some((_, answer)) = self.place(&key).ok().and_then(|place| self.0.get(place)) else {
-            needs.add(&key);
-            return Ok(Slot { key, revision: None, value: None });
-        };
-        let value = answer.as_ref().map(|record| decode_record(&key, &record.bytes, context)).transpose()?;
-        Ok(Slot { key, revision: answer.as_ref().map(|record| record.revision), value })
+        let record = self.look(&key, needs).and_then(Option::as_ref);
+        let value = record.map(|record| decode_record(&key, &record.bytes, context)).transpose()?;
+        Ok(Slot { key, revision: record.map(|record| record.revision), value })
     }
 
     /// The place of a record that is replaced whatever it says.
     pub(crate) fn slot<R>(&self, key: RecordKey, needs: &mut Needs) -> Slot<R> {
-        let answer = self.place(&key).ok().and_then(|place| self.0.get(place));
-        if answer.is_none() {
-            needs.add(&key);
-        }
-        let record = answer.and_then(|(_, record)| record.as_ref());
+        let record = self.look(&key, needs).and_then(Option::as_ref);
         Slot { key, revision: record.map(|record| record.revision), value: None }
     }
 
@@ -188,14 +190,10 @@ impl Loaded {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Option<u8>, RecordError> {
-        match self.place(&key).ok().and_then(|place| self.0.get(place)) {
-            None => needs.add(&key),
-            Some((_, None)) => {}
-            Some((_, Some(record))) => {
-                return body_of(&key, &record.bytes, R::KIND, context).map(|mut body| body.u8());
-            }
+        match self.look(&key, needs) {
+            Some(Some(record)) => body_of(&key, &record.bytes, R::KIND, context).map(|mut body| body.u8()),
+            Some(None) | None => Ok(None),
         }
-        Ok(None)
     }
 
     /// Reads a record that another generation wrote; `None` where there is none, or where it is of the context's already.
@@ -205,11 +203,7 @@ impl Loaded {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Option<Restored<'a>>, RecordError> {
-        let Some((_, answer)) = self.place(&key).ok().and_then(|place| self.0.get(place)) else {
-            needs.add(&key);
-            return Ok(None);
-        };
-        let Some(Record { revision, bytes }) = answer else { return Ok(None) };
+        let Some(Some(Record { revision, bytes })) = self.look(&key, needs) else { return Ok(None) };
         let (generation, _) = open_record(&key, bytes, key.kind())?;
         Ok((generation != context.generation).then_some(Restored { key, revision: *revision, bytes }))
     }

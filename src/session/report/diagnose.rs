@@ -56,7 +56,7 @@ pub struct Report {
     pub sent: SentReport,
     /// How many messages are remembered as opened.
     pub opened: u16,
-    /// Retry requests to the device in the hour that runs, and whether another is allowed now.
+    /// Retry requests to the device in the hour that runs.
     pub asked: u16,
     /// Whether another retry request to it is allowed now.
     pub may_ask: bool,

@@ -5,6 +5,7 @@ use crate::{
     handshake::Handshake,
     prekey::PrekeyId,
     primitives::aead,
+    ratchet::ChainTag,
     step::UnixMillis,
     wire::{DecodeError, Envelope, SessionId, Suite},
 };
@@ -56,7 +57,7 @@ impl EnvelopeDescription {
             message_id: MessageId::of_parsed(&envelope),
             suite: envelope.suite,
             session: envelope.session_id,
-            chain: header.ratchet_key.as_bytes().first_chunk().copied().unwrap_or_default(),
+            chain: ChainTag::of(&header.ratchet_key).0,
             counter: header.counter,
             previous_counter: header.previous_counter,
             sealed_len: envelope.message.ciphertext.len().saturating_sub(aead::OVERHEAD),
