@@ -157,9 +157,7 @@ impl PeerIdentity {
     pub(crate) const MAX_LEN: usize = 32 + 1 + 1 + 32;
 
     pub(crate) fn encode(&self, body: &mut RecordWriter) {
-        body.bytes(self.key.public_key().as_bytes())
-            .u8(u8::from(self.verified))
-            .u8(u8::from(self.offered.is_some()));
+        body.bytes(self.key.public_key().as_bytes()).flag(self.verified).flag(self.offered.is_some());
         if let Some(offered) = self.offered {
             body.bytes(offered.public_key().as_bytes());
         }

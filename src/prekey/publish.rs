@@ -2,12 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::{
-    PrekeyId, Prekeys, SignedPrekey, UploadId, encode_bundle, replenish::make_one_time, schedule::Published,
-};
+use super::{Prekeys, SignedPrekey, UploadId, encode_bundle, replenish::make_one_time, schedule::Published};
 use crate::{
     identity::{Device, DeviceError},
-    prekey::OneTimePrekey,
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, UnixMillis},
 };
 
@@ -140,9 +137,7 @@ impl Operation for HandOutBundle {
         let mut prekeys = index.value.take().unwrap_or_default();
         let current = prekeys.current(context.now).ok_or(DeviceError::NoSignedPrekey)?;
         let signed = have.read::<SignedPrekey>(SignedPrekey::key(&current), context, &mut needs)?;
-        let surplus = prekeys.surplus(1);
-        let read = |id: &PrekeyId| have.read::<OneTimePrekey>(OneTimePrekey::key(id), context, &mut needs);
-        let slots = surplus.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let surplus = prekeys.make_room(1, have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -152,9 +147,8 @@ impl Operation for HandOutBundle {
             encode_bundle(&device.address, &device.identity, &signed, context.now, &mut context.random)?;
         let (id, field, write) = make_one_time(context)?;
         bundle.extend_from_slice(&field);
-        surplus.iter().for_each(|id| prekeys.remove_one_time(id));
         prekeys.add_direct(id);
-        let mut writes: Vec<_> = slots.iter().filter_map(Slot::delete).collect();
+        let mut writes: Vec<_> = surplus.iter().filter_map(Slot::delete).collect();
         writes.extend([write, index.write(prekeys, context)]);
         Ok(Run::Done(Step::new(writes, bundle)))
     }

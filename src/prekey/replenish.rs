@@ -140,11 +140,7 @@ impl Operation for ReplenishPrekeys {
         let retired = prekeys.retired(context.now).collect::<Vec<_>>();
         let retired_slots =
             retired.iter().map(|id| read_signed(id, &mut needs, context)).collect::<Result<Vec<_>, _>>()?;
-        let surplus = prekeys.surplus(usize::from(self.one_time));
-        let surplus_slots = surplus
-            .iter()
-            .map(|id| have.read::<OneTimePrekey>(OneTimePrekey::key(id), context, &mut needs))
-            .collect::<Result<Vec<_>, _>>()?;
+        let surplus = prekeys.make_room(usize::from(self.one_time), have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -154,9 +150,8 @@ impl Operation for ReplenishPrekeys {
         }
 
         let deleted = retired_slots.iter().filter_map(Slot::delete);
-        let mut writes: Vec<Write> = deleted.chain(surplus_slots.iter().filter_map(Slot::delete)).collect();
+        let mut writes: Vec<Write> = deleted.chain(surplus.iter().filter_map(Slot::delete)).collect();
         retired.iter().for_each(|id| prekeys.remove_signed(id));
-        surplus.iter().for_each(|id| prekeys.remove_one_time(id));
         let published = match current.and_then(|slot| slot.value) {
             Some(signed) => signed.published(),
             None => {

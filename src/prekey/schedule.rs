@@ -8,7 +8,7 @@
 
 use alloc::vec::Vec;
 
-use super::{PrekeyId, UploadId};
+use super::{OneTimePrekey, PrekeyId, UploadId};
 use crate::step::{
     Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
     RecordWriter, Slot, UnixMillis,
@@ -26,7 +26,7 @@ const MAX_BATCHES: usize = 520;
 const MAX_AHEAD: u32 = 1 << 20;
 
 /// The prekeys record.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Prekeys {
     /// Oldest first; the last is the current one.
     signed: Vec<Signed>,
@@ -59,7 +59,7 @@ pub(crate) enum Published {
 }
 
 /// One-time prekeys that one step made.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Batch {
     upload: UploadId,
     published: Published,
@@ -73,7 +73,7 @@ impl Batch {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Signed {
     id: PrekeyId,
     made_at: UnixMillis,
@@ -172,10 +172,19 @@ impl Prekeys {
         self.signed.len()
     }
 
-    /// The one-time prekeys, oldest first, that must go so that so many new ones fit; handed out and never used, or never published.
-    pub(crate) fn surplus(&self, new: usize) -> Vec<PrekeyId> {
+    /// Lets the one-time prekeys go, oldest first, that must so that so many new ones fit; handed out and never used, or never published. Their records, to be deleted.
+    pub(crate) fn make_room(
+        &mut self,
+        new: usize,
+        have: &Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Vec<Slot<OneTimePrekey>>, RecordError> {
         let surplus = self.one_time_alive().saturating_add(new).saturating_sub(Self::MAX_ONE_TIME);
-        self.batches.iter().flat_map(|batch| &batch.ids).take(surplus).copied().collect()
+        let oldest = self.batches.iter().flat_map(|batch| &batch.ids).take(surplus).copied();
+        let oldest: Vec<_> = oldest.collect();
+        oldest.iter().for_each(|id| self.remove_one_time(id));
+        oldest.iter().map(|id| have.read(OneTimePrekey::key(id), context, needs)).collect()
     }
 
     /// Takes the one-time prekeys of an upload, which is to be confirmed even if there are none.
@@ -263,11 +272,11 @@ impl RecordType<'_> for Prekeys {
         for signed in &self.signed {
             body.bytes(&signed.id.0).u64(signed.made_at.0).u64(signed.replaced_at.0);
         }
-        body.u32(self.next_upload).u8(u8::from(self.replaces.is_some()));
+        body.u32(self.next_upload).flag(self.replaces.is_some());
         if let Some(since) = self.replaces {
             body.u32(since);
         }
-        body.u8(u8::from(self.confirmed.is_some()));
+        body.flag(self.confirmed.is_some());
         if let Some(upload) = self.confirmed {
             body.u32(upload.number).bytes(&upload.tag);
         }

@@ -52,7 +52,7 @@ impl Recent {
     }
 
     pub(super) fn encode(&self, body: &mut RecordWriter) {
-        body.u8(u8::from(self.wary)).u8(self.len);
+        body.flag(self.wary).u8(self.len);
         self.digests().iter().for_each(|digest| {
             body.bytes(digest);
         });

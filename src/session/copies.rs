@@ -3,7 +3,9 @@
 //! A copy names its envelope by all that a request can say of it, and holds the text where the call wanted that. An answer takes the copy's place, so that an envelope is
 //! answered once. `docs/protocol.md`, section 8 "Retry".
 
-use super::{MessageId, retry::EnvelopeDigest};
+use alloc::vec::Vec;
+
+use super::{MessageId, message_id::EnvelopeDigest};
 use crate::{
     identity::{Address, IdentityKey},
     ratchet::ChainTag,
@@ -98,7 +100,7 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
             .bytes(self.recipient.public_key().as_bytes())
             .u64(self.sent_at.0)
             .u8(self.sendings)
-            .bytes(&self.digest)
+            .bytes(&self.digest.0)
             .prefixed(self.associated_data);
         match self.text {
             Text::Kept(text) => body.u8(0).bytes(text),
@@ -115,7 +117,7 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
             recipient: IdentityKey::new(body.public_key()?),
             sent_at: UnixMillis(body.u64()?),
             sendings: body.u8()?,
-            digest: body.array()?,
+            digest: EnvelopeDigest(body.array()?),
             associated_data: body.prefixed()?,
             text: match body.u8()? {
                 0 => Text::Kept(body.rest()),
@@ -174,7 +176,7 @@ impl Place {
         have: &'a Loaded,
         context: &Context<'_>,
         needs: &mut Needs,
-    ) -> Result<alloc::vec::Vec<Slot<RetryCopy<'a>>>, RecordError> {
+    ) -> Result<Vec<Slot<RetryCopy<'a>>>, RecordError> {
         (0..Limits::DEFAULT.retry_copies)
             .map(|place| have.read(Self(place).key(peer), context, needs))
             .collect()

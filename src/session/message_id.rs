@@ -1,9 +1,9 @@
-//! Message ids.
+//! What names a message, and what names an envelope.
 
 use core::fmt;
 
 use crate::{
-    primitives::aead,
+    primitives::{aead, kdf, labels},
     wire::{DecodeError, Envelope},
 };
 
@@ -46,5 +46,17 @@ impl fmt::Debug for MessageId {
         f.write_str("MessageId(")?;
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
         f.write_str(")")
+    }
+}
+
+/// A digest of all bytes of an envelope: whoever alters one names another. `docs/protocol.md`, section 8 "Retry request".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct EnvelopeDigest(pub(super) [u8; Self::LEN]);
+
+impl EnvelopeDigest {
+    pub(super) const LEN: usize = 16;
+
+    pub(super) fn of(envelope: &[u8]) -> Self {
+        Self(kdf::truncate(kdf::sha256(labels::ENVELOPE, &[envelope])))
     }
 }

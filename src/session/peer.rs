@@ -97,9 +97,11 @@ impl RecordType<'_> for Peer {
     fn encode(&self, body: &mut RecordWriter) {
         self.identity.encode(body.u8(self.next_copy.0));
         let is_latest = self.session.as_ref().is_some_and(|session| Some(session.order) == self.latest_start);
-        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-        let session = flag(self.session.is_some(), flags::SESSION);
-        body.u8(session | flag(self.stale, flags::STALE) | flag(is_latest, flags::LATEST));
+        body.flags([
+            (self.session.is_some(), flags::SESSION),
+            (self.stale, flags::STALE),
+            (is_latest, flags::LATEST),
+        ]);
         self.recent.encode(body);
         if !is_latest {
             // A start is never 0.
@@ -113,10 +115,7 @@ impl RecordType<'_> for Peer {
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         let next_copy = copies::Place(body.u8()?);
         let identity = PeerIdentity::decode(body)?;
-        let flags = body.u8()?;
-        if flags & !flags::ALL != 0 {
-            return None;
-        }
+        let flags = body.flags(flags::ALL)?;
         let recent = Recent::decode(body)?;
         let latest = if flags & flags::LATEST == 0 { Some(UnixMillis(body.u64()?)) } else { None };
         let session = if flags & flags::SESSION != 0 { Some(Session::decode(body)?) } else { None };

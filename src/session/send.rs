@@ -7,8 +7,8 @@ use super::{
     Keep, MessageId, SendError, Strength,
     content::Kind,
     copies::{RetryCopy, Text},
+    message_id::EnvelopeDigest,
     peer::Peer,
-    retry::digest_of,
 };
 use crate::{
     identity::Address,
@@ -144,7 +144,7 @@ impl<'a> Outgoing<'a> {
             recipient,
             sent_at: self.said_at,
             sendings: self.sendings,
-            digest: digest_of(&bytes),
+            digest: EnvelopeDigest::of(&bytes),
             associated_data: self.associated_data,
             text: self.keep,
         };

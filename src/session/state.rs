@@ -193,14 +193,12 @@ impl Session {
             Phase::Responding => (1, None),
             Phase::Settled => (2, None),
         };
-        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-        let flags = [
-            phase,
-            flag(self.weak_start, flags::WEAK_START),
-            flag(self.recovered, flags::RECOVERED),
-            flag(self.has_skipped, flags::SKIPPED),
-        ];
-        body.bytes(&self.id.0).u8(self.suite.to_byte()).u8(flags.iter().fold(0, |all, flag| all | flag));
+        body.bytes(&self.id.0).u8(self.suite.to_byte()).flags([
+            (true, phase),
+            (self.weak_start, flags::WEAK_START),
+            (self.recovered, flags::RECOVERED),
+            (self.has_skipped, flags::SKIPPED),
+        ]);
         if let Some(handshake) = handshake {
             body.prefixed(handshake);
         }
@@ -211,10 +209,7 @@ impl Session {
     pub(super) fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         let id = SessionId(body.array()?);
         let suite = Suite::parse(body.u8()?).ok()?;
-        let flags = body.u8()?;
-        if flags & !flags::ALL != 0 {
-            return None;
-        }
+        let flags = body.flags(flags::ALL)?;
         Some(Self {
             id,
             suite,

@@ -182,6 +182,16 @@ impl RecordWriter {
         self.bytes(&[value])
     }
 
+    /// A flag in a byte of its own.
+    pub(crate) fn flag(&mut self, set: bool) -> &mut Self {
+        self.u8(u8::from(set))
+    }
+
+    /// Flags that share a byte: the bits of those that are set.
+    pub(crate) fn flags<const N: usize>(&mut self, flags: [(bool, u8); N]) -> &mut Self {
+        self.u8(flags.into_iter().filter(|(set, _)| *set).fold(0, |all, (_, bits)| all | bits))
+    }
+
     pub(crate) fn u32(&mut self, value: u32) -> &mut Self {
         self.bytes(&value.to_be_bytes())
     }
@@ -250,6 +260,11 @@ impl<'a> RecordReader<'a> {
     /// All that is left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.0)
+    }
+
+    /// Flags that share a byte, of which no other bits are set.
+    pub(crate) fn flags(&mut self, all: u8) -> Option<u8> {
+        self.u8().filter(|flags| flags & !all == 0)
     }
 
     /// A flag, 0 or 1 and nothing else.

@@ -87,7 +87,6 @@ impl Loaded {
         needs: Needs,
         mut load: impl FnMut(&RecordKey) -> Result<Option<Record>, E>,
     ) -> Result<(), E> {
-        self.0.reserve_exact(needs.0.len());
         for key in needs.0 {
             let record = load(&key)?;
             self.insert(key, record);

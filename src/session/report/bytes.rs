@@ -22,7 +22,7 @@ impl Report {
         self.device.encode(&mut out);
         write_key(&self.identity_key, &mut out);
         self.peer.encode(&mut out);
-        out.u8(u8::from(self.peer_key.is_some()));
+        out.flag(self.peer_key.is_some());
         if let Some(key) = &self.peer_key {
             write_key(key, &mut out);
         }
@@ -32,11 +32,11 @@ impl Report {
             TrustMark::Verified => 2,
             TrustMark::Changed => 3,
         });
-        out.u8(u8::from(self.stale)).u8(u8::from(self.active.is_some()));
+        out.flag(self.stale).flag(self.active.is_some());
         out.u8(u8::try_from(self.archived.len()).unwrap_or(u8::MAX));
         self.active.iter().chain(&self.archived).for_each(|session| session.write(&mut out));
         let SentReport { kept, not_kept, again } = self.sent;
-        out.u8(kept).u8(not_kept).u8(again).u8(u8::from(self.may_ask));
+        out.u8(kept).u8(not_kept).u8(again).flag(self.may_ask);
         for number in [self.opened, self.asked, self.one_time_prekeys] {
             out.bytes(&number.to_be_bytes());
         }
@@ -109,10 +109,10 @@ fn read_key(body: &mut RecordReader<'_>) -> Option<IdentityKey> {
 
 impl SessionReport {
     fn write(&self, out: &mut RecordWriter) {
-        out.bytes(&self.id.0).u8(self.phase as u8).u8(u8::from(self.strength == Strength::Weak));
+        out.bytes(&self.id.0).u8(self.phase as u8).flag(self.strength == Strength::Weak);
         out.u64(self.order.0).u64(self.started_at.0).u32(self.previous_counter);
         for chain in [&self.sending, &self.receiving] {
-            out.u8(u8::from(chain.is_some()));
+            out.flag(chain.is_some());
             if let Some(ChainReport { key, next }) = chain {
                 out.bytes(key).u32(*next);
             }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{RetryError, request::EnvelopeDigest};
+use super::{super::message_id::EnvelopeDigest, RetryError};
 use crate::{
     identity::Address,
     step::{
@@ -60,20 +60,20 @@ impl RecordType<'_> for Asked {
     const KIND: RecordKind = RecordKind::Asked;
 
     fn max_body_len(&self) -> usize {
-        self.envelopes.len().saturating_mul(size_of::<EnvelopeDigest>()).saturating_add(10)
+        self.envelopes.len().saturating_mul(EnvelopeDigest::LEN).saturating_add(10)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
         self.window.encode(body);
         self.envelopes.iter().for_each(|envelope| {
-            body.bytes(envelope);
+            body.bytes(&envelope.0);
         });
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         let window = Window::decode(body)?;
-        let (messages, []) = body.rest().as_chunks() else { return None };
-        Some(Self { window, envelopes: messages.to_vec() })
+        let (envelopes, []) = body.rest().as_chunks() else { return None };
+        Some(Self { window, envelopes: envelopes.iter().copied().map(EnvelopeDigest).collect() })
     }
 }
 

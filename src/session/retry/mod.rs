@@ -19,4 +19,4 @@ pub use ask::{RequestRetry, RetryRequest};
 pub(super) use budget::Budget;
 pub use error::RetryError;
 pub use request::RetryReason;
-pub(super) use request::{EnvelopeDigest, digest_of, is_retry_request};
+pub(super) use request::is_retry_request;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use prost::Message;
 
 use super::{
-    super::{MessageId, OpenError},
+    super::{MessageId, OpenError, message_id::EnvelopeDigest},
     RetryError,
 };
 use crate::{
@@ -116,16 +116,9 @@ pub(super) struct Wanted {
 impl Wanted {
     /// Of an envelope's bytes, and the same parsed.
     pub(super) fn of(bytes: &[u8], envelope: &Envelope<'_>) -> Self {
-        let digest = digest_of(bytes);
+        let digest = EnvelopeDigest::of(bytes);
         Self { envelope: MessageId::of_parsed(envelope), session: envelope.session_id, digest }
     }
-}
-
-/// A digest of all bytes of an envelope: whoever alters one names another.
-pub(in super::super) type EnvelopeDigest = [u8; 16];
-
-pub(in super::super) fn digest_of(envelope: &[u8]) -> EnvelopeDigest {
-    kdf::truncate(kdf::sha256(labels::ENVELOPE, &[envelope]))
 }
 
 /// What is asked for, and why.
@@ -179,7 +172,7 @@ impl Request {
         let body = RetryRequestBody {
             message_id: self.wanted.envelope.0.to_vec(),
             session_id: self.wanted.session.0.to_vec(),
-            envelope: self.wanted.digest.to_vec(),
+            envelope: self.wanted.digest.0.to_vec(),
             reason: self.reason.to_wire(),
             asked_at: self.asked_at.0,
         };
@@ -220,7 +213,7 @@ impl Request {
         let wanted = Wanted {
             envelope: MessageId(array(&body.message_id)?),
             session: SessionId(array(&body.session_id)?),
-            digest: array(&body.envelope)?,
+            digest: EnvelopeDigest(array(&body.envelope)?),
         };
         let reason = RetryReason::from_wire(body.reason);
         Ok((asks, Self { wanted, reason, asked_at: UnixMillis(body.asked_at) }))
