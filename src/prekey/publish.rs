@@ -96,11 +96,10 @@ impl Operation for ConfirmPrekeys {
             return Ok(Run::Needs(needs));
         }
         let mut prekeys = index.value.take().unwrap_or_default();
-        let before = PrekeysDescription::of(&prekeys);
+        let before = prekeys.clone();
         prekeys.confirm(self.upload);
         let description = PrekeysDescription::of(&prekeys);
-        let writes =
-            if description != before { Vec::from([index.write(prekeys, context)]) } else { Vec::new() };
+        let writes = if prekeys != before { Vec::from([index.write(prekeys, context)]) } else { Vec::new() };
         Ok(Run::Done(Step::new(writes, description)))
     }
 }

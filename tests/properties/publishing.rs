@@ -131,3 +131,17 @@ fn the_plan_fills_up_below_the_mark_and_spreads_devices_over_time() {
         .collect();
     assert!(plans.len() > 15, "{} times for 20 devices", plans.len());
 }
+
+/// Another store's upload stands at the server under a number of this one: that what the server has is to be replaced is kept, although nothing else changes, so that
+/// a late word about the own upload of that number does not take it back.
+#[test]
+fn a_number_that_two_stores_have_made_is_replaced_whatever_comes_late() {
+    let mut ben = Device::new("ben");
+    let own = ben.run(&ReplenishPrekeys { one_time: 2 }).unwrap();
+    let other = UploadId { number: own.id.number, tag: [9; 8] };
+    assert!(ben.run(&ConfirmPrekeys { upload: other }).unwrap().replaces);
+    assert!(ben.run(&ConfirmPrekeys { upload: own.id }).unwrap().replaces);
+    let next = ben.run(&ReplenishPrekeys { one_time: 2 }).unwrap();
+    assert!(next.replaces);
+    assert!(!ben.run(&ConfirmPrekeys { upload: next.id }).unwrap().replaces);
+}
