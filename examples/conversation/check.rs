@@ -2,13 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    report::Report,
-    script::{Script, Who},
-    seat::Seat,
-    tally::Tally,
-    trouble::Trouble,
-};
+use crate::{report::Report, script::Script, seat::Seat, tally::Tally, trouble::Trouble, who::Who};
 
 /// Opens both stores once more, and compares what is in them with what was to be said. One sentence for each difference.
 pub(crate) fn check(

@@ -12,19 +12,19 @@
 use std::{collections::BTreeMap, path::Path};
 
 use outrigger::{
-    AccountId, Address, Advice, AnswerRetry, DescribeDevice, DescribePeer, DeviceId, DriveError, IdentityKey,
-    Keep, MessageId, OpenError, PrekeyUpload, Receive, Register, ReplenishPrekeys, RequestRetry, RetryAnswer,
-    RetryError, RetryRequest, Send, Sent, SessionDescription, ShowSafetyNumber, Start, Started,
-    VerifiedBundle,
+    Address, Advice, AnswerRetry, DescribeDevice, DescribePeer, DriveError, IdentityKey, Keep, MessageId,
+    OpenError, PrekeyUpload, Receive, Register, ReplenishPrekeys, RequestRetry, RetryAnswer, RetryError,
+    RetryRequest, Send, Sent, SessionDescription, ShowSafetyNumber, Start, Started, VerifiedBundle,
 };
 use rusqlite::Connection;
 
 use crate::{
     mailbox,
     network::{Body, Packet},
-    script::{Line, Who},
+    script::Line,
     store::{CrashPoint, Durability, Store},
     trouble::Trouble,
+    who::Who,
 };
 
 /// Ticks without a receipt after which an envelope is sent again.
@@ -85,15 +85,6 @@ pub(crate) struct Device {
     heard: u32,
 }
 
-/// Where someone is reached. A real app draws the account id at random or gets it from its server.
-pub(crate) fn address(who: Who) -> Result<Address, Trouble> {
-    let id = match who {
-        Who::Alice => b"account of alice",
-        Who::Bob => b"the account: bob",
-    };
-    Ok(Address::new(AccountId::new(id)?, DeviceId::PHONE))
-}
-
 impl Device {
     /// Sets a device up in an empty directory; what it returns is for the server.
     pub(crate) fn set_up(
@@ -102,7 +93,7 @@ impl Device {
         durability: Durability,
     ) -> Result<(IdentityKey, PrekeyUpload), Trouble> {
         let mut store = Store::create(directory, durability)?;
-        let address = address(who)?;
+        let address = who.address()?;
         let identity = store.run(&Register { address }, |_, _| Ok(()))?;
         let upload = store.run(&ReplenishPrekeys { one_time: ONE_TIME }, |_, _| Ok(()))?;
         Ok((identity, upload))
@@ -118,7 +109,7 @@ impl Device {
             .into_iter()
             .map(|(line, envelope)| (line, Unsettled { envelope, due: 0 }))
             .collect();
-        let peer = address(who.peer())?;
+        let peer = who.peer().address()?;
         Ok(Self { who, peer, store, unsettled, said, heard })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{script::Who, store::CrashPoint};
+use crate::{store::CrashPoint, who::Who};
 
 /// What a device is doing as it dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

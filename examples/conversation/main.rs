@@ -9,16 +9,20 @@
 //! ```
 //!
 //! Each line of FILE is a message, the two speaking in short runs; without FILE they plan a trip. To see how an app uses the crate, read
-//! `device.rs` (the operations, and what to do about their errors) and `store.rs` (one transaction for each step); the rest is a stage
-//! for these two. The exit code is 0 if every text arrived once and unchanged, 1 if not, 2 if the call was wrong.
+//! `device.rs` (the operations, and what to do about their errors), `store.rs` (one transaction for each step) and `../stage/records.rs` (the table of records);
+//! the rest is a stage for these three. The exit code is 0 if every text arrived once and unchanged, 1 if not, 2 if the call was wrong.
 
 mod check;
 mod device;
+#[path = "../stage/dice.rs"]
 mod dice;
 mod kills;
 mod mailbox;
 mod network;
+#[path = "../stage/records.rs"]
+mod records;
 mod report;
+#[path = "../stage/scratch.rs"]
 mod scratch;
 mod script;
 mod seat;
@@ -27,6 +31,8 @@ mod store;
 mod story;
 mod tally;
 mod trouble;
+#[path = "../stage/who.rs"]
+mod who;
 
 use std::{env, ffi::OsString, fs, path::PathBuf, process::ExitCode};
 

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive};
 
-use crate::{dice::Dice, script::Who};
+use crate::{dice::Dice, who::Who};
 
 /// Packets lost, of a hundred.
 const LOST: u64 = 14;

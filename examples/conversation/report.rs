@@ -3,7 +3,6 @@
 use std::{
     fmt::Display,
     io::{ErrorKind, Write as _},
-    path::Path,
     time::Instant,
 };
 
@@ -11,7 +10,7 @@ use anstream::AutoStream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::{OwoColorize as _, Style};
 
-use crate::{script::Who, server::Seen, store::Durability, tally::Tally};
+use crate::{scratch::Scratch, server::Seen, store::Durability, tally::Tally, who::Who};
 
 /// Columns for a text.
 const TEXT: usize = 64;
@@ -104,8 +103,8 @@ impl Report {
     }
 
     /// Where the stores are, and when a step in them counts as done.
-    pub(crate) fn stores(&mut self, directory: &Path, durability: Durability) {
-        self.fact("stores", &format!("SQLite files in {}, removed at the end", directory.display()));
+    pub(crate) fn stores(&mut self, scratch: &Scratch, durability: Durability) {
+        self.fact("stores", &format!("SQLite files in {scratch}, removed at the end"));
         self.fact("", durability.describe());
     }
 

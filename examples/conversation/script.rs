@@ -4,35 +4,10 @@
 
 use std::ops::RangeInclusive;
 
-use crate::dice::Dice;
+use crate::{dice::Dice, who::Who};
 
 /// Lines that one speaker says in a row, where the lines are a file's.
 const RUN: RangeInclusive<u64> = 1..=4;
-
-/// One of the two who speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Who {
-    Alice,
-    Bob,
-}
-
-impl Who {
-    pub(crate) const BOTH: [Self; 2] = [Self::Alice, Self::Bob];
-
-    pub(crate) fn peer(self) -> Self {
-        match self {
-            Self::Alice => Self::Bob,
-            Self::Bob => Self::Alice,
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Alice => "Alice",
-            Self::Bob => "Bob",
-        }
-    }
-}
 
 /// One message to be.
 #[derive(Debug)]

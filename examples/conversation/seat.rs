@@ -5,9 +5,9 @@ use std::{collections::VecDeque, path::PathBuf};
 use crate::{
     device::Device,
     kills::{Act, Kill, kills},
-    script::Who,
     store::Durability,
     trouble::Trouble,
+    who::Who,
 };
 
 /// Ticks that a killed device stays down.

@@ -13,13 +13,10 @@ use std::{
 };
 
 use getrandom::SysRng;
-use outrigger::{
-    Context, DriveError, Generation, Operation, Record, RecordKey, Rejected, Revision, UnixMillis, Write,
-    drive,
-};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, config::DbConfig, params};
+use outrigger::{Context, DriveError, Generation, Operation, Rejected, UnixMillis, Write, drive};
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 
-use crate::mailbox;
+use crate::{mailbox, records};
 
 /// When a commit counts as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,13 +92,6 @@ pub(crate) struct Store {
     pub(crate) crash: Option<CrashPoint>,
 }
 
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS records (
-        key      BLOB PRIMARY KEY,
-        revision INTEGER NOT NULL,
-        bytes    BLOB NOT NULL
-    ) STRICT, WITHOUT ROWID;";
-
 impl Store {
     /// Makes a store in an empty directory.
     pub(crate) fn create(directory: &Path, durability: Durability) -> Result<Self, StoreError> {
@@ -125,7 +115,7 @@ impl Store {
         connection.pragma_update(None, "synchronous", durability.synchronous())?;
         // A key that was used is overwritten in the file, not only unlinked.
         connection.pragma_update(None, "secure_delete", "ON")?;
-        connection.execute_batch(SCHEMA)?;
+        connection.execute_batch(records::SCHEMA)?;
         connection.execute_batch(mailbox::SCHEMA)?;
         Ok(Self { connection, generation: Generation(guard), crash: None })
     }
@@ -138,7 +128,8 @@ impl Store {
     ) -> Result<O::Output, DriveError<O::Error, StoreError>> {
         let mut random = SysRng;
         let mut context = Context::new(now(), self.generation, &mut random);
-        drive(operation, &mut context, self, Self::load, |store, writes, output| {
+        let load = |store: &mut Self, key: &_| Ok(records::load(&store.connection, key)?);
+        drive(operation, &mut context, self, load, |store, writes, output| {
             match store.commit(writes, |transaction| keep(transaction, output)) {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(Rejected::Conflict),
@@ -158,15 +149,6 @@ impl Store {
         Ok(count.cast_unsigned())
     }
 
-    fn load(&mut self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
-        let mut select =
-            self.connection.prepare_cached("SELECT revision, bytes FROM records WHERE key = ?1")?;
-        let record = select.query_row([key.as_bytes()], |row| {
-            Ok(Record::new(Revision(row.get::<_, i64>(0)?.cast_unsigned()), row.get(1)?))
-        });
-        Ok(record.optional()?)
-    }
-
     /// All writes and what the app keeps, or nothing. `false`: a record was not at the revision that its write replaces.
     fn commit(
         &mut self,
@@ -176,10 +158,8 @@ impl Store {
         let crash = self.crash.take();
         // Dropped on every way out but the last: rolled back.
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for write in writes {
-            if !apply(&transaction, write)? {
-                return Ok(false);
-            }
+        if !records::apply(&transaction, writes)? {
+            return Ok(false);
         }
         keep(&transaction)?;
         if crash != Some(CrashPoint::BeforeCommit) {
@@ -196,27 +176,6 @@ impl Store {
             None => Ok(true),
         }
     }
-}
-
-/// Applies a write if the record is at the revision that it replaces.
-fn apply(connection: &Connection, write: &Write) -> rusqlite::Result<bool> {
-    let (key, next) = (write.key().as_bytes(), write.revision().0.cast_signed());
-    let changed = match (write.replaces(), write.bytes()) {
-        (None, Some(bytes)) => connection
-            .prepare_cached("INSERT INTO records VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-            .execute(params![key, next, bytes])?,
-        (Some(old), Some(bytes)) => connection
-            .prepare_cached("UPDATE records SET revision = ?2, bytes = ?3 WHERE key = ?1 AND revision = ?4")?
-            .execute(params![key, next, bytes, old.0.cast_signed()])?,
-        (Some(old), None) => connection
-            .prepare_cached("DELETE FROM records WHERE key = ?1 AND revision = ?2")?
-            .execute(params![key, old.0.cast_signed()])?,
-        (None, None) => {
-            let mut select = connection.prepare_cached("SELECT 1 FROM records WHERE key = ?1")?;
-            usize::from(!select.exists([key])?)
-        }
-    };
-    Ok(changed == 1)
 }
 
 fn now() -> UnixMillis {

@@ -7,17 +7,18 @@ use outrigger::{Strength, VerifiedBundle};
 
 use crate::{
     check::check,
-    device::{self, Answered, Device, Heard, Said},
+    device::{Answered, Device, Heard, Said},
     kills::Act,
     network::{Body, Fate, Network, Packet},
     report::{Event, Report, count, hex},
     scratch::Scratch,
-    script::{Line, Script, Who},
+    script::{Line, Script},
     seat::Seat,
     server::Server,
     store::Durability,
     tally::{Tally, add},
     trouble::Trouble,
+    who::Who,
 };
 
 /// Ticks without a new text after which something must be wrong.
@@ -52,7 +53,7 @@ impl<'a> Story<'a> {
     /// Makes both devices and uploads their keys. The server is asked over an ordinary connection; only packets take the bad network.
     pub(crate) fn set_up(&mut self, scratch: &Scratch) -> Result<(), Trouble> {
         self.report.heading("Setup");
-        self.report.stores(scratch.path(), self.durability);
+        self.report.stores(scratch, self.durability);
         for who in Who::BOTH {
             let directory = scratch.directory(who.name())?;
             let (identity, upload) = Device::set_up(who, &directory, self.durability)?;
@@ -63,7 +64,7 @@ impl<'a> Story<'a> {
                 upload.bundle.len()
             );
             self.report.fact(who.name(), &made);
-            self.server.upload(device::address(who)?, upload);
+            self.server.upload(who.address()?, upload);
             self.seats.insert(who, Seat::new(who, directory, self.durability, self.script.len())?);
         }
         Ok(())
@@ -141,7 +142,7 @@ impl<'a> Story<'a> {
     }
 
     fn start(&mut self, who: Who) -> Result<(), Trouble> {
-        let bundle = self.server.bundle(&device::address(who.peer())?).ok_or(Trouble::NoBundle)?;
+        let bundle = self.server.bundle(&who.peer().address()?).ok_or(Trouble::NoBundle)?;
         let Some(device) = self.seats.get_mut(&who).and_then(|seat| seat.device.as_mut()) else {
             return Ok(());
         };
@@ -218,7 +219,7 @@ impl<'a> Story<'a> {
 
     /// A peer asks for a line again.
     fn answer(&mut self, who: Who, line: u32, request: &[u8]) -> Result<(), Trouble> {
-        let (now, peer) = (self.now, device::address(who.peer())?);
+        let (now, peer) = (self.now, who.peer().address()?);
         let mut bundle = None;
         loop {
             let Some(device) = self.prepare(who, Act::Say, line) else { return Ok(()) };

@@ -16,9 +16,9 @@ use outrigger::{
 use rusqlite::Transaction;
 
 use crate::{
-    dice::Keys,
     mailbox::{self, Way},
     server::{Mail, Server},
+    source::Keys,
     store::Store,
     tally::Tally,
     trouble::Trouble,

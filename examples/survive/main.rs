@@ -13,16 +13,22 @@
 
 mod check;
 mod device;
+#[path = "../stage/dice.rs"]
 mod dice;
 mod keys;
 mod lines;
 mod mailbox;
+#[path = "../stage/records.rs"]
+mod records;
 mod report;
+#[path = "../stage/scratch.rs"]
 mod scratch;
 mod server;
+mod source;
 mod store;
 mod tally;
 mod trouble;
+#[path = "../stage/who.rs"]
 mod who;
 mod world;
 

@@ -10,14 +10,11 @@
 
 use std::{fs, path::Path};
 
-use outrigger::{
-    Context, DriveError, Generation, Operation, Record, RecordKey, Rejected, Revision, UnixMillis, Write,
-    drive,
-};
+use outrigger::{Context, DriveError, Generation, Operation, RecordKey, Rejected, UnixMillis, Write, drive};
 use rand_core::TryRng;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::{dice::Keys, trouble::Trouble};
+use crate::{records, source::Keys, trouble::Trouble};
 
 /// Where a device dies at its next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +35,6 @@ pub(crate) struct Store {
 }
 
 const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS records (
-        key BLOB PRIMARY KEY, revision INTEGER NOT NULL, bytes BLOB NOT NULL
-    ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS outbox (
         id INTEGER PRIMARY KEY, line INTEGER, message BLOB, bytes BLOB NOT NULL, tries INTEGER NOT NULL, taken INTEGER NOT NULL
     ) STRICT;
@@ -67,6 +61,7 @@ impl Store {
         // The accidents here are those of processes and files; none is of the disk.
         connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
         connection.pragma_update(None, "synchronous", "OFF")?;
+        connection.execute_batch(records::SCHEMA)?;
         connection.execute_batch(SCHEMA)?;
         Ok(Self { connection, generation: Generation(generation), keys, now, crash: None })
     }
@@ -79,6 +74,7 @@ impl Store {
     ) -> Result<O::Output, DriveError<O::Error, Trouble>> {
         let Self { connection, generation, keys, now, crash } = self;
         let mut context = Context::new(*now, *generation, keys);
+        let load = |connection: &mut Connection, key: &_| Ok(records::load(connection, key)?);
         drive(operation, &mut context, connection, load, |connection, writes, output| {
             match commit(connection, crash, writes, |transaction| keep(transaction, output)) {
                 Ok(true) => Ok(()),
@@ -112,14 +108,6 @@ impl Store {
     }
 }
 
-fn load(connection: &mut Connection, key: &RecordKey) -> Result<Option<Record>, Trouble> {
-    let mut select = connection.prepare_cached("SELECT revision, bytes FROM records WHERE key = ?1")?;
-    let record = select.query_row([key.as_bytes()], |row| {
-        Ok(Record::new(Revision(row.get::<_, i64>(0)?.cast_unsigned()), row.get(1)?))
-    });
-    Ok(record.optional()?)
-}
-
 /// All writes and what the app keeps, or nothing. `false`: a record was not at the revision that its write replaces.
 fn commit(
     connection: &mut Connection,
@@ -128,10 +116,8 @@ fn commit(
     keep: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
 ) -> Result<bool, Trouble> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for write in writes {
-        if !apply(&transaction, write)? {
-            return Ok(false);
-        }
+    if !records::apply(&transaction, writes)? {
+        return Ok(false);
     }
     keep(&transaction)?;
     match crash.take() {
@@ -143,22 +129,4 @@ fn commit(
         None => transaction.commit()?,
     }
     Ok(true)
-}
-
-/// Applies a write if the record is at the revision that it replaces.
-fn apply(connection: &Connection, write: &Write) -> rusqlite::Result<bool> {
-    let (key, next) = (write.key().as_bytes(), write.revision().0.cast_signed());
-    let changed = match (write.replaces(), write.bytes()) {
-        (None, Some(bytes)) => connection
-            .prepare_cached("INSERT INTO records VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-            .execute(params![key, next, bytes])?,
-        (Some(old), Some(bytes)) => connection
-            .prepare_cached("UPDATE records SET revision = ?2, bytes = ?3 WHERE key = ?1 AND revision = ?4")?
-            .execute(params![key, next, bytes, old.0.cast_signed()])?,
-        (Some(old), None) => connection
-            .prepare_cached("DELETE FROM records WHERE key = ?1 AND revision = ?2")?
-            .execute(params![key, old.0.cast_signed()])?,
-        (None, None) => 1,
-    };
-    Ok(changed == 1)
 }

@@ -10,10 +10,11 @@ use outrigger::UnixMillis;
 
 use crate::{
     device::{Device, Outside},
-    dice::{Dice, Keys},
+    dice::Dice,
     lines::{keep, speaker, text_of},
     mailbox,
     server::Server,
+    source::Keys,
     store::Crash,
     tally::{Kind, Tally},
     trouble::Trouble,

@@ -1,8 +1,6 @@
 //! The two who speak.
 
-use outrigger::{AccountId, Address, DeviceId};
-
-use crate::trouble::Trouble;
+use outrigger::{AccountId, AccountIdLength, Address, DeviceId};
 
 /// One of the two who speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,8 +26,8 @@ impl Who {
         }
     }
 
-    /// Where its device is reached.
-    pub(crate) fn address(self) -> Result<Address, Trouble> {
+    /// Where its device is reached. A real app draws the account id at random or gets it from its server.
+    pub(crate) fn address(self) -> Result<Address, AccountIdLength> {
         let id = match self {
             Self::Alice => b"account of alice",
             Self::Bob => b"the account: bob",

@@ -1,7 +1,7 @@
 //! A directory for one run, removed with all it holds when the run is over.
 
 use std::{
-    env, fs, io,
+    env, fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -23,6 +23,12 @@ impl Scratch {
         let path = self.0.join(name);
         make_private(&path)?;
         Ok(path)
+    }
+}
+
+impl fmt::Display for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
     }
 }
 

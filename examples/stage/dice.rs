@@ -1,4 +1,4 @@
-//! A small seeded generator for the network's accidents, so that a run can be repeated. Not for keys: those come from the system.
+//! A small seeded generator for accidents, so that a run can be repeated. Not for keys.
 
 use std::ops::RangeInclusive;
 
