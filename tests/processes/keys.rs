@@ -1,14 +1,11 @@
-//! Which keys the wire shows in use: an envelope is taken apart by hand, and a key that is seen under two envelopes is found.
-//!
-//! Equal session, ratchet key and counter mean an equal AEAD key (`docs/protocol.md`, section 7).
+//! Which keys the wire shows in use: a key that is seen under two envelopes is found.
 
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
 };
 
-/// Session id, ratchet key and counter: what stands for a message's key.
-type MessageKey = ([u8; 8], [u8; 32], u64);
+use crate::wire::{Fields, MessageKey, envelope};
 
 /// All keys that were seen, and under which envelope.
 #[derive(Default)]
@@ -35,46 +32,13 @@ impl Keys {
     }
 }
 
-/// Fields 1, 3 and 5 of an envelope, `docs/protocol.md`, section 5.
-fn message_key(envelope: &[u8]) -> MessageKey {
-    let mut rest = &envelope[2..];
-    let (mut session, mut ratchet_key, mut counter) = ([0; 8], [0; 32], 0);
-    while let [tag, after @ ..] = rest {
-        rest = after;
-        match tag {
-            0x09 => session.copy_from_slice(take(&mut rest, 8)),
-            0x1a => {
-                assert_eq!(varint(&mut rest), 32);
-                ratchet_key.copy_from_slice(take(&mut rest, 32));
-            }
-            0x20 => drop(varint(&mut rest)),
-            0x28 => counter = varint(&mut rest),
-            0x12 | 0x3a => {
-                let len = varint(&mut rest);
-                take(&mut rest, usize::try_from(len).unwrap());
-            }
-            tag => panic!("field {tag:#x} in an envelope"),
-        }
+fn message_key(bytes: &[u8]) -> MessageKey {
+    let fields = Fields::envelope(bytes);
+    let known = envelope::SESSION_ID..=envelope::CIPHERTEXT;
+    for (number, _) in &fields.list {
+        assert!(known.contains(number) && *number != envelope::PQ, "field {number} in an envelope");
     }
-    (session, ratchet_key, counter)
-}
-
-fn varint(rest: &mut &[u8]) -> u64 {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = take(rest, 1)[0];
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            break;
-        }
-    }
-    value
-}
-
-fn take<'a>(rest: &mut &'a [u8], len: usize) -> &'a [u8] {
-    let (head, tail) = rest.split_at(len);
-    *rest = tail;
-    head
+    fields.message_key().expect("an envelope")
 }
 
 #[test]

@@ -25,3 +25,5 @@ mod report;
 mod scratch;
 mod store;
 mod trial;
+#[path = "../stage/wire.rs"]
+mod wire;

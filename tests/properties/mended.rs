@@ -1,16 +1,17 @@
 //! Faults that were there once, each by its symptom.
 
 use outrigger::{
-    Address, Advice, ChangeNumber, ConfirmPrekeys, Context, Decision, DescribePrekeys, Diagnose, Finding,
-    Generation, LearnNumber, Limits, Loaded, OpenError, Operation, PhoneNumber, PrekeyUpload, Receive,
-    RecordKey, RecordKind, Recover, Register, ReplenishPrekeys, RequestRetry, RetryError, RetryOutcome, Run,
-    Tidy, UnixMillis, UploadId,
+    Address, Advice, ChangeNumber, ConfirmPrekeys, Decision, DescribePrekeys, Diagnose, Finding, LearnNumber,
+    Limits, OpenError, PhoneNumber, PrekeyUpload, Receive, RecordKind, Register, ReplenishPrekeys,
+    RequestRetry, RetryError, RetryOutcome, Tidy, UnixMillis, UploadId,
 };
-use std::convert::Infallible;
 
-use crate::world::{
-    BOUND, DAY, Device, Server, exchange, friends, strangers,
-    wire::{Fields, envelope},
+use crate::{
+    operations::rounds,
+    world::{
+        BOUND, DAY, Device, Server, exchange, friends, strangers,
+        wire::{Fields, envelope},
+    },
 };
 
 /// A server as `docs/protocol.md`, section 4 "Uploads", says.
@@ -48,22 +49,6 @@ impl Device {
     }
 }
 
-fn rounds<O: Operation>(device: &mut Device, operation: &O) -> usize {
-    let mut have = Loaded::new();
-    let mut context =
-        Context::new(device.now, device.generation, &mut device.random).with_limits(device.limits);
-    let mut rounds = 0;
-    loop {
-        match operation.run(&have, &mut context) {
-            Ok(Run::Needs(needs)) => {
-                rounds += 1;
-                have.answer(needs, |key| Ok::<_, Infallible>(device.store.load(key))).unwrap();
-            }
-            Ok(Run::Done(_)) | Err(_) => return rounds,
-        }
-    }
-}
-
 fn flip(envelope: &[u8]) -> Vec<u8> {
     let mut bytes = envelope.to_vec();
     let end = bytes.len();
@@ -83,9 +68,7 @@ fn one_upload_since_the_backup() {
     ben.publishes(10, &mut server);
     // The phone is lost; a new one takes the backup.
     ben.store = backup;
-    ben.generation = Generation([0x99; 16]);
-    let keys: Vec<RecordKey> = ben.store.0.keys().copied().collect();
-    ben.run(&Recover { records: &keys }).unwrap();
+    ben.take_over(0x99);
     ben.publishes(10, &mut server);
     ada.start(ben.address, &mut server.server).unwrap();
     exchange(&mut ada, &mut ben);
@@ -103,9 +86,7 @@ fn message_is_lost_though_a_copy_is_there() {
     exchange(&mut ben, &mut ada);
     ben.publishes(10, &mut server);
     ben.store = backup;
-    ben.generation = Generation([0x99; 16]);
-    let keys: Vec<RecordKey> = ben.store.0.keys().copied().collect();
-    ben.run(&Recover { records: &keys }).unwrap();
+    ben.take_over(0x99);
     ben.publishes(10, &mut server);
     let mut envelope = ada.send(ben.address, b"wanted");
     loop {
@@ -497,9 +478,7 @@ fn uploads_out_of_order() {
     let (mut ada, mut ben) = (Device::new("ada"), Device::new("ben"));
     ada.publish(10, &mut server.server);
     ben.publishes(10, &mut server);
-    ben.generation = Generation([0x99; 16]);
-    let keys: Vec<RecordKey> = ben.store.0.keys().copied().collect();
-    ben.run(&Recover { records: &keys }).unwrap();
+    ben.take_over(0x99);
     let first = ben.run(&ReplenishPrekeys { one_time: 10 }).unwrap();
     let second = ben.run(&ReplenishPrekeys { one_time: 10 }).unwrap();
     server.take(ben.address, &second).unwrap();

@@ -19,9 +19,10 @@ use crate::world::{
 };
 
 /// How many times an operation asks, where each time it gets all that it asked for.
-fn rounds<O: Operation>(device: &mut Device, operation: &O) -> usize {
+pub(crate) fn rounds<O: Operation>(device: &mut Device, operation: &O) -> usize {
     let mut have = Loaded::new();
-    let mut context = Context::new(device.now, device.generation, &mut device.random);
+    let mut context =
+        Context::new(device.now, device.generation, &mut device.random).with_limits(device.limits);
     let mut asked = Vec::new();
     for round in 0..100 {
         match operation.run(&have, &mut context) {

@@ -8,16 +8,21 @@ use outrigger::{
 use crate::world::{Device, Server, exchange, friends, phone};
 
 impl Device {
-    /// What an app does after a restore: a new generation, all records taken over, prekeys published.
+    /// What an app does after a restore: taken over, prekeys published.
     pub(crate) fn recover(&mut self, generation: u8, server: &mut Server) {
+        self.take_over(generation);
+        let upload = self.run(&ReplenishPrekeys { one_time: 10 }).unwrap();
+        assert!(upload.replaces, "the server must forget what opens nothing");
+        server.take(self.address, &upload);
+    }
+
+    /// A new generation, and all records taken over into it.
+    pub(crate) fn take_over(&mut self, generation: u8) {
         self.generation = Generation([generation; 16]);
         let keys: Vec<RecordKey> = self.store.0.keys().copied().collect();
         let recovered = self.run(&Recover { records: &keys }).unwrap();
         assert_eq!(recovered.kept + recovered.deleted, keys.len());
         assert_eq!(self.store.count(RecordKind::SignedPrekey), 0);
-        let upload = self.run(&ReplenishPrekeys { one_time: 10 }).unwrap();
-        assert!(upload.replaces, "the server must forget what opens nothing");
-        server.take(self.address, &upload);
     }
 }
 

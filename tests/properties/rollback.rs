@@ -11,25 +11,16 @@ use crate::world::{
     Device, NOON, exchange, friends,
     store::Store,
     strangers,
-    wire::{Fields, Value, envelope},
+    wire::{Fields, MessageKey},
 };
-
-/// What stands for a message's key, and its nonce.
-fn key_and_nonce(message: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let fields = Fields::envelope(message);
-    let Some(Value::Fixed64(session)) = fields.get(envelope::SESSION_ID) else { panic!("no session") };
-    let counter = fields.number(envelope::COUNTER).to_be_bytes();
-    let key = [&session[..], fields.bytes(envelope::RATCHET_KEY), &counter].concat();
-    (key, fields.bytes(envelope::CIPHERTEXT)[..12].to_vec())
-}
 
 /// Collects messages and refuses one whose key and nonce were both there before.
 #[derive(Default)]
-struct Nonces(BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>);
+struct Nonces(BTreeMap<MessageKey, BTreeSet<[u8; 12]>>);
 
 impl Nonces {
     fn add(&mut self, message: &[u8]) {
-        let (key, nonce) = key_and_nonce(message);
+        let (key, nonce) = Fields::envelope(message).key_and_nonce().unwrap();
         assert!(self.0.entry(key).or_default().insert(nonce), "the same key and nonce twice");
     }
 
@@ -46,7 +37,8 @@ fn l13_two_sends_from_one_record_use_one_key_and_two_nonces() {
     let one = ada.send(ben.address, b"one");
     ada.store = snapshot;
     let two = ada.send(ben.address, b"two");
-    let ((key, nonce), (same_key, other_nonce)) = (key_and_nonce(&one), key_and_nonce(&two));
+    let ((key, nonce), (same_key, other_nonce)) =
+        [&one, &two].map(|sent| Fields::envelope(sent).key_and_nonce().unwrap()).into();
     assert_eq!(key, same_key);
     assert_ne!(nonce, other_nonce);
 }

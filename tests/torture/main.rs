@@ -1,6 +1,7 @@
 //! Schedules that break sessions, as data (`vectors/torture/`), and every pair of roll-backs of a conversation: for this crate, and for any other library that implements
 //! [`Subject`](subject::Subject).
 
+mod alter;
 mod flawed;
 mod outrigger;
 mod rollbacks;
@@ -9,6 +10,7 @@ mod schedule;
 mod seat;
 mod server;
 mod subject;
+#[path = "../stage/wire.rs"]
 mod wire;
 mod world;
 

@@ -12,9 +12,9 @@ use rand_core::{TryCryptoRng, TryRng, utils::next_word_via_fill};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    alter,
     runner::NOON,
     subject::{Alteration, Capability, Fetched, Opened, Refusal, Subject, Upload},
-    wire,
 };
 
 /// What every message binds.
@@ -215,7 +215,7 @@ impl Subject for Outrigger {
     }
 
     fn alter(&self, bytes: &[u8], alteration: &Alteration<'_>) -> Option<Vec<u8>> {
-        wire::alter(bytes, alteration)
+        alter::alter(bytes, alteration)
     }
 
     fn stored(&self, device: &Device) -> Vec<u8> {
@@ -224,7 +224,7 @@ impl Subject for Outrigger {
     }
 
     fn key_and_nonce(&self, envelope: &[u8]) -> Option<Vec<u8>> {
-        wire::key_and_nonce(envelope)
+        alter::key_and_nonce(envelope)
     }
 
     fn check_in(&mut self, device: &mut Device, server_has: &Upload) -> bool {

@@ -8,6 +8,7 @@ pub(crate) mod hand;
 pub(crate) mod random;
 pub(crate) mod store;
 pub(crate) mod thief;
+#[path = "../../stage/wire.rs"]
 pub(crate) mod wire;
 
 use std::{

@@ -1,4 +1,6 @@
-//! Messages taken apart and put together again, field by field, without any of the crate's checks.
+//! Messages taken apart and put together again, field by field, without any of the crate's checks (`docs/protocol.md`, sections 5 and 8).
+
+#![allow(dead_code, reason = "each test takes of it what it needs")]
 
 /// The value of a protobuf field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,11 @@ pub(crate) struct Fields {
     pub(crate) list: Vec<(u64, Value)>,
 }
 
+const NONCE: usize = 12;
+
+/// What stands for a message's key.
+pub(crate) type MessageKey = ([u8; 8], [u8; 32], u64);
+
 /// Field numbers of an envelope.
 pub(crate) mod envelope {
     pub(crate) const SESSION_ID: u64 = 1;
@@ -27,24 +34,29 @@ pub(crate) mod envelope {
 }
 
 impl Fields {
-    /// Takes a message apart behind `front` bytes: 2 for an envelope, 1 for a bundle or a number statement, 0 for the rest.
+    /// Takes a message apart behind `front` bytes: 2 for an envelope or a retry request, 1 for a bundle or a number statement, 0 for the rest.
     pub(crate) fn parse(bytes: &[u8], front: usize) -> Self {
-        let (front, mut rest) = bytes.split_at(front);
+        Self::try_parse(bytes, front).expect("a message of fields")
+    }
+
+    /// The same of bytes that may be none: `None`.
+    pub(crate) fn try_parse(bytes: &[u8], front: usize) -> Option<Self> {
+        let (front, mut rest) = bytes.split_at_checked(front)?;
         let mut list = Vec::new();
         while !rest.is_empty() {
-            let tag = varint(&mut rest);
+            let tag = varint(&mut rest)?;
             let value = match tag & 7 {
-                0 => Value::Varint(varint(&mut rest)),
-                1 => Value::Fixed64(take(&mut rest, 8).try_into().unwrap()),
+                0 => Value::Varint(varint(&mut rest)?),
+                1 => Value::Fixed64(take(&mut rest, 8)?.try_into().ok()?),
                 2 => {
-                    let len = usize::try_from(varint(&mut rest)).unwrap();
-                    Value::Bytes(take(&mut rest, len).to_vec())
+                    let len = usize::try_from(varint(&mut rest)?).ok()?;
+                    Value::Bytes(take(&mut rest, len)?.to_vec())
                 }
-                wire_type => panic!("wire type {wire_type}"),
+                _ => return None,
             };
             list.push((tag >> 3, value));
         }
-        Self { front: front.to_vec(), list }
+        Some(Self { front: front.to_vec(), list })
     }
 
     pub(crate) fn envelope(bytes: &[u8]) -> Self {
@@ -93,6 +105,22 @@ impl Fields {
         }
     }
 
+    /// Session id, ratchet key and counter of an envelope: equal ones mean an equal AEAD key (`docs/protocol.md`, section 7).
+    pub(crate) fn message_key(&self) -> Option<MessageKey> {
+        match (self.get(envelope::SESSION_ID)?, self.get(envelope::RATCHET_KEY)?) {
+            (Value::Fixed64(session), Value::Bytes(key)) => {
+                Some((*session, key.as_slice().try_into().ok()?, self.number(envelope::COUNTER)))
+            }
+            _ => None,
+        }
+    }
+
+    /// What stands for an envelope's key, and its nonce: the first bytes of the ciphertext.
+    pub(crate) fn key_and_nonce(&self) -> Option<(MessageKey, [u8; NONCE])> {
+        let nonce = self.bytes(envelope::CIPHERTEXT).first_chunk()?;
+        Some((self.message_key()?, *nonce))
+    }
+
     /// The same with a field set, in its place by number; `None` leaves it out.
     pub(crate) fn with(&self, number: u64, value: Option<Value>) -> Self {
         let mut list: Vec<_> = self.list.iter().filter(|(known, _)| *known != number).cloned().collect();
@@ -120,20 +148,20 @@ pub(crate) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
-fn varint(rest: &mut &[u8]) -> u64 {
+fn varint(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
-        let byte = take(rest, 1)[0];
+        let byte = take(rest, 1)?[0];
         value |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
-            return value;
+            return Some(value);
         }
     }
-    panic!("a varint of more than ten bytes");
+    None
 }
 
-fn take<'a>(rest: &mut &'a [u8], len: usize) -> &'a [u8] {
-    let (head, tail) = rest.split_at(len);
+fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+    let (head, tail) = rest.split_at_checked(len)?;
     *rest = tail;
-    head
+    Some(head)
 }
