@@ -18,6 +18,8 @@ mod keys;
 #[path = "../../../tests/processes/report.rs"]
 mod report;
 mod store;
+#[path = "../../../tests/stage/wire.rs"]
+mod wire;
 
 use std::env;
 
