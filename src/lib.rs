@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+mod companion;
 pub mod handshake;
 mod identity;
 mod prekey;
@@ -14,10 +15,18 @@ mod session;
 mod step;
 pub mod wire;
 
+pub use companion::{
+    AbandonLinking, ComparisonCode, ConfirmLink, Consent, Consequence, ContinueLinking, DeclineLink,
+    DescribeDevices, DescribeGranting, DescribeLinking, DevicesDescription, FanOutError, GrantLink, Granting,
+    Joined, LearnDevices, Learned, LeaveAccount, LeaveError, LinkCode, LinkError, LinkProgress,
+    LinkReference, LinkRequest, Linked, Linking, Plan, PlanMessage, Refusal, RemoveCompanion, RenewDevices,
+    ScanLinkCode, SendToAccount, SentToAccount, ShowLinkCode, SignedList,
+};
 pub use identity::{
-    AccountId, AccountIdLength, Address, ChangeNumber, Decision, DescribeDevice, DeviceDescription,
-    DeviceError, DeviceId, IdentityKey, IdentityKeyPair, NotE164, NumberError, PhoneNumber, Register,
-    SafetyNumber, ScanError, TrustError, TrustMark, VerifiedNumber,
+    AccountId, AccountIdLength, Address, Certificate, CertificateError, ChangeNumber, Decision,
+    DescribeDevice, DeviceChange, DeviceDescription, DeviceEntry, DeviceError, DeviceId, DeviceList, Epoch,
+    IdentityKey, IdentityKeyPair, Incarnation, KeyIndex, ListDigest, ListError, NotE164, NumberError,
+    PhoneNumber, Register, SafetyNumber, ScanError, TrustError, TrustMark, Unlisted, VerifiedNumber,
 };
 pub use prekey::{
     BundleError, ConfirmPrekeys, DescribePrekeys, HandOutBundle, OneTimePrekeyField, PrekeyId, PrekeyUpload,
@@ -32,7 +41,8 @@ pub use session::{
     Finding, HandshakeDescription, Keep, LearnNumber, MessageId, OpenError, PeerDescription, Receive,
     Received, Recover, Recovered, Report, RequestRetry, Restart, RetryAnswer, RetryError, RetryOutcome,
     RetryReason, RetryRequest, Send, SendError, Sent, SentReport, SessionDescription, SessionPhase,
-    SessionReport, ShowSafetyNumber, Side, Start, StartError, Started, Strength, Tidy,
+    SessionReport, SharedId, ShowSafetyNumber, Side, Standing, Start, StartError, Started, Strength, Tidy,
+    View,
 };
 pub use step::{
     Advice, Advise, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs,

@@ -20,10 +20,12 @@ fn of_proto() -> Fields {
         } else if let Some((left, number)) = line.strip_suffix(';').and_then(|line| line.split_once(" = "))
             && let (Some(message), Ok(number)) = (open.last(), number.parse())
         {
-            let mut words = left.split(' ').filter(|word| *word != "optional");
+            let mut words = left.split(' ').filter(|word| !["optional", "repeated"].contains(word));
             let (kind, name) = (words.next().unwrap(), words.next().unwrap());
             let kind = if kind.chars().next().unwrap().is_uppercase() { "message" } else { kind };
-            fields.insert(((*message).into(), name.into(), kind.into(), number));
+            // A body is named after the message that holds it.
+            let message = if *message == "Body" { format!("{}Body", open[0]) } else { (*message).into() };
+            fields.insert((message, name.into(), kind.into(), number));
         }
     }
     assert!(open.is_empty());
@@ -36,7 +38,8 @@ fn proto_name(name: &str) -> &str {
         "ScannableMessage" => "ScannableSafetyNumber",
         "ScannableHalf" => "Half",
         "NumberMessage" => "NumberStatement",
-        "RetryRequestBody" => "Body",
+        "RetryRequestBody" => "RetryRequestBody",
+        "DeviceEntryMessage" => "Entry",
         other => other.strip_suffix("Message").unwrap(),
     }
 }
@@ -81,7 +84,7 @@ fn the_proto_file_is_the_code() {
     let (envelope, others): (Fields, Fields) =
         proto.into_iter().partition(|(message, ..)| message == "Envelope");
     assert_eq!(others, of_prost());
-    assert_eq!(others.len(), 28);
+    assert_eq!(others.len(), 66);
 
     let wire_type = |kind: &str| match kind {
         "fixed64" => 1,
@@ -103,7 +106,7 @@ fn the_page_has_every_label() {
     let labels = include_str!("../src/primitives/labels.rs");
     let labels: Vec<_> =
         labels.lines().filter_map(|line| line.strip_suffix("\";")?.split_once("b\"")).collect();
-    assert_eq!(labels.len(), 13);
+    assert_eq!(labels.len(), 19);
     for (_, label) in &labels {
         assert!(PROTOCOL.contains(&format!("| `{label}` |")), "{label}");
     }
@@ -129,11 +132,16 @@ fn the_page_has_every_limit() {
         ("`pq` fields", wire::MAX_PQ),
         ("bundle", wire::MAX_BUNDLE),
         ("number statement", wire::MAX_NUMBER_STATEMENT),
+        ("device list", wire::MAX_DEVICE_LIST),
+        ("certificate", wire::MAX_CERTIFICATE),
+        ("message of a linking", wire::MAX_LINK_MESSAGE),
     ];
     for (name, limit) in limits {
         assert!(PROTOCOL.contains(&format!("| {name} | {} bytes |", grouped(limit))), "{name}");
     }
     assert!(PROTOCOL.contains(&format!("| suites | {} |", wire::MAX_SUITES)));
+    let devices = format!("| devices of an account, the phone included | {} |", wire::MAX_DEVICES);
+    assert!(PROTOCOL.contains(&devices));
     // The tunable ones: the debug form shows the numbers that the page names in words.
     let tunable = format!("{:?}", Limits::DEFAULT);
     for number in ["max_forward: 1000,", "max_skipped: 1000,", "2592000000", "max_archived: 16,"] {
@@ -159,6 +167,12 @@ fn the_tables_have_every_error() {
         (include_str!("../src/identity/number.rs"), &["NumberError"]),
         (include_str!("../src/identity/fingerprint.rs"), &["ScanError"]),
         (include_str!("../src/prekey/bundle.rs"), &["BundleError"]),
+        (include_str!("../src/identity/certificate.rs"), &["CertificateError"]),
+        (include_str!("../src/identity/list_error.rs"), &["ListError"]),
+        (include_str!("../src/identity/unlisted.rs"), &["Unlisted"]),
+        (include_str!("../src/companion/link/error.rs"), &["LinkError"]),
+        (include_str!("../src/companion/fanout.rs"), &["FanOutError"]),
+        (include_str!("../src/companion/leave.rs"), &["LeaveError"]),
     ];
     let mut variants = 0;
     for (source, names) in sources {

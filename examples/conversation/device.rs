@@ -179,10 +179,13 @@ impl Device {
             Advice::AnswerRetry
             | Advice::AskUser
             | Advice::AwaitPeer
+            | Advice::AwaitPhone
             | Advice::CheckRandomSource
             | Advice::FetchBundle
+            | Advice::FetchDevices
             | Advice::FixCall
             | Advice::Later
+            | Advice::LinkAgain
             | Advice::Recover
             | Advice::RegisterAnew
             | Advice::Replenish
@@ -226,6 +229,9 @@ impl Device {
                 | Advice::AnswerRetry
                 | Advice::AskUser
                 | Advice::AwaitPeer
+                | Advice::AwaitPhone
+                | Advice::FetchDevices
+                | Advice::LinkAgain
                 | Advice::Replenish
                 | Advice::Update
                 | Advice::Later

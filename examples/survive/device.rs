@@ -112,6 +112,9 @@ impl Device {
                 | Advice::Later
                 | Advice::AskUser
                 | Advice::AwaitPeer
+                | Advice::AwaitPhone
+                | Advice::FetchDevices
+                | Advice::LinkAgain
                 | Advice::Update
                 | Advice::CheckRandomSource
                 | Advice::RegisterAnew

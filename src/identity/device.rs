@@ -94,6 +94,11 @@ pub(crate) struct Device {
 }
 
 impl Device {
+    /// A device that has just come to be.
+    pub(crate) fn new(address: Address, identity: IdentityKeyPair) -> Self {
+        Self { address, identity, number: None, number_issued_at: UnixMillis(0) }
+    }
+
     /// The device of this store, if it is registered.
     pub(crate) fn read(
         have: &Loaded,
@@ -169,8 +174,7 @@ impl Operation for Register {
         }
         let identity = IdentityKeyPair::generate(&mut context.random)?;
         let key = identity.public();
-        let device =
-            Device { address: self.address, identity, number: None, number_issued_at: UnixMillis(0) };
+        let device = Device::new(self.address, identity);
         Ok(Run::Done(Step::new(Vec::from([slot.write(device, context)]), key)))
     }
 }

@@ -71,6 +71,10 @@ impl IdentityKeyPair {
         IdentityKey(*self.0.public())
     }
 
+    pub(crate) fn into_key_pair(self) -> KeyPair {
+        self.0
+    }
+
     pub(crate) fn key_pair(&self) -> &KeyPair {
         &self.0
     }

@@ -110,6 +110,11 @@ impl PeerIdentity {
         Self { key, verified: false, offered: None }
     }
 
+    /// A key that one device has read from the other's screen.
+    pub(crate) const fn scanned(key: IdentityKey) -> Self {
+        Self { key, verified: true, offered: None }
+    }
+
     pub(crate) fn key(&self) -> IdentityKey {
         self.key
     }

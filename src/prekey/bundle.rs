@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::{
-    identity::{Address, IdentityKey, IdentityKeyPair},
+    identity::{Address, Certificate, CertificateError, DeviceId, DeviceList, IdentityKey, IdentityKeyPair},
     primitives::{PublicKey, Random, RandomError, Signature, kdf::length_prefix, labels},
     step::{Advice, UnixMillis},
     wire::{
@@ -33,6 +33,12 @@ pub enum BundleError {
     BadSignature(SignedStatement),
     /// The device accepts no suite that this crate speaks.
     NoCommonSuite,
+    /// The bundle of a companion counts with its certificate only: [`VerifiedBundle::verify_companion`].
+    NeedsCertificate,
+    /// The companion's certificate is wrong, or its account's list does not bear it out.
+    Certificate(CertificateError),
+    /// The certificate is for another identity key than the bundle's.
+    OtherIdentity,
 }
 
 impl BundleError {
@@ -43,6 +49,9 @@ impl BundleError {
             Self::Decode(error) => error.advice(),
             Self::BadSignature(_) => Advice::Drop,
             Self::NoCommonSuite => Advice::Update,
+            Self::NeedsCertificate => Advice::FixCall,
+            Self::Certificate(error) => error.advice(),
+            Self::OtherIdentity => Advice::Drop,
         }
     }
 }
@@ -53,11 +62,22 @@ impl fmt::Display for BundleError {
             Self::Decode(error) => write!(f, "no bundle: {error}"),
             Self::BadSignature(statement) => write!(f, "the bundle's signature of {statement:?} is wrong"),
             Self::NoCommonSuite => f.write_str("the device accepts no suite that we speak"),
+            Self::NeedsCertificate => f.write_str("a companion's bundle counts with its certificate only"),
+            Self::Certificate(error) => error.fmt(f),
+            Self::OtherIdentity => {
+                f.write_str("the certificate is for another identity key than the bundle's")
+            }
         }
     }
 }
 
 impl core::error::Error for BundleError {}
+
+impl From<CertificateError> for BundleError {
+    fn from(error: CertificateError) -> Self {
+        Self::Certificate(error)
+    }
+}
 
 impl From<DecodeError> for BundleError {
     fn from(error: DecodeError) -> Self {
@@ -82,7 +102,7 @@ pub struct VerifiedBundle {
 }
 
 impl VerifiedBundle {
-    /// Parses and verifies the bundle that a server returned for `address`. Two signature verifications.
+    /// Parses and verifies the bundle that a server returned for `address`, a phone's. Two signature verifications.
     ///
     /// | | type | size | meaning |
     /// |---|---|---|---|
@@ -90,11 +110,50 @@ impl VerifiedBundle {
     /// | in | [`Address`] | | the device that was asked for, not what the server says |
     ///
     /// # Errors
-    /// [`BundleError`]: not a bundle, a key that is not canonical or of low order, a wrong signature, no common suite.
+    /// [`BundleError`]: not a bundle, a key that is not canonical or of low order, a wrong signature, no common suite; the address of a companion.
     ///
     /// # Spec
     /// `docs/protocol.md`, section 4; *X3DH*, 3.3.
     pub fn verify(bytes: &[u8], address: &Address) -> Result<Self, BundleError> {
+        if address.device != DeviceId::PHONE {
+            return Err(BundleError::NeedsCertificate);
+        }
+        Self::verify_signed(bytes, address)
+    }
+
+    /// Parses and verifies the bundle and the certificate that a server returned for a companion: its account's list vouches for the certificate, that for the identity
+    /// key, and that for the prekeys. Four signature verifications.
+    ///
+    /// | | type | size | meaning |
+    /// |---|---|---|---|
+    /// | in | `bytes` | as of [`verify`](Self::verify) | the bundle |
+    /// | in | `certificate` | 212 to 277 B; 512 are the limit | the device's certificate |
+    /// | in | [`Address`] | | the device that was asked for |
+    /// | in | [`DeviceList`] | | its account's list, from [`LearnDevices`](crate::LearnDevices) or [`DescribeDevices`](crate::DescribeDevices) |
+    ///
+    /// Whether that list is the newest and still good is looked at again by what encrypts.
+    ///
+    /// # Errors
+    /// [`BundleError`]; nothing was computed with the bundle's keys.
+    ///
+    /// # Spec
+    /// `docs/protocol.md`, sections 4 and 10.
+    pub fn verify_companion(
+        bytes: &[u8],
+        certificate: &[u8],
+        address: &Address,
+        list: &DeviceList,
+    ) -> Result<Self, BundleError> {
+        let certificate = Certificate::verify(certificate, address, list)?;
+        let bundle = Self::verify_signed(bytes, address)?;
+        if bundle.identity_key != certificate.entry().identity_key {
+            return Err(BundleError::OtherIdentity);
+        }
+        Ok(bundle)
+    }
+
+    /// A bundle whose signatures hold, whoever made them.
+    pub(crate) fn verify_signed(bytes: &[u8], address: &Address) -> Result<Self, BundleError> {
         let bad = DecodeError::Malformed;
         let message: BundleMessage = decode_canonical(split_version(bytes, MAX_BUNDLE)?, Field::Frame)?;
         let key = |bytes: &[u8], field| PublicKey::parse_encoded(bytes).map_err(|_| bad(field));

@@ -206,7 +206,7 @@ pub(super) fn make_one_time(
 }
 
 /// Field 7 of a bundle: tag, length, encoded key.
-fn bundle_field(key: &PublicKey) -> OneTimePrekeyField {
+pub(crate) fn bundle_field(key: &PublicKey) -> OneTimePrekeyField {
     let mut field = [0x3a; 35];
     if let Some((len, encoded)) = field.split_first_mut().and_then(|(_, rest)| rest.split_first_mut()) {
         *len = 33;

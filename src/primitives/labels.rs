@@ -13,6 +13,12 @@ pub(crate) const RETRY_REQUEST: &[u8] = b"outrigger v1 retry request";
 pub(crate) const RETRY_KEY: &[u8] = b"outrigger v1 retry key";
 pub(crate) const UPLOAD: &[u8] = b"outrigger v1 upload";
 pub(crate) const ENVELOPE: &[u8] = b"outrigger v1 envelope";
+pub(crate) const DEVICES: &[u8] = b"outrigger v1 devices";
+pub(crate) const LINK_PAYLOAD: &[u8] = b"outrigger v1 link payload";
+pub(crate) const LINK_COMPARISON: &[u8] = b"outrigger v1 link comparison";
+pub(crate) const LINK_GRANT: &[u8] = b"outrigger v1 link grant";
+pub(crate) const LINK_MAC: &[u8] = b"outrigger v1 link mac";
+pub(crate) const LINK_ANSWER: &[u8] = b"outrigger v1 link answer";
 
 #[cfg(test)]
 mod tests {
@@ -35,6 +41,12 @@ mod tests {
             RETRY_KEY,
             UPLOAD,
             ENVELOPE,
+            DEVICES,
+            LINK_PAYLOAD,
+            LINK_COMPARISON,
+            LINK_GRANT,
+            LINK_MAC,
+            LINK_ANSWER,
         ];
         let declared =
             include_str!("labels.rs").lines().filter(|line| line.starts_with("pub(crate) const")).count();

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     handshake::{Handshake, Party, respond},
-    identity::Device,
+    identity::{Device, Lists},
     prekey::{OneTimePrekey, Prekeys, SignedPrekey},
     ratchet::SkippedKeys,
     step::{Context, Needs, Run, Slot, Step, Write},
@@ -28,6 +28,7 @@ pub(super) struct Accept {
     one_time: Option<Slot<OneTimePrekey>>,
     archive: Slot<Archive>,
     memory: Memory,
+    lists: Lists,
 }
 
 /// The private keys that a handshake names.
@@ -54,6 +55,7 @@ impl Accept {
             signed: have.read(SignedPrekey::key(&handshake.signed_prekey), context, needs)?,
             archive: Archive::read(have, arrived.from, context, needs)?,
             memory: Memory::to_ask(arrived.from, have, context, needs)?,
+            lists: Lists::read(have, &arrived.from.account, context, needs)?,
             handshake,
         })
     }
@@ -94,6 +96,7 @@ impl Accept {
             return Err(OpenError::TooManyWeakStarts);
         }
         let noted = arrived.note(&unsealed, self.memory, &mut peer.recent, context, &mut needs)?;
+        let view = arrived.view(&unsealed, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -106,7 +109,8 @@ impl Accept {
         } else {
             archive.remember_weak_start(session.id, self.handshake.signed_prekey);
         }
-        let mut received = Received::new(unsealed, arrived.id(), Arrival::NewSession, &session);
+        let mut received = Received::new(unsealed, view, arrived.id(), Arrival::NewSession, &session);
+        peer.listed |= self.lists.matter();
         let archived = peer.take_in(session);
         if archived.as_ref().is_some_and(|archived| archived.id == received.session) {
             received.arrival = Arrival::NewArchived;
@@ -133,6 +137,7 @@ impl Accept {
         if self.handshake.identity_key == device.identity.public() || *arrived.from == device.address {
             return Err(OpenError::NotAuthentic);
         }
+        self.lists.name(arrived.from, &self.handshake.identity_key).map_err(OpenError::Unlisted)?;
         let signed_id = self.handshake.signed_prekey;
         let signed = self.signed.value.take().filter(|_| prekeys.accepts(&signed_id, context.now));
         let signed = signed.ok_or(OpenError::MissingPrekey(signed_id))?;

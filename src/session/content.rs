@@ -1,26 +1,78 @@
-//! What the AEAD of a session seals: `kind (1) ‖ [message id (16)] ‖ text`. `docs/protocol.md`, section 8 "Content".
+//! What the AEAD of a session seals: `kind (1) ‖ [message id (16)] ‖ [stamp] ‖ [heading] ‖ text`. `docs/protocol.md`, section 8 "Content".
 
-use super::{MessageId, OpenError};
-use crate::primitives::SecretBytes;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{MessageId, OpenError, stamp::Stamp};
+use crate::{
+    identity::AccountId,
+    primitives::{Random, RandomError, SecretBytes},
+    step::RecordReader,
+};
 
 /// What an envelope brought.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Content {
-    /// A message of the app.
+    /// A message of the app to this device alone.
     Message(SecretBytes),
+    /// A message of the app to this device's account: all its devices, and the sender's others, get it under this id.
+    ForAccount {
+        /// The same in all copies.
+        id: SharedId,
+        /// What was said.
+        text: SecretBytes,
+    },
+    /// What another device of this account sent: show it as said by this account.
+    SentByOwn {
+        /// To whom it was sent.
+        to: AccountId,
+        /// The same in all copies.
+        id: SharedId,
+        /// What was said.
+        text: SecretBytes,
+    },
+    /// A companion of this account leaves it: run `RemoveCompanion` on this phone with the device that sent it.
+    Leaves,
     /// The message of this id was asked for again, and the sender has it no more: it will not come.
     Lost,
 }
 
 impl Content {
-    /// The text of a message; `None` where it is lost.
+    /// The text of a message, to whomever it was; `None` where there is none.
     #[must_use]
     pub fn text(&self) -> Option<&[u8]> {
         match self {
-            Self::Message(text) => Some(text),
-            Self::Lost => None,
+            Self::Message(text) | Self::ForAccount { text, .. } | Self::SentByOwn { text, .. } => Some(text),
+            Self::Leaves | Self::Lost => None,
         }
+    }
+}
+
+/// Names a message to an account: 16 random bytes, the same in the copy of every device. What a receipt or an answer refers to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SharedId(pub(super) [u8; Self::LEN]);
+
+impl SharedId {
+    /// Length in bytes.
+    pub const LEN: usize = 16;
+
+    pub(crate) fn draw(random: &mut Random<'_>) -> Result<Self, RandomError> {
+        random.draw().map(Self)
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SharedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedId(")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(")")
     }
 }
 
@@ -40,8 +92,20 @@ const AGAIN: u8 = 2;
 const LOST: u8 = 3;
 /// Set in the kind while the sender, since it was restored from a backup, has not been answered.
 const RECOVERED: u8 = 0x80;
+/// Set in the kind where a stamp follows.
+const STAMPED: u8 = 0x40;
+/// Set in the kind where the text begins with a heading.
+const HEADED: u8 = 0x20;
 
-/// The bytes in front of the text.
+/// What else the kind says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub(super) recovered: bool,
+    pub(super) stamped: bool,
+    pub(super) headed: bool,
+}
+
+/// The bytes in front of stamp and text.
 pub(super) struct Front {
     bytes: [u8; Self::MAX_LEN],
     len: usize,
@@ -50,14 +114,15 @@ pub(super) struct Front {
 impl Front {
     pub(super) const MAX_LEN: usize = 1 + MessageId::LEN;
 
-    pub(super) fn new(kind: Kind, recovered: bool) -> Self {
+    pub(super) fn new(kind: Kind, marks: Marks) -> Self {
         let (first, id) = match kind {
             Kind::Message => (MESSAGE, None),
             Kind::Again(id) => (AGAIN, Some(id)),
             Kind::Lost(id) => (LOST, Some(id)),
         };
-        let mark = if recovered { RECOVERED } else { 0 };
-        let mut bytes = [first | mark; Self::MAX_LEN];
+        let bits = [(marks.recovered, RECOVERED), (marks.stamped, STAMPED), (marks.headed, HEADED)];
+        let bits = bits.into_iter().filter(|(set, _)| *set).fold(first, |all, (_, bit)| all | bit);
+        let mut bytes = [bits; Self::MAX_LEN];
         if let (Some(id), Some(place)) = (id, bytes.last_chunk_mut()) {
             *place = id.0;
         }
@@ -69,10 +134,67 @@ impl Front {
     }
 }
 
+/// What a text is, where it is not a message to the device alone: `type (1) ‖ [shared id (16) ‖ [length (1) ‖ account id]]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heading {
+    ForAccount(SharedId),
+    SentByOwn(SharedId, AccountId),
+    Leaves,
+}
+
+impl Heading {
+    const FOR_ACCOUNT: u8 = 1;
+    const SENT_BY_OWN: u8 = 2;
+    const LEAVES: u8 = 3;
+
+    /// The heading and the text behind it.
+    pub(crate) fn before(&self, text: &[u8]) -> SecretBytes {
+        let mut bytes = Vec::with_capacity(text.len().saturating_add(2 + SharedId::LEN + AccountId::MAX_LEN));
+        match self {
+            Self::ForAccount(id) => {
+                bytes.push(Self::FOR_ACCOUNT);
+                bytes.extend_from_slice(&id.0);
+            }
+            Self::SentByOwn(id, to) => {
+                bytes.push(Self::SENT_BY_OWN);
+                bytes.extend_from_slice(&id.0);
+                bytes.push(u8::try_from(to.as_bytes().len()).unwrap_or_default());
+                bytes.extend_from_slice(to.as_bytes());
+            }
+            Self::Leaves => bytes.push(Self::LEAVES),
+        }
+        bytes.extend_from_slice(text);
+        SecretBytes::new(bytes)
+    }
+
+    /// Whether only a device of the own account may say this.
+    pub(super) fn is_of_own_account(&self) -> bool {
+        match self {
+            Self::ForAccount(_) => false,
+            Self::SentByOwn(..) | Self::Leaves => true,
+        }
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        match body.u8()? {
+            Self::FOR_ACCOUNT => Some(Self::ForAccount(SharedId(body.array()?))),
+            Self::SENT_BY_OWN => {
+                let id = SharedId(body.array()?);
+                let len = usize::from(body.u8()?);
+                Some(Self::SentByOwn(id, AccountId::new(body.take(len)?).ok()?))
+            }
+            Self::LEAVES => Some(Self::Leaves),
+            _ => None,
+        }
+    }
+}
+
 /// Sealed bytes taken apart.
 pub(super) struct Unsealed {
     pub(super) kind: Kind,
     pub(super) recovered: bool,
+    pub(super) stamp: Option<Stamp>,
+    pub(super) heading: Option<Heading>,
     pub(super) text: SecretBytes,
 }
 
@@ -80,17 +202,44 @@ impl Unsealed {
     /// Takes what was opened apart; what is not known stays sealed for a later version.
     pub(super) fn parse(mut sealed: SecretBytes) -> Result<Self, OpenError> {
         let first = sealed.first().copied().unwrap_or(0);
-        let unknown = OpenError::UnknownContent(first);
-        let id =
-            || sealed.get(1..).and_then(|rest| rest.first_chunk()).copied().map(MessageId).ok_or(unknown);
-        let kind = match first & !RECOVERED {
-            MESSAGE => Kind::Message,
-            AGAIN => Kind::Again(id()?),
-            LOST if sealed.len() == Front::MAX_LEN => Kind::Lost(id()?),
-            _ => return Err(unknown),
-        };
-        let front = if kind == Kind::Message { 1 } else { Front::MAX_LEN };
+        let parsed = Self::fronts(first, &sealed).ok_or(OpenError::UnknownContent(first))?;
+        let (kind, stamp, heading, front) = parsed;
         sealed.as_mut_vec().drain(..front);
-        Ok(Self { kind, recovered: first & RECOVERED != 0, text: sealed })
+        Ok(Self { kind, recovered: first & RECOVERED != 0, stamp, heading, text: sealed })
+    }
+
+    /// What stands before the text, and its length.
+    fn fronts(first: u8, sealed: &[u8]) -> Option<(Kind, Option<Stamp>, Option<Heading>, usize)> {
+        let mut rest = RecordReader::over(sealed.get(1..)?);
+        let kind = match first & !(RECOVERED | STAMPED | HEADED) {
+            MESSAGE => Kind::Message,
+            AGAIN => Kind::Again(MessageId(rest.array()?)),
+            LOST => Kind::Lost(MessageId(rest.array()?)),
+            _ => return None,
+        };
+        let stamp = if first & STAMPED != 0 { Some(Stamp::decode(&mut rest)?) } else { None };
+        let heading = if first & HEADED != 0 { Some(Heading::decode(&mut rest)?) } else { None };
+        let text = rest.rest();
+        let (lost, leaves) = (matches!(kind, Kind::Lost(_)), heading == Some(Heading::Leaves));
+        if lost && heading.is_some() || (lost || leaves) && !text.is_empty() {
+            return None;
+        }
+        Some((kind, stamp, heading, sealed.len().checked_sub(text.len())?))
+    }
+
+    /// What was said; whether the sender could say it is checked before.
+    pub(super) fn into_content(self) -> Content {
+        let text = self.text;
+        match (self.kind, self.heading) {
+            (Kind::Lost(_), _) => Content::Lost,
+            (Kind::Message | Kind::Again(_), None) => Content::Message(text),
+            (Kind::Message | Kind::Again(_), Some(Heading::ForAccount(id))) => {
+                Content::ForAccount { id, text }
+            }
+            (Kind::Message | Kind::Again(_), Some(Heading::SentByOwn(id, to))) => {
+                Content::SentByOwn { to, id, text }
+            }
+            (Kind::Message | Kind::Again(_), Some(Heading::Leaves)) => Content::Leaves,
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use super::{MessageId, message_id::EnvelopeDigest};
+use super::{MessageId, message_id::EnvelopeDigest, send::Said};
 use crate::{
     identity::{Address, IdentityKey},
     ratchet::ChainTag,
@@ -29,6 +29,8 @@ pub enum Keep {
 #[derive(Debug)]
 pub(super) enum Text<'a> {
     Kept(&'a [u8]),
+    /// It begins with a heading, which is kept with it.
+    Headed(&'a [u8]),
     /// The call wanted it so, or it is too long.
     NotKept,
 }
@@ -61,10 +63,12 @@ impl<'a> RetryCopy<'a> {
     pub(super) const MAX_SENDINGS: u8 = 4;
 
     /// The text, if it is to be kept and can be.
-    pub(super) fn text(keep: Keep, text: &'a [u8]) -> Text<'a> {
+    pub(super) fn text(keep: Keep, said: &Said<'a>) -> Text<'a> {
         match keep {
-            Keep::ForRetry if text.len() <= Self::MAX_TEXT => Text::Kept(text),
-            Keep::ForRetry | Keep::Nothing => Text::NotKept,
+            Keep::ForRetry if said.text.len() > Self::MAX_TEXT => Text::NotKept,
+            Keep::ForRetry if said.headed => Text::Headed(said.text),
+            Keep::ForRetry => Text::Kept(said.text),
+            Keep::Nothing => Text::NotKept,
         }
     }
 
@@ -75,10 +79,14 @@ impl<'a> RetryCopy<'a> {
     }
 
     /// What can still be sent again.
-    pub(super) fn sendable(&self, context: &Context<'_>) -> Option<&'a [u8]> {
+    pub(super) fn sendable(&self, context: &Context<'_>) -> Option<Said<'a>> {
+        if self.expired(context) || self.sendings >= Self::MAX_SENDINGS {
+            return None;
+        }
         match self.text {
-            Text::Kept(text) if !self.expired(context) && self.sendings < Self::MAX_SENDINGS => Some(text),
-            Text::Kept(_) | Text::NotKept => None,
+            Text::Kept(text) => Some(Said { text, headed: false, stamp: &[] }),
+            Text::Headed(text) => Some(Said { text, headed: true, stamp: &[] }),
+            Text::NotKept => None,
         }
     }
 }
@@ -88,7 +96,10 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
 
     fn max_body_len(&self) -> usize {
         const FIXED: usize = 16 + 16 + 8 + 8 + 32 + 8 + 1 + 16 + 2 + 1;
-        let text = if let Text::Kept(text) = self.text { text.len() } else { 0 };
+        let text = match self.text {
+            Text::Kept(text) | Text::Headed(text) => text.len(),
+            Text::NotKept => 0,
+        };
         text.saturating_add(self.associated_data.len()).saturating_add(FIXED)
     }
 
@@ -105,6 +116,7 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
         match self.text {
             Text::Kept(text) => body.u8(0).bytes(text),
             Text::NotKept => body.u8(1),
+            Text::Headed(text) => body.u8(2).bytes(text),
         };
     }
 
@@ -122,6 +134,7 @@ impl<'a> RecordType<'a> for RetryCopy<'a> {
             text: match body.u8()? {
                 0 => Text::Kept(body.rest()),
                 1 => Text::NotKept,
+                2 => Text::Headed(body.rest()),
                 _ => return None,
             },
         })

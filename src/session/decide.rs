@@ -3,16 +3,17 @@
 use alloc::vec::Vec;
 
 use super::{
-    archive::{Archive, ArchivePlace},
+    end::{Ending, end_sessions},
     peer::Peer,
     start::LATEST_CLOCK,
 };
 use crate::{
-    identity::{Address, Decision, TrustError, TrustMark},
+    identity::{Address, Decision, DeviceId, Devices, TrustError, TrustMark},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
 };
 
-/// Records what the user decided about a peer's identity key. Accepting another key ends the sessions under the old one, in the same step.
+/// Records what the user decided about a peer's identity key. Accepting another key ends the sessions under the old one, in the same step; where it
+/// is a phone's, also those with the account's companions, whose list the old key signed.
 ///
 /// | | type | meaning |
 /// |---|---|---|
@@ -42,7 +43,8 @@ impl Operation for DecideIdentity {
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<TrustMark>, TrustError> {
         let mut needs = Needs::new();
         let mut slot = Peer::read(have, &self.peer, context, &mut needs)?;
-        let mut archive_slot = Archive::read(have, &self.peer, context, &mut needs)?;
+        let ending = Ending::read(&self.peer, have, context, &mut needs)?;
+        let devices = Devices::read(have, &self.peer.account, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -54,21 +56,17 @@ impl Operation for DecideIdentity {
             return Ok(Run::Done(Step::new(Vec::from([write]), mark)));
         }
 
-        let place = ArchivePlace { have, peer: &self.peer };
         // What follows from clocks is kept. A start beyond that was made to be the last: the order begins anew with the key.
         let latest_start = peer.latest_start.filter(|latest| *latest < LATEST_CLOCK.plus(LATEST_CLOCK.0));
-        // What was opened is remembered under any key: should the first one come back, its messages must not.
-        let mut writes = Vec::new();
-        if let Some(session) = &peer.session {
-            writes.extend(place.remove_skipped(session.id, context, &mut needs)?);
-        }
-        // Copies of what was sent stay: each names the key that it was sent to.
-        let (next_copy, recent) = (peer.next_copy, peer.recent);
-        let ended = Peer { identity, latest_start, next_copy, recent, ..Peer::pinned(peer.identity.key()) };
-        writes.push(slot.write(ended, context));
-        if let Some(mut archive) = archive_slot.value.take() {
-            writes.extend(archive.clear(place, context, &mut needs)?);
-            writes.push(archive_slot.write(archive, context));
+        let peer = Peer { identity, latest_start, ..peer };
+        let mut writes = ending.end(&slot, peer, context, &mut needs)?;
+        // The account's companions spoke under the old key's list: with the key they go.
+        if let (DeviceId::PHONE, Some(Devices(known))) = (self.peer.device, &devices.value) {
+            for entry in known.list.entries() {
+                let companion = Address::new(self.peer.account, entry.device);
+                writes.extend(end_sessions(&companion, have, context, &mut needs)?);
+            }
+            writes.extend(devices.delete());
         }
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));

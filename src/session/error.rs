@@ -4,11 +4,11 @@ use core::fmt;
 
 use crate::{
     handshake::HandshakeError,
-    identity::IdentityKey,
+    identity::{IdentityKey, Unlisted},
     prekey::PrekeyId,
     primitives::RandomError,
     ratchet::{DecryptError, EncryptError},
-    step::{Advice, RecordError, advises},
+    step::{Advice, RecordError, UnixMillis, advises},
     wire::DecodeError,
 };
 
@@ -31,6 +31,8 @@ pub enum StartError {
     },
     /// A Diffie-Hellman result was zero.
     NonContributory,
+    /// The device is a companion, and its account's list on record does not allow to speak with it.
+    Unlisted(Unlisted),
     /// The server had no one-time prekey left, and this device's limits allow no start without one.
     NoOneTimePrekey,
     /// The random source failed or repeats itself.
@@ -47,6 +49,7 @@ impl StartError {
             Self::NotRegistered | Self::OwnDevice | Self::AlreadyStarted => Advice::FixCall,
             Self::IdentityChanged { .. } => Advice::AskUser,
             Self::NonContributory => Advice::FetchBundle,
+            Self::Unlisted(unlisted) => unlisted.advice(),
             Self::NoOneTimePrekey => Advice::Later,
             Self::Random(_) => Advice::CheckRandomSource,
             Self::Record(error) => error.advice(),
@@ -64,6 +67,7 @@ impl fmt::Display for StartError {
                 write!(f, "the identity key changed from {stored:?} to {offered:?}")
             }
             Self::NonContributory => f.write_str("a Diffie-Hellman result is zero"),
+            Self::Unlisted(unlisted) => unlisted.fmt(f),
             Self::NoOneTimePrekey => f.write_str("the bundle has no one-time prekey"),
             Self::Random(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
@@ -115,6 +119,15 @@ pub enum SendError {
         /// Offered.
         offered: IdentityKey,
     },
+    /// The device is a companion, and its account's list on record does not allow to encrypt for it.
+    Unlisted(Unlisted),
+    /// This companion speaks for its account no more: the phone has not signed a device list in time.
+    Lapsed {
+        /// When its time was over.
+        expired_at: UnixMillis,
+    },
+    /// The phone has removed this companion from its account.
+    Removed,
     /// Longer than the limit for plaintexts or for associated data.
     TooLong,
     /// 2^32 - 2 messages were sent in this session without an answer: start another.
@@ -132,6 +145,9 @@ impl SendError {
         match self {
             Self::NoSession | Self::Exhausted => Advice::FetchBundle,
             Self::IdentityChanged { .. } => Advice::AskUser,
+            Self::Unlisted(unlisted) => unlisted.advice(),
+            Self::Lapsed { .. } => Advice::AwaitPhone,
+            Self::Removed => Advice::LinkAgain,
             Self::TooLong => Advice::FixCall,
             Self::Random(_) => Advice::CheckRandomSource,
             Self::Record(error) => error.advice(),
@@ -146,6 +162,11 @@ impl fmt::Display for SendError {
             Self::IdentityChanged { stored, offered } => {
                 write!(f, "the identity key changed from {stored:?} to {offered:?}")
             }
+            Self::Unlisted(unlisted) => unlisted.fmt(f),
+            Self::Lapsed { expired_at } => {
+                write!(f, "the phone has not renewed this companion since {}", expired_at.0)
+            }
+            Self::Removed => f.write_str("the phone has removed this companion"),
             Self::TooLong => EncryptError::TooLong.fmt(f),
             Self::Exhausted => EncryptError::Exhausted.fmt(f),
             Self::Random(error) => error.fmt(f),
@@ -208,6 +229,10 @@ pub enum OpenError {
         /// In the envelope, whose sender holds it.
         offered: IdentityKey,
     },
+    /// It comes from a companion that its account's list on record does not name.
+    Unlisted(Unlisted),
+    /// It says what this account has sent, and comes from another account's device.
+    NotOfOwnAccount,
     /// It starts a session without a one-time prekey, and this sender has started as many as the limits allow (64) under signed prekeys that are still held. Replenish
     /// and publish, then ask for it again with this error.
     TooManyWeakStarts,
@@ -225,12 +250,13 @@ impl OpenError {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::Decode(error) => error.advice(),
-            Self::NotAuthentic | Self::Duplicate => Advice::Drop,
+            Self::NotAuthentic | Self::Duplicate | Self::NotOfOwnAccount => Advice::Drop,
             Self::KeyGone | Self::TooFarAhead { .. } | Self::OutOfStep | Self::MissingPrekey(_) => {
                 Advice::RequestRetry
             }
             Self::RetryRequest => Advice::AnswerRetry,
             Self::IdentityChanged { .. } => Advice::AskUser,
+            Self::Unlisted(unlisted) => unlisted.advice(),
             Self::TooManyWeakStarts => Advice::Replenish,
             Self::UnknownContent(_) => Advice::Update,
             Self::NotRegistered | Self::AssociatedDataTooLong => Advice::FixCall,
@@ -254,6 +280,8 @@ impl fmt::Display for OpenError {
             Self::IdentityChanged { stored, offered } => {
                 write!(f, "the identity key changed from {stored:?} to {offered:?}")
             }
+            Self::Unlisted(unlisted) => unlisted.fmt(f),
+            Self::NotOfOwnAccount => f.write_str("what another account sent is not this account's to tell"),
             Self::TooManyWeakStarts => f.write_str("too many sessions started without a one-time prekey"),
             Self::UnknownContent(kind) => write!(f, "content of kind {kind} is not known"),
             Self::NotRegistered => f.write_str("the store holds no device"),

@@ -16,6 +16,7 @@ mod content;
 mod copies;
 mod decide;
 mod describe;
+mod end;
 mod error;
 mod message_id;
 mod number;
@@ -25,17 +26,21 @@ mod recover;
 mod report;
 mod retry;
 mod send;
+mod stamp;
 mod start;
 mod state;
 mod tidy;
 
-pub use content::Content;
+pub(crate) use content::Heading;
+pub use content::{Content, SharedId};
 pub use copies::Keep;
 pub use decide::DecideIdentity;
 pub use describe::{DescribePeer, PeerDescription, SessionDescription, ShowSafetyNumber};
+pub(crate) use end::end_sessions;
 pub use error::{OpenError, SendError, StartError};
 pub use message_id::MessageId;
 pub use number::LearnNumber;
+pub(crate) use peer::{identity_on_record, pin_phone};
 pub use receive::{Arrival, Receive, Received};
 pub use recover::{Recover, Recovered};
 pub use report::{
@@ -46,6 +51,9 @@ pub use retry::{
     AnswerRetry, RequestRetry, RetryAnswer, RetryError, RetryOutcome, RetryReason, RetryRequest,
 };
 pub use send::{Send, Sent};
+pub(crate) use send::{Single, can_send};
+pub use stamp::{Standing, View};
+pub(crate) use start::start_with_new_companion;
 pub use start::{Restart, Start, Started};
 pub use state::Strength;
 pub use tidy::Tidy;

@@ -24,6 +24,8 @@ pub(super) struct Peer {
     pub(super) next_copy: copies::Place,
     /// What was opened last.
     pub(super) recent: Recent,
+    /// Whether device lists were on record when the session began, or came up since: its messages are stamped.
+    pub(super) listed: bool,
 }
 
 /// Bits of the flags byte of a stored peer.
@@ -32,7 +34,8 @@ mod flags {
     pub(super) const STALE: u8 = 1 << 1;
     /// The latest start is that of the session, and not written.
     pub(super) const LATEST: u8 = 1 << 2;
-    pub(super) const ALL: u8 = SESSION | STALE | LATEST;
+    pub(super) const LISTED: u8 = 1 << 3;
+    pub(super) const ALL: u8 = SESSION | STALE | LATEST | LISTED;
 }
 
 impl Peer {
@@ -45,7 +48,13 @@ impl Peer {
             stale: false,
             next_copy: copies::Place::default(),
             recent: Recent::default(),
+            listed: false,
         }
+    }
+
+    /// A device of the own account, whose key was seen on its screen.
+    pub(super) fn scanned(key: IdentityKey) -> Self {
+        Self { identity: PeerIdentity::scanned(key), listed: true, ..Self::pinned(key) }
     }
 
     /// The session that sends, if there is one.
@@ -86,6 +95,28 @@ impl Peer {
     }
 }
 
+/// The identity key on record for a device, and the one that waits for a decision.
+pub(crate) fn identity_on_record(
+    address: &Address,
+    have: &Loaded,
+    context: &Context<'_>,
+    needs: &mut Needs,
+) -> Result<Option<(IdentityKey, Option<IdentityKey>)>, RecordError> {
+    let slot = Peer::read(have, address, context, needs)?;
+    Ok(slot.value.map(|peer| (peer.identity.key(), peer.identity.offered())))
+}
+
+/// Pins the own phone, whose key came over its camera.
+pub(crate) fn pin_phone(
+    phone: &Address,
+    key: IdentityKey,
+    have: &Loaded,
+    context: &Context<'_>,
+    needs: &mut Needs,
+) -> Result<Write, RecordError> {
+    Ok(Peer::read(have, phone, context, needs)?.write(Peer::scanned(key), context))
+}
+
 impl RecordType<'_> for Peer {
     const KIND: RecordKind = RecordKind::Peer;
 
@@ -101,6 +132,7 @@ impl RecordType<'_> for Peer {
             (self.session.is_some(), flags::SESSION),
             (self.stale, flags::STALE),
             (is_latest, flags::LATEST),
+            (self.listed, flags::LISTED),
         ]);
         self.recent.encode(body);
         if !is_latest {
@@ -123,7 +155,8 @@ impl RecordType<'_> for Peer {
             Some(latest) => Some(latest).filter(|start| start.0 != 0),
             None => Some(session.as_ref()?.order),
         };
-        Some(Self { identity, latest_start, session, stale: flags & flags::STALE != 0, next_copy, recent })
+        let (stale, listed) = (flags & flags::STALE != 0, flags & flags::LISTED != 0);
+        Some(Self { identity, latest_start, session, stale, next_copy, recent, listed })
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::{
-    Content, MessageId, OpenError, Strength,
+    Content, MessageId, OpenError, Strength, View,
     accept::Accept,
     accepted::{Memory, Recent},
     content::{Kind, Unsealed},
@@ -13,7 +13,7 @@ use super::{
     state::Session,
 };
 use crate::{
-    identity::Address,
+    identity::{Address, DeviceId, Lists},
     ratchet::{SkippedKeys, associated_fits},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, Write},
     wire::{Envelope, SessionId},
@@ -78,20 +78,27 @@ pub struct Received {
     pub arrival: Arrival,
     /// Weak: the session has no full strength yet; an answer gives it.
     pub strength: Strength,
+    /// How the sender sees both accounts' device lists; none where it knows of none.
+    pub view: Option<View>,
     /// Whether the peer says that it came back from a backup and has not heard of this device since. What was on its way to it may come again.
     pub recovered: bool,
 }
 
 impl Received {
-    pub(super) fn new(unsealed: Unsealed, envelope: MessageId, arrival: Arrival, session: &Session) -> Self {
-        let Unsealed { kind, recovered, text } = unsealed;
-        let (content, message_id, again) = match kind {
-            Kind::Message => (Content::Message(text), envelope, false),
-            Kind::Again(first) => (Content::Message(text), first, true),
-            Kind::Lost(first) => (Content::Lost, first, true),
+    pub(super) fn new(
+        unsealed: Unsealed,
+        view: Option<View>,
+        envelope: MessageId,
+        arrival: Arrival,
+        session: &Session,
+    ) -> Self {
+        let (message_id, again) = match unsealed.kind {
+            Kind::Message => (envelope, false),
+            Kind::Again(first) | Kind::Lost(first) => (first, true),
         };
-        let (session, strength) = (session.id, session.strength());
-        Self { content, message_id, again, session, arrival, strength, recovered }
+        let (session, strength, recovered) = (session.id, session.strength(), unsealed.recovered);
+        let content = unsealed.into_content();
+        Self { content, message_id, again, session, arrival, strength, view, recovered }
     }
 }
 
@@ -150,10 +157,10 @@ impl Arrived<'_> {
     /// Opens the envelope in the session that it names, or in the one that it makes.
     fn open(&self, mut slot: Slot<Peer>, context: &Context<'_>) -> Result<Run<Received>, OpenError> {
         let named = self.envelope.session_id;
-        if let Some(Peer { session: Some(session), recent, .. }) = slot.value.as_mut()
+        if let Some(Peer { session: Some(session), recent, listed, .. }) = slot.value.as_mut()
             && session.id == named
         {
-            return Ok(match self.open_in(session, recent, Arrival::Active, context)? {
+            return Ok(match self.open_in(session, recent, listed, Arrival::Active, context)? {
                 InSession::Needs(needs) => Run::Needs(needs),
                 InSession::Opened(received, others) => {
                     Run::Done(Step::new(slot.rewrite(context).into_iter().chain(others).collect(), received))
@@ -169,10 +176,10 @@ impl Arrived<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        if let (Some(ArchivedSession { session, .. }), Some(Peer { recent, .. })) =
+        if let (Some(ArchivedSession { session, .. }), Some(Peer { recent, listed, .. })) =
             (archived.value.as_mut().filter(|old| !old.expired(context)), slot.value.as_mut())
         {
-            return Ok(match self.open_in(session, recent, Arrival::Archived, context)? {
+            return Ok(match self.open_in(session, recent, listed, Arrival::Archived, context)? {
                 InSession::Needs(needs) => Run::Needs(needs),
                 InSession::Opened(received, others) => {
                     let both = archived.rewrite(context).into_iter().chain(slot.rewrite(context));
@@ -182,8 +189,21 @@ impl Arrived<'_> {
         }
         match accept? {
             Some(accept) => accept.finish(self, slot, context),
-            None => Err(OpenError::OutOfStep),
+            None => self.of_no_session(&slot, context),
         }
+    }
+
+    /// An envelope of no session on record: a companion that its account has removed has none.
+    fn of_no_session(&self, slot: &Slot<Peer>, context: &Context<'_>) -> Result<Run<Received>, OpenError> {
+        if let (true, Some(peer)) = (self.from.device != DeviceId::PHONE, &slot.value) {
+            let mut needs = Needs::new();
+            let lists = Lists::read(self.have, &self.from.account, context, &mut needs)?;
+            if !needs.is_empty() {
+                return Ok(Run::Needs(needs));
+            }
+            lists.name(self.from, &peer.identity.key()).map_err(OpenError::Unlisted)?;
+        }
+        Err(OpenError::OutOfStep)
     }
 
     /// Opens the envelope in a session that is on record.
@@ -191,6 +211,7 @@ impl Arrived<'_> {
         &self,
         session: &mut Session,
         recent: &mut Recent,
+        listed: &mut bool,
         arrival: Arrival,
         context: &Context<'_>,
     ) -> Result<InSession, OpenError> {
@@ -206,17 +227,41 @@ impl Arrived<'_> {
             true => Memory::to_ask(self.from, self.have, context, &mut needs)?,
             false => Memory::to_note(recent, self.from, self.have, context, &mut needs)?,
         };
+        if *listed {
+            Lists::read(self.have, &self.from.account, context, &mut needs)?;
+        }
         if !needs.is_empty() {
             return Ok(InSession::Needs(needs));
         }
         let mut skipped = slot.value.take().unwrap_or(SkippedKeys::none());
         let unsealed = session.open(place, &self.envelope, self.associated_data, &mut skipped, context)?;
         let noted = self.note(&unsealed, memory, recent, context, &mut needs)?;
+        let view = self.view(&unsealed, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(InSession::Needs(needs));
         }
+        *listed |= view.is_some();
         let others = noted.into_iter().chain(write_skipped(&slot, skipped, context)).collect();
-        Ok(InSession::Opened(Received::new(unsealed, self.id(), arrival, session), others))
+        Ok(InSession::Opened(Received::new(unsealed, view, self.id(), arrival, session), others))
+    }
+
+    /// What the stamp says, and whether the sender could say what it did: only a device of the own account speaks of what the account has sent.
+    pub(super) fn view(
+        &self,
+        unsealed: &Unsealed,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<View>, OpenError> {
+        let of_own = unsealed.heading.is_some_and(|heading| heading.is_of_own_account());
+        if unsealed.stamp.is_none() && !of_own {
+            return Ok(None);
+        }
+        let lists = Lists::read(self.have, &self.from.account, context, needs)?;
+        let is_own = lists.own().is_some_and(|own| *own.known.list.account() == self.from.account);
+        if of_own && !is_own && needs.is_empty() {
+            return Err(OpenError::NotOfOwnAccount);
+        }
+        Ok(unsealed.stamp.clone().map(|stamp| stamp.compare(&lists, self.from)))
     }
 
     /// Notes what was opened; a message that came before in another envelope is refused. Nothing is noted where more records are needed.

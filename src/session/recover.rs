@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::peer::Peer;
 use crate::{
+    identity::Account,
     prekey::Prekeys,
     step::{
         Context, Loaded, Needs, Operation, RecordError, RecordKey, RecordKind, Restored, Run, Sealed, Step,
@@ -94,7 +95,14 @@ impl Recovered {
                 let (slot, prekeys) = restored.decode::<Prekeys>()?;
                 slot.write(prekeys.after_recovery(), context)
             }
+            RecordKind::Account => {
+                let (slot, account) = restored.decode::<Account>()?;
+                slot.write(account.after_recovery(), context)
+            }
+            // A linking that was under way has gone on without this store, or has ended.
+            RecordKind::Linking | RecordKind::Granting => return Ok(restored.delete()),
             RecordKind::Device
+            | RecordKind::Devices
             | RecordKind::Archive
             | RecordKind::ArchivedSession
             | RecordKind::SkippedKeys

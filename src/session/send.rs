@@ -9,9 +9,10 @@ use super::{
     copies::{RetryCopy, Text},
     message_id::EnvelopeDigest,
     peer::Peer,
+    stamp::Stamp,
 };
 use crate::{
-    identity::Address,
+    identity::{Address, DeviceId, IdentityKey, Lists},
     ratchet::associated_fits,
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
     wire::SessionId,
@@ -79,36 +80,126 @@ impl Operation for Send<'_> {
             return Err(SendError::TooLong);
         }
         let mut needs = Needs::new();
-        let place = Peer::next_copy(have, &self.to, context, &mut needs)?.unwrap_or_default();
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        let copy = place.slot(&self.to, have, context, &mut needs);
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        let mut slot = Peer::read(have, &self.to, context, &mut needs)?;
-        let peer = slot.value.as_mut().ok_or(SendError::NoSession)?;
-        let text = RetryCopy::text(self.keep, self.plaintext);
-        let outgoing = Outgoing {
-            kind: Kind::Message,
+        let single = Single {
+            to: &self.to,
             text: self.plaintext,
+            headed: false,
             associated_data: self.associated_data,
-            keep: text,
-            sendings: 1,
-            said_at: context.now,
+            keep: self.keep,
+            left_out: &[],
         };
+        Ok(match single.seal(have, context, &mut needs)? {
+            Some((sent, writes)) => Run::Done(Step::new(Vec::from(writes), sent)),
+            None => Run::Needs(needs),
+        })
+    }
+}
+
+/// One message to one device: all that [`Send`] does, and every copy of a message to an account.
+pub(crate) struct Single<'a> {
+    pub(crate) to: &'a Address,
+    pub(crate) text: &'a [u8],
+    /// Whether the text begins with a heading.
+    pub(crate) headed: bool,
+    pub(crate) associated_data: &'a [u8],
+    pub(crate) keep: Keep,
+    /// Devices of the recipient's account that the message does not go to.
+    pub(crate) left_out: &'a [DeviceId],
+}
+
+impl Single<'_> {
+    /// What goes out, and the writes of the peer's record and of the copy; `None` where records are needed.
+    pub(crate) fn seal(
+        &self,
+        have: &Loaded,
+        context: &mut Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<(Sent, [Write; 2])>, SendError> {
+        let next = Peer::next_copy(have, self.to, context, needs)?;
+        if !needs.is_empty() {
+            return Ok(None);
+        }
+        let copy = next.unwrap_or_default().slot(self.to, have, context, needs);
+        let mut slot = Peer::read(have, self.to, context, needs)?;
+        let peer = slot.value.as_mut().ok_or(SendError::NoSession)?;
+        // A heading is for accounts with companions, whatever was on record when the session began.
+        peer.listed |= self.headed;
+        let lists = peer.listed.then(|| Lists::read(have, &self.to.account, context, needs)).transpose()?;
+        if !needs.is_empty() {
+            return Ok(None);
+        }
+        let mut stamp = Vec::new();
+        if let Some(lists) = &lists {
+            may_speak(lists, self.to, &peer.identity.key(), context.now)?;
+            let left_out = self.left_out.to_vec();
+            stamp = Stamp::new(lists, self.to, left_out).map_or(stamp, |stamp| stamp.encode());
+        }
+        let said = Said { text: self.text, headed: self.headed, stamp: &stamp };
+        let outgoing = Outgoing::first(said, self.associated_data, self.keep, context.now);
         let (sent, copied) = outgoing.seal(peer, &copy, context)?;
         peer.next_copy = peer.next_copy.next(&context.limits);
-        let writes = slot.rewrite(context).into_iter().chain([copied]).collect();
-        Ok(Run::Done(Step::new(writes, sent)))
+        // The record was read, so there is one to write.
+        let rewritten = slot.rewrite(context).ok_or(SendError::NoSession)?;
+        Ok(Some((sent, [rewritten, copied])))
     }
+}
+
+/// Whether a message can go out to a device now: what keeps it from going, found before anything is encrypted.
+pub(crate) fn can_send(
+    to: &Address,
+    lists: &Lists,
+    have: &Loaded,
+    context: &Context<'_>,
+    needs: &mut Needs,
+) -> Result<(), SendError> {
+    let mut slot = Peer::read(have, to, context, needs)?;
+    let peer = slot.value.as_mut().ok_or(SendError::NoSession)?;
+    let (stored, offered) = (peer.identity.key(), peer.identity.offered());
+    let session = peer.speaking().ok_or(SendError::NoSession)?;
+    if let Some(offered) = offered {
+        return Err(SendError::IdentityChanged { stored, offered });
+    }
+    if !session.can_send() {
+        return Err(SendError::Exhausted);
+    }
+    may_speak(lists, to, &stored, context.now)
+}
+
+/// Whether this device may speak for its account now, and to that device, as the lists on record say.
+pub(super) fn may_speak(
+    lists: &Lists,
+    to: &Address,
+    key: &IdentityKey,
+    now: UnixMillis,
+) -> Result<(), SendError> {
+    // A companion whose time is over speaks to its own phone only, which can renew it.
+    if let Some(own) = lists.own().filter(|own| own.device != DeviceId::PHONE)
+        && (to.device, to.account) != (DeviceId::PHONE, *own.known.list.account())
+    {
+        if own.left || own.known.list.entry(own.device).is_none() {
+            return Err(SendError::Removed);
+        }
+        if !own.known.list.is_live(now) {
+            return Err(SendError::Lapsed { expired_at: own.known.list.expires_at() });
+        }
+    }
+    lists.may_be_sent_to(to, key, now).map_err(SendError::Unlisted)
+}
+
+/// What is said, and in what it is wrapped.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) text: &'a [u8],
+    /// Whether the text begins with a heading.
+    pub(super) headed: bool,
+    /// An encoded stamp, or nothing.
+    pub(super) stamp: &'a [u8],
 }
 
 /// A message on its way into the session that speaks, and into its copy.
 pub(super) struct Outgoing<'a> {
     pub(super) kind: Kind,
-    pub(super) text: &'a [u8],
+    pub(super) said: Said<'a>,
     pub(super) associated_data: &'a [u8],
     pub(super) keep: Text<'a>,
     pub(super) sendings: u8,
@@ -117,6 +208,12 @@ pub(super) struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
+    /// A message that is sent for the first time.
+    pub(super) fn first(said: Said<'a>, associated_data: &'a [u8], keep: Keep, now: UnixMillis) -> Self {
+        let keep = RetryCopy::text(keep, &said);
+        Self { kind: Kind::Message, said, associated_data, keep, sendings: 1, said_at: now }
+    }
+
     /// Seals the message, and gives the write of its copy.
     pub(super) fn seal(
         self,
@@ -130,7 +227,7 @@ impl<'a> Outgoing<'a> {
             return Err(SendError::IdentityChanged { stored: recipient, offered });
         }
         let (id, strength) = (session.id, session.strength());
-        let bytes = session.seal(self.kind, self.text, self.associated_data, &mut context.random)?;
+        let bytes = session.seal(self.kind, &self.said, self.associated_data, &mut context.random)?;
         let envelope = MessageId::at_end(&bytes);
         let message = match self.kind {
             Kind::Message => envelope,

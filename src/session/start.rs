@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     handshake::{Initiated, Party, initiate},
-    identity::Device,
+    identity::{Device, Lists},
     prekey::VerifiedBundle,
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
     wire::SessionId,
@@ -94,12 +94,13 @@ fn start(
     let device = Device::read(have, context, &mut needs)?;
     let mut slot = Peer::read(have, bundle.address(), context, &mut needs)?;
     let archive = Archive::read(have, bundle.address(), context, &mut needs)?;
+    let lists = Lists::read(have, &bundle.address().account, context, &mut needs)?;
     if !needs.is_empty() {
         return Ok(Run::Needs(needs));
     }
     let device = device.value.ok_or(StartError::NotRegistered)?;
     let mut peer = slot.value.take().unwrap_or_else(|| Peer::pinned(*bundle.identity_key()));
-    let renewal = Renewal::check(bundle, &device, &peer, context)?;
+    let renewal = Renewal::check(bundle, &device, &peer, &lists, context)?;
     if peer.speaking().is_some_and(|session| keep(session)) {
         return Err(StartError::AlreadyStarted);
     }
@@ -116,6 +117,8 @@ fn start(
 pub(super) struct Renewal<'a> {
     bundle: &'a VerifiedBundle,
     device: &'a Device,
+    /// Whether a device list of either account is on record.
+    listed: bool,
 }
 
 impl<'a> Renewal<'a> {
@@ -123,6 +126,7 @@ impl<'a> Renewal<'a> {
         bundle: &'a VerifiedBundle,
         device: &'a Device,
         peer: &Peer,
+        lists: &Lists,
         context: &Context<'_>,
     ) -> Result<Self, StartError> {
         let offered = *bundle.identity_key();
@@ -135,10 +139,11 @@ impl<'a> Renewal<'a> {
             None if stored != offered => return Err(StartError::IdentityChanged { stored, offered }),
             None => {}
         }
+        lists.may_be_sent_to(bundle.address(), &offered, context.now).map_err(StartError::Unlisted)?;
         if bundle.one_time_prekey().is_none() && context.limits.max_weak_starts == 0 {
             return Err(StartError::NoOneTimePrekey);
         }
-        Ok(Self { bundle, device })
+        Ok(Self { bundle, device, listed: lists.matter() })
     }
 
     /// Puts the new session into the peer's record and the former one into the archive, whose writes are returned; `None` where more records are needed.
@@ -169,10 +174,31 @@ impl<'a> Renewal<'a> {
         let mut writes = Vec::new();
         peer.latest_start = Some(session.order);
         peer.stale = false;
+        peer.listed |= self.listed;
         if let Some(former) = peer.session.replace(session) {
             writes = archived.add(former, place, context, needs)?;
             writes.push(archive.write(archived, context));
         }
         Ok(Some(writes))
     }
+}
+
+/// Starts a session with a companion that this phone takes into its list in the same step; `None` where more records are needed.
+pub(crate) fn start_with_new_companion(
+    bundle: &VerifiedBundle,
+    device: &Device,
+    have: &Loaded,
+    context: &mut Context<'_>,
+    needs: &mut Needs,
+) -> Result<Option<Vec<Write>>, StartError> {
+    let slot = Peer::read(have, bundle.address(), context, needs)?;
+    let archive = Archive::read(have, bundle.address(), context, needs)?;
+    if !needs.is_empty() {
+        return Ok(None);
+    }
+    let mut peer = Peer::scanned(*bundle.identity_key());
+    let renewal = Renewal { bundle, device, listed: true };
+    let Some(mut writes) = renewal.renew(&mut peer, archive, have, context, needs)? else { return Ok(None) };
+    writes.push(slot.write(peer, context));
+    Ok(Some(writes))
 }

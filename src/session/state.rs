@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use super::{
     OpenError,
-    content::{Front, Kind, Unsealed},
+    content::{Front, Kind, Marks, Unsealed},
+    send::Said,
 };
 use crate::{
     handshake::{Established, Handshake, Transcript},
@@ -137,7 +138,7 @@ impl Session {
     pub(super) fn seal(
         &mut self,
         kind: Kind,
-        text: &[u8],
+        said: &Said<'_>,
         associated: &[u8],
         random: &mut Random<'_>,
     ) -> Result<Vec<u8>, EncryptError> {
@@ -145,10 +146,17 @@ impl Session {
             Phase::Initiating { handshake } => Some(handshake.as_slice()),
             Phase::Responding | Phase::Settled => None,
         };
-        let room = text.len().saturating_add(Front::MAX_LEN + aead::OVERHEAD + Header::MAX_LEN);
-        let content = Front::new(kind, self.tells_of_recovery());
+        let text = said.text.len().saturating_add(said.stamp.len());
+        let room = text.saturating_add(Front::MAX_LEN + aead::OVERHEAD + Header::MAX_LEN);
+        let marks = Marks {
+            recovered: self.tells_of_recovery(),
+            stamped: !said.stamp.is_empty(),
+            headed: said.headed,
+        };
+        let content = Front::new(kind, marks);
         let front = write_front(self.suite, self.id, handshake, room);
-        self.chains.seal(front, &[content.as_bytes(), text], &[&self.transcript.0, associated], random)
+        let plaintext = [content.as_bytes(), said.stamp, said.text];
+        self.chains.seal(front, &plaintext, &[&self.transcript.0, associated], random)
     }
 
     /// Opens an envelope at its place in the ratchet; the session may be half changed on `Err` and is then to be dropped.

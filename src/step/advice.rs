@@ -22,6 +22,12 @@ pub enum Advice {
     Update,
     /// A bound on what others can cause is reached: run this again later, where it still matters.
     Later,
+    /// Fetch the account's device list, run `LearnDevices` with it, then run this again.
+    FetchDevices,
+    /// Wait until the phone has signed a new device list, and show that it must come online: `LearnDevices` with the new list lets everything go on.
+    AwaitPhone,
+    /// Begin the linking anew, with a new code.
+    LinkAgain,
     /// Repair the random source; nothing can be done without one.
     CheckRandomSource,
     /// The store came back from a backup: run `Recover` over all its records, then `ReplenishPrekeys` and publish.

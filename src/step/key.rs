@@ -33,10 +33,18 @@ pub enum RecordKind {
     Asked = 12,
     /// How much was asked again of all peers together. One.
     RetryBudget = 13,
+    /// The newest device list of a peer's account.
+    Devices = 14,
+    /// What this device knows of its own account: its list, and at a companion its certificate. One; none on a phone that has never linked.
+    Account = 15,
+    /// A linking under way, at the companion. One.
+    Linking = 16,
+    /// The last linking, at the phone. One.
+    Granting = 17,
 }
 
 impl RecordKind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 17] = [
         Self::Device,
         Self::Prekeys,
         Self::SignedPrekey,
@@ -50,6 +58,10 @@ impl RecordKind {
         Self::Accepted,
         Self::Asked,
         Self::RetryBudget,
+        Self::Devices,
+        Self::Account,
+        Self::Linking,
+        Self::Granting,
     ];
 }
 

@@ -17,11 +17,12 @@ pub struct Limits {
     pub(crate) retry_max_age: u64,
     pub(crate) max_asked_per_peer: u16,
     pub(crate) max_asked: u16,
+    pub(crate) list_window: u64,
 }
 
 impl Limits {
     /// The bounds of `docs/protocol.md`: 1,000 keys forward, 1,000 kept for 30 days, 16 archived sessions for 30 days, 64 weak starts; 64 retry copies for
-    /// 14 days, 64 retry requests an hour to a peer's device and 512 to all.
+    /// 14 days, 64 retry requests an hour to a peer's device and 512 to all; device lists that are good for 14 days.
     pub const DEFAULT: Self = Self {
         max_forward: 1_000,
         max_skipped: 1_000,
@@ -33,6 +34,7 @@ impl Limits {
         retry_max_age: 14 * UnixMillis::DAY,
         max_asked_per_peer: 64,
         max_asked: 512,
+        list_window: 14 * UnixMillis::DAY,
     };
 
     /// Messages that one message may skip in one chain: how far a receiver follows a gap, and how many key derivations a
@@ -95,6 +97,12 @@ impl Limits {
     #[must_use]
     pub fn max_asked(self, requests: u16) -> Self {
         Self { max_asked: requests.min(Self::DEFAULT.max_asked), ..self }
+    }
+
+    /// Milliseconds for which a device list that this phone signs is good: so long its companions work while the phone is off. Default and ceiling 14 days.
+    #[must_use]
+    pub fn list_window(self, milliseconds: u64) -> Self {
+        Self { list_window: milliseconds.min(Self::DEFAULT.list_window), ..self }
     }
 }
 

@@ -48,6 +48,28 @@ pub enum Field {
     Salt,
     /// `sealed`, or what it holds.
     Sealed,
+    /// `account_id`.
+    AccountId,
+    /// `incarnation`.
+    Incarnation,
+    /// `epoch`.
+    Epoch,
+    /// `expires_at`.
+    ExpiresAt,
+    /// An entry of a device list, or its order among the others.
+    Entry,
+    /// `device_id`.
+    DeviceId,
+    /// `key_index`.
+    KeyIndex,
+    /// `linked_at`.
+    LinkedAt,
+    /// `reference`.
+    Reference,
+    /// `mac`.
+    Mac,
+    /// `reason`.
+    Reason,
 }
 
 /// Why bytes from outside were refused before anything was done with them. Nothing has changed.

@@ -17,5 +17,13 @@ pub const MAX_BUNDLE: usize = 8_192;
 pub const MAX_NUMBER_STATEMENT: usize = 128;
 /// Longest retry request in bytes.
 pub const MAX_RETRY_REQUEST: usize = 512;
+/// Longest signed device list in bytes.
+pub const MAX_DEVICE_LIST: usize = 1_024;
+/// Longest certificate in bytes.
+pub const MAX_CERTIFICATE: usize = 512;
+/// Longest message of a linking in bytes.
+pub const MAX_LINK_MESSAGE: usize = 2_048;
+/// Most devices of an account, the phone included.
+pub const MAX_DEVICES: usize = 5;
 /// Most suites that a device can name.
 pub const MAX_SUITES: usize = 16;

@@ -94,3 +94,129 @@ pub(crate) struct RetryRequestBody {
     #[prost(uint64, tag = "5")]
     pub(crate) asked_at: u64,
 }
+
+/// `DeviceList`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct DeviceListMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) body: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) signature: Vec<u8>,
+}
+
+/// `DeviceList.Body`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct DeviceListBodyMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) account_id: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) incarnation: Vec<u8>,
+    #[prost(uint32, tag = "3")]
+    pub(crate) epoch: u32,
+    #[prost(uint64, tag = "4")]
+    pub(crate) issued_at: u64,
+    #[prost(uint64, tag = "5")]
+    pub(crate) expires_at: u64,
+    #[prost(uint32, tag = "6")]
+    pub(crate) next_key_index: u32,
+    #[prost(message, repeated, tag = "7")]
+    pub(crate) entries: Vec<DeviceEntryMessage>,
+}
+
+/// `DeviceList.Entry`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct DeviceEntryMessage {
+    #[prost(uint32, tag = "1")]
+    pub(crate) device_id: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) key_index: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) identity_key: Vec<u8>,
+}
+
+/// `Certificate`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct CertificateMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) body: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) identity_key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) account_signature: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) device_signature: Vec<u8>,
+}
+
+/// `Certificate.Body`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct CertificateBodyMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) account_id: Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub(crate) device_id: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) key_index: u32,
+    #[prost(uint64, tag = "4")]
+    pub(crate) linked_at: u64,
+    #[prost(bytes = "vec", tag = "5")]
+    pub(crate) incarnation: Vec<u8>,
+}
+
+/// `Grant`: of a linking.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct GrantMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) reference: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) ephemeral_key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) sealed: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) mac: Vec<u8>,
+}
+
+/// `Grant.Body`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct GrantBodyMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) certificate: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) account_key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) account_signature: Vec<u8>,
+}
+
+/// `Confirmation`: of a linking.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct ConfirmationMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) reference: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) device_signature: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) bundle: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) mac: Vec<u8>,
+}
+
+/// `Acknowledgement`: of a linking.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct AcknowledgementMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) reference: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) list: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) mac: Vec<u8>,
+}
+
+/// `Refusal`: of a linking.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct RefusalMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) reference: Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub(crate) reason: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) mac: Vec<u8>,
+}

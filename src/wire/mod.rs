@@ -22,11 +22,14 @@ pub use envelope::SessionId;
 pub(crate) use envelope::{Envelope, Header, RatchetMessage, write_front};
 pub use error::{DecodeError, Field};
 pub use limits::{
-    MAX_ASSOCIATED_DATA, MAX_BUNDLE, MAX_ENVELOPE, MAX_HANDSHAKE, MAX_NUMBER_STATEMENT, MAX_PLAINTEXT,
-    MAX_PQ, MAX_RETRY_REQUEST, MAX_SUITES,
+    MAX_ASSOCIATED_DATA, MAX_BUNDLE, MAX_CERTIFICATE, MAX_DEVICE_LIST, MAX_DEVICES, MAX_ENVELOPE,
+    MAX_HANDSHAKE, MAX_LINK_MESSAGE, MAX_NUMBER_STATEMENT, MAX_PLAINTEXT, MAX_PQ, MAX_RETRY_REQUEST,
+    MAX_SUITES,
 };
 pub(crate) use messages::{
-    BundleMessage, HandshakeMessage, NumberMessage, RetryRequestBody, RetryRequestMessage, ScannableHalf,
+    AcknowledgementMessage, BundleMessage, CertificateBodyMessage, CertificateMessage, ConfirmationMessage,
+    DeviceEntryMessage, DeviceListBodyMessage, DeviceListMessage, GrantBodyMessage, GrantMessage,
+    HandshakeMessage, NumberMessage, RefusalMessage, RetryRequestBody, RetryRequestMessage, ScannableHalf,
     ScannableMessage,
 };
 pub use suite::{PROTOCOL_VERSION, Suite};

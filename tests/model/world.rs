@@ -289,6 +289,9 @@ impl World {
                     Content::Lost => {
                         device.lost.insert(message);
                     }
+                    Content::ForAccount { .. } | Content::SentByOwn { .. } | Content::Leaves => {
+                        unreachable!("nobody has companions here")
+                    }
                     _ => unreachable!("no other content"),
                 }
                 self.device(who).commit(&writes, |database| {

@@ -4,6 +4,7 @@
 
 mod bounded;
 mod bounded_sessions;
+mod companions;
 mod concurrent;
 mod convergence;
 mod damaged_records;

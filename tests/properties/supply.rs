@@ -132,10 +132,13 @@ fn l20_no_retired_cryptography_is_built_in() {
 
 #[test]
 fn l21_no_general_base64_reaches_a_secret() {
-    for name in built_in().keys() {
+    // One crate encodes, without tables and branches that a secret steers, and in one file: the code on a companion's screen holds a secret.
+    for name in built_in().keys().filter(|name| *name != "base64ct") {
         assert!(!name.contains("base64") && !name.contains("base-64") && name != "hex", "{name}");
     }
-    assert_eq!(lines_with("base64"), []);
+    for (file, _) in lines_with("base64") {
+        assert!(file.ends_with("link/invitation.rs"), "{file:?}");
+    }
 }
 
 #[test]

@@ -86,6 +86,9 @@ impl Device {
             Advice::Recover => Refusal::Restored,
             Advice::AnswerRetry
             | Advice::AwaitPeer
+            | Advice::AwaitPhone
+            | Advice::FetchDevices
+            | Advice::LinkAgain
             | Advice::Replenish
             | Advice::Update
             | Advice::CheckRandomSource

@@ -171,8 +171,8 @@ impl Operation for Diagnose {
         let mut sent = SentReport::default();
         for copy in copies.iter().filter_map(|slot| slot.value.as_ref()) {
             let count = match copy.text {
-                Text::Kept(_) if !copy.expired(context) => &mut sent.kept,
-                Text::Kept(_) | Text::NotKept => &mut sent.not_kept,
+                Text::Kept(_) | Text::Headed(_) if !copy.expired(context) => &mut sent.kept,
+                Text::Kept(_) | Text::Headed(_) | Text::NotKept => &mut sent.not_kept,
             };
             *count = count.saturating_add(1);
             sent.again = sent.again.saturating_add(u8::from(copy.sendings > 1));

@@ -5,12 +5,13 @@ use core::fmt;
 
 use super::{
     super::{
-        MessageId, Strength,
+        Keep, MessageId, Strength,
         archive::Archive,
         content::Kind,
         copies::{Place, RetryCopy, Text},
         peer::Peer,
-        send::Outgoing,
+        send::{Outgoing, Said, may_speak},
+        stamp::Stamp,
         start::Renewal,
         state::Session,
     },
@@ -18,7 +19,7 @@ use super::{
     request::{Request, Wanted},
 };
 use crate::{
-    identity::{Address, Device, IdentityKey},
+    identity::{Address, Device, IdentityKey, Lists},
     prekey::VerifiedBundle,
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step},
     wire::SessionId,
@@ -129,6 +130,7 @@ impl Operation for AnswerRetry<'_> {
         }
         let copies = Place::all(&self.from, have, context, &mut needs)?;
         let archive = Archive::read(have, &self.from, context, &mut needs)?;
+        let lists = Lists::read(have, &self.from.account, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -136,6 +138,7 @@ impl Operation for AnswerRetry<'_> {
             find(copies.into_iter().take(usize::from(context.limits.retry_copies)), &request.wanted)
                 .ok_or(RetryError::UnknownMessage)?;
         self.check(&copy, &stored)?;
+        may_speak(&lists, &self.from, &stored, context.now)?;
 
         let broken = peer.speaking().is_none_or(|session| is_broken(session, &copy, request.reason));
         let mut writes = Vec::new();
@@ -144,13 +147,14 @@ impl Operation for AnswerRetry<'_> {
             if *bundle.address() != self.from {
                 return Err(RetryError::OtherBundle);
             }
-            let renewal = Renewal::check(bundle, &device, &peer, context)?;
+            let renewal = Renewal::check(bundle, &device, &peer, &lists, context)?;
             match renewal.renew(&mut peer, archive, have, context, &mut needs)? {
                 Some(archived) => writes = archived,
                 None => return Ok(Run::Needs(needs)),
             }
         }
-        let (outcome, outgoing) = answer(&copy, context);
+        let stamp = Stamp::new(&lists, &self.from, Vec::new()).map_or(Vec::new(), |stamp| stamp.encode());
+        let (outcome, outgoing) = answer(&copy, &stamp, context);
         let (sent, copied) = outgoing.seal(&mut peer, &place, context)?;
         let associated_data = copy.associated_data.to_vec();
         writes.extend([copied, slot.write(peer, context)]);
@@ -207,23 +211,15 @@ fn find<'a>(
 }
 
 /// What goes out for a copy.
-fn answer<'a>(copy: &RetryCopy<'a>, context: &Context<'_>) -> (RetryOutcome, Outgoing<'a>) {
+fn answer<'a>(copy: &RetryCopy<'a>, stamp: &'a [u8], context: &Context<'_>) -> (RetryOutcome, Outgoing<'a>) {
+    let (outcome, kind, said) = match copy.sendable(context) {
+        Some(said) => (RetryOutcome::Again, Kind::Again(copy.message), Said { stamp, ..said }),
+        None => (RetryOutcome::Lost, Kind::Lost(copy.message), Said { text: &[], headed: false, stamp }),
+    };
+    let keep = match outcome {
+        RetryOutcome::Again => RetryCopy::text(Keep::ForRetry, &said),
+        RetryOutcome::Lost => Text::NotKept,
+    };
     let (sendings, said_at) = (copy.sendings.saturating_add(1), copy.sent_at);
-    let associated_data = copy.associated_data;
-    match copy.sendable(context) {
-        Some(text) => {
-            let kind = Kind::Again(copy.message);
-            (
-                RetryOutcome::Again,
-                Outgoing { kind, text, associated_data, keep: Text::Kept(text), sendings, said_at },
-            )
-        }
-        None => {
-            let kind = Kind::Lost(copy.message);
-            (
-                RetryOutcome::Lost,
-                Outgoing { kind, text: &[], associated_data, keep: Text::NotKept, sendings, said_at },
-            )
-        }
-    }
+    (outcome, Outgoing { kind, said, associated_data: copy.associated_data, keep, sendings, said_at })
 }

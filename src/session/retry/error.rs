@@ -134,6 +134,7 @@ impl From<StartError> for RetryError {
             | StartError::OwnDevice
             | StartError::AlreadyStarted
             | StartError::NonContributory
+            | StartError::Unlisted(_)
             | StartError::NoOneTimePrekey => Self::Start(error),
         }
     }
@@ -145,7 +146,12 @@ impl From<SendError> for RetryError {
             SendError::IdentityChanged { stored, offered } => Self::IdentityChanged { stored, offered },
             SendError::Random(error) => Self::Random(error),
             SendError::Record(error) => Self::Record(error),
-            SendError::NoSession | SendError::TooLong | SendError::Exhausted => Self::Send(error),
+            SendError::NoSession
+            | SendError::Unlisted(_)
+            | SendError::Lapsed { .. }
+            | SendError::Removed
+            | SendError::TooLong
+            | SendError::Exhausted => Self::Send(error),
         }
     }
 }

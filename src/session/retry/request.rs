@@ -65,6 +65,8 @@ impl RetryReason {
             | OpenError::Duplicate
             | OpenError::RetryRequest
             | OpenError::IdentityChanged { .. }
+            | OpenError::Unlisted(_)
+            | OpenError::NotOfOwnAccount
             | OpenError::UnknownContent(_)
             | OpenError::NotRegistered
             | OpenError::Record(_) => None,

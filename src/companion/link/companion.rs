@@ -1,0 +1,490 @@
+//! Linking, the companion's side. Trust enters once: with a grant whose MAC only a phone can make that has seen the code on this screen.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::fmt;
+
+use super::{
+    ComparisonCode, LinkError, LinkReference, Refusal,
+    invitation::{Invitation, MacKey},
+    message::{FromPhone, Grant, encode_confirmation},
+};
+use crate::{
+    identity::{
+        Account, Address, Certificate, CertificateBody, Device, DeviceId, DeviceList, IdentityKey,
+        IdentityKeyPair, Keys, Known, encode_certificate,
+    },
+    prekey::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, bundle_field, encode_bundle},
+    primitives::{KeyPair, aead},
+    session::pin_phone,
+    step::{
+        Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKind, RecordReader, RecordType,
+        RecordWriter, Run, Sealed, Slot, Step, UnixMillis,
+    },
+    wire::{DecodeError, Field, GrantBodyMessage, decode_canonical},
+};
+
+/// How long a code is good for, from when it is shown to when its grant comes: one minute.
+const CODE_LIFETIME: u64 = 60 * 1_000;
+
+/// Begins a linking in an empty store: draws the companion's keys and the code that its screen shows. A code that was shown before counts no more.
+///
+/// | | type | meaning |
+/// |---|---|---|
+/// | out | [`LinkCode`] | what the phone scans, within a minute; after that show another |
+///
+/// Writes one record. Draws 112 random bytes.
+///
+/// # Errors
+/// [`LinkError::AlreadyRegistered`], [`OutOfOrder`](LinkError::OutOfOrder) after a grant, [`Random`](LinkError::Random), [`Record`](LinkError::Record).
+///
+/// # Spec
+/// `docs/protocol.md`, section 10 "Link code".
+#[derive(Clone, Copy, Debug)]
+pub struct ShowLinkCode;
+
+/// Takes what the phone sends to this companion's linking: its grant, which is answered with a confirmation; its acknowledgement, which makes this store a device of the
+/// account; or its refusal, which ends the linking.
+///
+/// | | type | size | meaning |
+/// |---|---|---|---|
+/// | in | `message` | up to 2,048 B | what came |
+/// | out | [`LinkProgress`] | | what it was, and what goes back |
+///
+/// # Errors
+/// [`LinkError`]; the linking waits on as it was.
+///
+/// # Spec
+/// `docs/protocol.md`, section 10 "Linking".
+#[derive(Clone, Copy, Debug)]
+pub struct ContinueLinking<'a> {
+    /// What came.
+    pub message: &'a [u8],
+}
+
+/// Gives up the linking that is under way, on either side; a companion's keys are deleted with it. On a phone the code that was scanned stays used.
+///
+/// # Errors
+/// [`LinkError::OutOfOrder`]: none is under way. [`LinkError::Record`].
+#[derive(Clone, Copy, Debug)]
+pub struct AbandonLinking;
+
+/// Says how far this companion's linking is: for a screen that was closed, and for what must be sent again. Writes nothing.
+///
+/// # Errors
+/// [`RecordError`]: a record cannot be used.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeLinking;
+
+/// A code to show.
+#[derive(PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkCode {
+    /// What the QR code holds: 167 characters, secret. Whoever sees it within its minute can take this companion into an account of theirs.
+    pub text: String,
+    /// Where the grant is to be sent.
+    pub reference: LinkReference,
+    /// Until when its grant is taken.
+    pub expires_at: UnixMillis,
+}
+
+impl fmt::Debug for LinkCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LinkCode(redacted, {:?})", self.reference)
+    }
+}
+
+/// What a message from the phone came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkProgress {
+    /// The phone has granted: send it the confirmation, and show the code for comparison.
+    Confirm {
+        /// What goes to the phone; send it again as often as need be.
+        confirmation: Vec<u8>,
+        /// What the phone's screen shows too.
+        comparison: ComparisonCode,
+        /// What this device will be.
+        address: Address,
+    },
+    /// The phone's list names this device: it is one of the account's. Run `ReplenishPrekeys` now and publish its upload with the certificate.
+    Linked(Box<Joined>),
+    /// The phone has refused; show a new code to try again.
+    Refused(Refusal),
+}
+
+/// What a companion is once it is linked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Joined {
+    /// What this device is.
+    pub address: Address,
+    /// The account's identity key.
+    pub account_key: IdentityKey,
+    /// The account's devices.
+    pub list: DeviceList,
+    /// What is published beside this device's bundle.
+    pub certificate: Vec<u8>,
+}
+
+/// How far a companion's linking is.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Linking {
+    /// None is under way.
+    Nothing,
+    /// A code is shown, and no grant has come.
+    Shown(LinkCode),
+    /// A grant was confirmed, and no acknowledgement has come.
+    Confirmed {
+        /// What goes to the phone, again.
+        confirmation: Vec<u8>,
+        /// What the phone's screen shows too.
+        comparison: ComparisonCode,
+    },
+}
+
+/// The record of a linking, at the companion.
+#[derive(Debug)]
+enum Stage {
+    Shown(Box<Shown>),
+    Confirmed(Box<Confirmed>),
+}
+
+/// A code on the screen.
+#[derive(Debug)]
+struct Shown {
+    identity: KeyPair,
+    ephemeral: KeyPair,
+    invitation: Invitation,
+    expires_at: UnixMillis,
+}
+
+/// All that the acknowledgement will make a device of.
+#[derive(Debug)]
+struct Confirmed {
+    identity: KeyPair,
+    reference: LinkReference,
+    answer_key: MacKey,
+    address: Address,
+    account_key: IdentityKey,
+    comparison: ComparisonCode,
+    signed_prekey: SignedPrekey,
+    one_time_prekey: KeyPair,
+    certificate: Vec<u8>,
+    confirmation: Vec<u8>,
+}
+
+impl Stage {
+    fn read(have: &Loaded, context: &Context<'_>, needs: &mut Needs) -> Result<Slot<Self>, RecordError> {
+        have.read(KeyWriter::new(RecordKind::Linking).finish(), context, needs)
+    }
+}
+
+impl RecordType<'_> for Stage {
+    const KIND: RecordKind = RecordKind::Linking;
+
+    fn max_body_len(&self) -> usize {
+        match self {
+            Self::Shown(_) => 1 + 64 + 64 + Invitation::STORED_LEN + 8,
+            Self::Confirmed(confirmed) => {
+                const FIXED: usize = 1 + 64 + 16 + 32 + 2 + 64 + 4 + 32 + 4 + 64 + 64 + 64 + 2 + 2;
+                let texts = confirmed.certificate.len().saturating_add(confirmed.confirmation.len());
+                texts.saturating_add(FIXED)
+            }
+        }
+    }
+
+    fn encode(&self, body: &mut RecordWriter) {
+        match self {
+            Self::Shown(shown) => {
+                body.u8(1).key_pair(&shown.identity).key_pair(&shown.ephemeral);
+                shown.invitation.store(body);
+                body.u64(shown.expires_at.0);
+            }
+            Self::Confirmed(confirmed) => {
+                body.u8(2).key_pair(&confirmed.identity).bytes(&confirmed.reference.0);
+                body.bytes(confirmed.answer_key.expose_bytes());
+                confirmed.address.encode(body);
+                body.bytes(confirmed.account_key.public_key().as_bytes()).u32(confirmed.comparison.number());
+                body.key_pair(&confirmed.signed_prekey.pair)
+                    .bytes(confirmed.signed_prekey.signature.as_bytes());
+                body.key_pair(&confirmed.one_time_prekey);
+                body.prefixed(&confirmed.certificate).prefixed(&confirmed.confirmation);
+            }
+        }
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        match body.u8()? {
+            1 => Some(Self::Shown(Box::new(Shown {
+                identity: body.key_pair()?,
+                ephemeral: body.key_pair()?,
+                invitation: Invitation::restore(body)?,
+                expires_at: UnixMillis(body.u64()?),
+            }))),
+            2 => Some(Self::Confirmed(Box::new(Confirmed {
+                identity: body.key_pair()?,
+                reference: LinkReference(body.array()?),
+                answer_key: MacKey::take_from(&mut body.array()?),
+                address: Address::decode(body)?,
+                account_key: IdentityKey::new(body.public_key()?),
+                comparison: ComparisonCode::from_number(body.u32()?)?,
+                signed_prekey: SignedPrekey::decode(body)?,
+                one_time_prekey: body.key_pair()?,
+                certificate: body.prefixed()?.to_vec(),
+                confirmation: body.prefixed()?.to_vec(),
+            }))),
+            _ => None,
+        }
+    }
+}
+
+impl Sealed for ShowLinkCode {}
+
+impl Operation for ShowLinkCode {
+    type Output = LinkCode;
+    type Error = LinkError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<LinkCode>, LinkError> {
+        let mut needs = Needs::new();
+        let device = Device::read(have, context, &mut needs)?;
+        let stage = Stage::read(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        if device.value.is_some() {
+            return Err(LinkError::AlreadyRegistered);
+        }
+        if let Some(Stage::Confirmed(_)) = stage.value {
+            return Err(LinkError::OutOfOrder);
+        }
+        let identity = KeyPair::generate(&mut context.random)?;
+        let ephemeral = KeyPair::generate(&mut context.random)?;
+        let key = IdentityKey::new(*identity.public());
+        let invitation = Invitation::draw(key, *ephemeral.public(), &mut context.random)?;
+        let expires_at = context.now.plus(CODE_LIFETIME);
+        let code = LinkCode { text: invitation.to_code(), reference: invitation.reference, expires_at };
+        let shown = Stage::Shown(Box::new(Shown { identity, ephemeral, invitation, expires_at }));
+        Ok(Run::Done(Step::new(Vec::from([stage.write(shown, context)]), code)))
+    }
+}
+
+impl Sealed for ContinueLinking<'_> {}
+
+impl Operation for ContinueLinking<'_> {
+    type Output = LinkProgress;
+    type Error = LinkError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<LinkProgress>, LinkError> {
+        let message = FromPhone::decode(self.message)?;
+        let mut needs = Needs::new();
+        let mut slot = Stage::read(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let stage = slot.value.take().ok_or(LinkError::OutOfOrder)?;
+        match (stage, message) {
+            (Stage::Shown(shown), FromPhone::Grant(grant)) => {
+                let reference = shown.in_time(grant.reference, context.now)?;
+                let Shown { identity, ephemeral, invitation, .. } = *shown;
+                let answer_key = invitation.answer_mac(self.message);
+                let grant = grant.check(&invitation.grant_mac())?;
+                let granted = Granted::open(&invitation, &ephemeral, grant)?;
+                let confirmed = granted.confirm(identity, reference, answer_key, context)?;
+                let progress = LinkProgress::Confirm {
+                    confirmation: confirmed.confirmation.clone(),
+                    comparison: confirmed.comparison,
+                    address: confirmed.address,
+                };
+                let write = slot.write(Stage::Confirmed(Box::new(confirmed)), context);
+                Ok(Run::Done(Step::new(Vec::from([write]), progress)))
+            }
+            (Stage::Shown(shown), FromPhone::Refusal(refusal)) => {
+                shown.in_time(refusal.reference, context.now)?;
+                let refusal = refusal.check(&shown.invitation.grant_mac())?;
+                let writes = slot.delete().into_iter().collect();
+                Ok(Run::Done(Step::new(writes, LinkProgress::Refused(refusal))))
+            }
+            (Stage::Confirmed(confirmed), FromPhone::Acknowledgement(acknowledgement)) => {
+                if acknowledgement.reference != confirmed.reference {
+                    return Err(LinkError::OtherLinking);
+                }
+                let list = acknowledgement.check(&confirmed.answer_key)?;
+                confirmed.finish(&list, &slot, have, context)
+            }
+            (Stage::Shown(_), FromPhone::Acknowledgement(_))
+            | (Stage::Confirmed(_), FromPhone::Grant(_) | FromPhone::Refusal(_)) => {
+                Err(LinkError::OutOfOrder)
+            }
+        }
+    }
+}
+
+impl Shown {
+    /// Whether a message is for the code that is shown, and that one still counts.
+    fn in_time(&self, named: LinkReference, now: UnixMillis) -> Result<LinkReference, LinkError> {
+        if named != self.invitation.reference {
+            return Err(LinkError::OtherLinking);
+        }
+        if now > self.expires_at {
+            return Err(LinkError::Expired { expired_at: self.expires_at });
+        }
+        Ok(named)
+    }
+}
+
+/// What a grant holds, once it is known to come from the account.
+struct Granted {
+    body: Vec<u8>,
+    certificate: CertificateBody,
+    account_key: IdentityKey,
+    account_signature: Vec<u8>,
+    comparison: ComparisonCode,
+}
+
+impl Granted {
+    fn open(invitation: &Invitation, ephemeral: &KeyPair, grant: Grant) -> Result<Self, LinkError> {
+        let phone = &grant.ephemeral_key;
+        let key = invitation.grant_key(ephemeral, phone, phone)?;
+        let opened =
+            aead::open(key.key, &key.associated, &grant.sealed).map_err(|_| LinkError::NotAuthentic)?;
+        let message: GrantBodyMessage = decode_canonical(&opened, Field::Sealed)?;
+        let certificate = CertificateBody::decode(&message.certificate)?;
+        let account_key = IdentityKey::parse_encoded(&message.account_key);
+        let account_key = account_key.map_err(|_| DecodeError::Malformed(Field::IdentityKey))?;
+        let keys = Keys { account: &account_key, device: &invitation.identity_key };
+        keys.check_account(&message.certificate, &message.account_signature)?;
+        Ok(Self {
+            body: message.certificate,
+            certificate,
+            account_key,
+            account_signature: message.account_signature,
+            comparison: invitation.comparison(phone),
+        })
+    }
+
+    /// Signs for the account, and makes the first prekeys. Draws 256 random bytes.
+    fn confirm(
+        self,
+        identity: KeyPair,
+        reference: LinkReference,
+        answer_key: MacKey,
+        context: &mut Context<'_>,
+    ) -> Result<Confirmed, LinkError> {
+        let identity = IdentityKeyPair::new(identity);
+        let own = identity.public();
+        let address = self.certificate.address;
+        let keys = Keys { account: &self.account_key, device: &own };
+        let device_signature = keys.sign_device(&identity, &self.body, &mut context.random)?;
+        let signed_prekey = SignedPrekey::generate(&identity, &mut context.random)?;
+        let one_time_prekey = KeyPair::generate(&mut context.random)?;
+        let published = signed_prekey.published();
+        let mut bundle = encode_bundle(&address, &identity, &published, context.now, &mut context.random)?;
+        bundle.extend_from_slice(&bundle_field(one_time_prekey.public()));
+        Ok(Confirmed {
+            confirmation: encode_confirmation(reference, &device_signature, bundle, &answer_key),
+            certificate: encode_certificate(self.body, &own, &self.account_signature, &device_signature),
+            identity: identity.into_key_pair(),
+            reference,
+            answer_key,
+            address,
+            account_key: self.account_key,
+            comparison: self.comparison,
+            signed_prekey,
+            one_time_prekey,
+        })
+    }
+}
+
+impl Confirmed {
+    /// The list names this device: everything that was prepared becomes a device, in one step.
+    fn finish(
+        self,
+        list: &[u8],
+        linking: &Slot<Stage>,
+        have: &Loaded,
+        context: &Context<'_>,
+    ) -> Result<Run<LinkProgress>, LinkError> {
+        let list = DeviceList::verify(list, &self.address.account, &self.account_key)?;
+        Certificate::verify(&self.certificate, &self.address, &list)?;
+        let mut needs = Needs::new();
+        let device = Device::read(have, context, &mut needs)?;
+        let account = Account::read(have, context, &mut needs)?;
+        let mut index = Prekeys::read(have, context, &mut needs)?;
+        let phone = Address::new(self.address.account, DeviceId::PHONE);
+        let pinned = pin_phone(&phone, self.account_key, have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let mut prekeys = index.value.take().unwrap_or_default();
+        let signed_id = PrekeyId::of(self.signed_prekey.pair.public());
+        let one_time_id = PrekeyId::of(self.one_time_prekey.public());
+        prekeys.rotate(signed_id, context.now);
+        prekeys.add_direct(one_time_id);
+        let known = Known::new(list.clone());
+        let mut writes = Vec::from([
+            device.write(Device::new(self.address, IdentityKeyPair::new(self.identity)), context),
+            account.write(Account::new(known, self.address.device, self.certificate.clone()), context),
+            index.write(prekeys, context),
+            Slot::absent(SignedPrekey::key(&signed_id)).write(self.signed_prekey, context),
+            Slot::absent(OneTimePrekey::key(&one_time_id))
+                .write(OneTimePrekey(self.one_time_prekey), context),
+            pinned,
+        ]);
+        writes.extend(linking.delete());
+        let joined = Joined {
+            address: self.address,
+            account_key: self.account_key,
+            list,
+            certificate: self.certificate,
+        };
+        let linked = LinkProgress::Linked(Box::new(joined));
+        Ok(Run::Done(Step::new(writes, linked)))
+    }
+}
+
+impl Sealed for DescribeLinking {}
+
+impl Operation for DescribeLinking {
+    type Output = Linking;
+    type Error = RecordError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Linking>, RecordError> {
+        let mut needs = Needs::new();
+        let stage = Stage::read(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let linking = match stage.value {
+            None => Linking::Nothing,
+            Some(Stage::Shown(shown)) => {
+                let Shown { invitation, expires_at, .. } = *shown;
+                let reference = invitation.reference;
+                Linking::Shown(LinkCode { text: invitation.to_code(), reference, expires_at })
+            }
+            Some(Stage::Confirmed(confirmed)) => {
+                let Confirmed { confirmation, comparison, .. } = *confirmed;
+                Linking::Confirmed { confirmation, comparison }
+            }
+        };
+        Ok(Run::Done(Step::new(Vec::new(), linking)))
+    }
+}
+
+impl Sealed for AbandonLinking {}
+
+impl Operation for AbandonLinking {
+    type Output = ();
+    type Error = LinkError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<()>, LinkError> {
+        let mut needs = Needs::new();
+        let linking = Stage::read(have, context, &mut needs)?;
+        let granting = super::phone::abandon(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let write = linking.delete().or(granting).ok_or(LinkError::OutOfOrder)?;
+        Ok(Run::Done(Step::new(Vec::from([write]), ())))
+    }
+}

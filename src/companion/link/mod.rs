@@ -1,0 +1,27 @@
+//! Linking: how a companion comes into the account, from the code on its screen to its place in the device list.
+//!
+//! ```text
+//! companion  (ShowLinkCode) ▶ Shown ──grant──▶ Granted ──acknowledgement──▶ a device of the account
+//! phone      (ScanLinkCode) ▶ Scanned ──GrantLink──▶ Granted ──confirmation──▶ Linked: the list names the companion
+//!                                  └──DeclineLink──▶ Declined                    (any: AbandonLinking, or its time runs out)
+//! ```
+//! Three things must hold together: the companion's keys came by the phone's camera; the grant came from a phone that has seen the linking secret on the screen; and the
+//! account's key has signed for the companion. The phone signs for nobody without a value in which its user names the companion and what it may do.
+//! Each side keeps its state in one record, so that a linking outlives a restart, and the bytes that it sent last, so that they can be sent again.
+//! `docs/protocol.md`, section 10 "Linking".
+
+mod companion;
+mod error;
+mod invitation;
+mod message;
+mod phone;
+
+pub use companion::{
+    AbandonLinking, ContinueLinking, DescribeLinking, Joined, LinkCode, LinkProgress, Linking, ShowLinkCode,
+};
+pub use error::{LinkError, Refusal};
+pub use invitation::{ComparisonCode, LinkReference};
+pub use phone::{
+    ConfirmLink, Consent, Consequence, DeclineLink, DescribeGranting, GrantLink, Granting, LinkRequest,
+    Linked, ScanLinkCode,
+};

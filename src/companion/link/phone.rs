@@ -1,0 +1,557 @@
+//! Linking, the phone's side. A scan is a question to the user; nothing is signed before the answer, and the list is signed only once the companion has confirmed.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use prost::Message;
+
+use super::{
+    ComparisonCode, LinkError, LinkReference, Refusal,
+    invitation::Invitation,
+    message::{decode_confirmation, encode_acknowledgement, encode_grant, encode_refusal},
+};
+use crate::{
+    companion::sign::{Desk, Signing},
+    identity::{
+        Address, CertificateBody, Change, DeviceChange, DeviceEntry, DeviceId, DeviceList, IdentityKey,
+        Incarnation, KeyIndex, Keys, ListError,
+    },
+    prekey::{BundleError, VerifiedBundle},
+    primitives::{KeyPair, Random, RandomError, aead},
+    session::start_with_new_companion,
+    step::{
+        Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKind, RecordReader, RecordType,
+        RecordWriter, Run, Sealed, Slot, Step, UnixMillis, Write,
+    },
+    wire::{GrantBodyMessage, MAX_DEVICES},
+};
+
+/// How long the phone waits, for its user and then for the companion: five minutes each.
+const PATIENCE: u64 = 5 * 60 * 1_000;
+/// Codes that were scanned, and are refused when they are scanned again.
+const REMEMBERED: usize = 16;
+
+/// Takes a link code that the phone's camera has read. It links nothing: the output is a question for the user.
+///
+/// | | type | meaning |
+/// |---|---|---|
+/// | in | `code` | what was read; anything but a link code is refused |
+/// | out | [`LinkRequest`] | what the user is to agree to, within five minutes |
+///
+/// Writes one record. Draws 32 random bytes.
+///
+/// # Errors
+/// [`LinkError`]: [`NotALinkCode`](LinkError::NotALinkCode), [`AlreadyUsed`](LinkError::AlreadyUsed) for a second scan, [`OwnDevice`](LinkError::OwnDevice),
+/// [`OutOfOrder`](LinkError::OutOfOrder) while another linking was granted and waits, [`List`](LinkError::List) where this device cannot sign lists.
+///
+/// # Spec
+/// `docs/protocol.md`, section 10 "Linking".
+#[derive(Clone, Copy)]
+pub struct ScanLinkCode<'a> {
+    /// What the camera read.
+    pub code: &'a str,
+}
+
+impl fmt::Debug for ScanLinkCode<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScanLinkCode(redacted, {} bytes)", self.code.len())
+    }
+}
+
+/// A companion that wants to be linked: what the user is asked. Show the code, and that the companion will read and write everything in the account's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkRequest {
+    /// Names the linking, and where its messages go.
+    pub reference: LinkReference,
+    /// The companion's identity key: what the consent names.
+    pub companion: IdentityKey,
+    /// What the companion's screen will show too, once the grant is there.
+    pub comparison: ComparisonCode,
+    /// Until when the user can agree.
+    pub expires_at: UnixMillis,
+}
+
+/// What a linked device may do: what the user is told before they agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Consequence {
+    /// It reads all that is sent to the account from then on, and speaks in the account's name, also while the phone is off.
+    ReadsAndSpeaksForTheAccount,
+}
+
+/// The user's word. There is none by default: it names the companion that was on the screen, and what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// Which companion.
+    pub companion: IdentityKey,
+    /// What the user was told.
+    pub consequence: Consequence,
+}
+
+/// Grants the linking that the user has agreed to: certifies the companion's key, sealed to it alone. The list does not name it yet.
+///
+/// | | type | size | meaning |
+/// |---|---|---|---|
+/// | in | [`LinkReference`], [`Consent`] | | of the [`LinkRequest`] that was shown |
+/// | out | [`Vec<u8>`] | 265 to 330 B | the grant, for the companion; send it again as often as need be |
+///
+/// Writes one record. Draws 92 random bytes; 16 more before the first companion of all.
+///
+/// # Errors
+/// [`LinkError`]: [`OutOfOrder`](LinkError::OutOfOrder), [`OtherLinking`](LinkError::OtherLinking), [`OtherConsent`](LinkError::OtherConsent),
+/// [`Expired`](LinkError::Expired), [`List`](LinkError::List) where the account has as many devices as it can.
+///
+/// # Spec
+/// `docs/protocol.md`, section 10 "Linking".
+#[derive(Clone, Copy, Debug)]
+pub struct GrantLink {
+    /// Which linking.
+    pub reference: LinkReference,
+    /// The user's word.
+    pub consent: Consent,
+}
+
+/// Ends the linking that the user does not want. The output tells the companion so.
+///
+/// # Errors
+/// [`LinkError::OutOfOrder`], [`OtherLinking`](LinkError::OtherLinking), [`Record`](LinkError::Record).
+#[derive(Clone, Copy, Debug)]
+pub struct DeclineLink {
+    /// Which linking.
+    pub reference: LinkReference,
+}
+
+/// Takes the companion's confirmation: signs the list that names it, and starts a session with it, in one step.
+///
+/// | | type | size | meaning |
+/// |---|---|---|---|
+/// | in | `confirmation` | up to 2,048 B | what came |
+/// | out | [`Linked`] | | the list, for the server; the acknowledgement, for the companion |
+///
+/// Three signature verifications, one signature, four Diffie-Hellmans. Draws 128 random bytes.
+///
+/// # Errors
+/// [`LinkError`]; the linking waits on as it was.
+///
+/// # Spec
+/// `docs/protocol.md`, section 10 "Linking".
+#[derive(Clone, Copy, Debug)]
+pub struct ConfirmLink<'a> {
+    /// What came.
+    pub confirmation: &'a [u8],
+}
+
+/// A companion that is one of the account's devices now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Linked {
+    /// Where it is reached.
+    pub device: Address,
+    /// The list that names it, for the server.
+    pub list: DeviceList,
+    /// What that changed: tell the account's other companions.
+    pub changes: Vec<DeviceChange>,
+    /// What goes to the companion; send it again as often as need be.
+    pub acknowledgement: Vec<u8>,
+}
+
+/// Says how far the last linking is at the phone: for what must be sent again. Writes nothing.
+///
+/// # Errors
+/// [`RecordError`]: a record cannot be used.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribeGranting;
+
+/// How far a linking is at the phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Granting {
+    /// None, or it was abandoned.
+    Nothing,
+    /// A code was scanned: ask the user.
+    Scanned(LinkRequest),
+    /// It was granted, and no confirmation has come.
+    Granted {
+        /// Which linking.
+        reference: LinkReference,
+        /// What goes to the companion, again.
+        grant: Vec<u8>,
+        /// Until when a confirmation is taken.
+        expires_at: UnixMillis,
+    },
+    /// It was declined.
+    Declined {
+        /// Which linking.
+        reference: LinkReference,
+        /// What goes to the companion, again.
+        refusal: Vec<u8>,
+    },
+    /// The list names the companion.
+    Linked {
+        /// Which linking.
+        reference: LinkReference,
+        /// The companion.
+        device: DeviceId,
+        /// What goes to it, again.
+        acknowledgement: Vec<u8>,
+    },
+}
+
+/// The record of the last linking, at the phone.
+#[derive(Debug, Default)]
+struct Record {
+    /// Codes that were scanned, newest last.
+    used: Vec<LinkReference>,
+    stage: Stage,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    Idle,
+    Scanned {
+        invitation: Invitation,
+        ephemeral: KeyPair,
+        expires_at: UnixMillis,
+    },
+    Granted {
+        invitation: Invitation,
+        certificate: Vec<u8>,
+        grant: Vec<u8>,
+        expires_at: UnixMillis,
+    },
+    Declined {
+        reference: LinkReference,
+        refusal: Vec<u8>,
+    },
+    Linked {
+        reference: LinkReference,
+        device: DeviceId,
+        acknowledgement: Vec<u8>,
+    },
+}
+
+impl Record {
+    fn read(have: &Loaded, context: &Context<'_>, needs: &mut Needs) -> Result<Slot<Self>, RecordError> {
+        have.read(KeyWriter::new(RecordKind::Granting).finish(), context, needs)
+    }
+}
+
+impl RecordType<'_> for Record {
+    const KIND: RecordKind = RecordKind::Granting;
+
+    fn max_body_len(&self) -> usize {
+        let stage = match &self.stage {
+            Stage::Idle => 0,
+            Stage::Scanned { .. } => Invitation::STORED_LEN + 64 + 8,
+            Stage::Granted { certificate, grant, .. } => {
+                let texts = certificate.len().saturating_add(grant.len());
+                texts.saturating_add(Invitation::STORED_LEN + 2 + 2 + 8)
+            }
+            Stage::Declined { refusal, .. } => refusal.len().saturating_add(16 + 2),
+            Stage::Linked { acknowledgement, .. } => acknowledgement.len().saturating_add(16 + 4 + 2),
+        };
+        self.used.len().saturating_mul(16).saturating_add(stage).saturating_add(2)
+    }
+
+    fn encode(&self, body: &mut RecordWriter) {
+        body.u8(u8::try_from(self.used.len()).unwrap_or(u8::MAX));
+        self.used.iter().for_each(|reference| {
+            body.bytes(&reference.0);
+        });
+        match &self.stage {
+            Stage::Idle => {
+                body.u8(0);
+            }
+            Stage::Scanned { invitation, ephemeral, expires_at } => {
+                invitation.store(body.u8(1));
+                body.key_pair(ephemeral).u64(expires_at.0);
+            }
+            Stage::Granted { invitation, certificate, grant, expires_at } => {
+                invitation.store(body.u8(2));
+                body.prefixed(certificate).prefixed(grant).u64(expires_at.0);
+            }
+            Stage::Declined { reference, refusal } => {
+                body.u8(3).bytes(&reference.0).prefixed(refusal);
+            }
+            Stage::Linked { reference, device, acknowledgement } => {
+                body.u8(4).bytes(&reference.0).u32(device.0).prefixed(acknowledgement);
+            }
+        }
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let count = body.u8()?;
+        let used = (0..count).map(|_| body.array().map(LinkReference)).collect::<Option<_>>()?;
+        let stage = match body.u8()? {
+            0 => Stage::Idle,
+            1 => Stage::Scanned {
+                invitation: Invitation::restore(body)?,
+                ephemeral: body.key_pair()?,
+                expires_at: UnixMillis(body.u64()?),
+            },
+            2 => Stage::Granted {
+                invitation: Invitation::restore(body)?,
+                certificate: body.prefixed()?.to_vec(),
+                grant: body.prefixed()?.to_vec(),
+                expires_at: UnixMillis(body.u64()?),
+            },
+            3 => Stage::Declined {
+                reference: LinkReference(body.array()?),
+                refusal: body.prefixed()?.to_vec(),
+            },
+            4 => Stage::Linked {
+                reference: LinkReference(body.array()?),
+                device: DeviceId(body.u32()?),
+                acknowledgement: body.prefixed()?.to_vec(),
+            },
+            _ => return None,
+        };
+        Some(Self { used, stage })
+    }
+}
+
+/// The write that gives up what is under way at the phone, if anything is.
+pub(super) fn abandon(
+    have: &Loaded,
+    context: &Context<'_>,
+    needs: &mut Needs,
+) -> Result<Option<Write>, RecordError> {
+    let mut slot = Record::read(have, context, needs)?;
+    Ok(match slot.value.take() {
+        Some(Record { used, stage: Stage::Scanned { .. } | Stage::Granted { .. } }) => {
+            Some(slot.write(Record { used, stage: Stage::Idle }, context))
+        }
+        Some(Record { stage: Stage::Idle | Stage::Declined { .. } | Stage::Linked { .. }, .. }) | None => {
+            None
+        }
+    })
+}
+
+fn in_time(expires_at: UnixMillis, now: UnixMillis) -> Result<(), LinkError> {
+    if now > expires_at { Err(LinkError::Expired { expired_at: expires_at }) } else { Ok(()) }
+}
+
+impl Sealed for ScanLinkCode<'_> {}
+
+impl Operation for ScanLinkCode<'_> {
+    type Output = LinkRequest;
+    type Error = LinkError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<LinkRequest>, LinkError> {
+        let invitation = Invitation::parse(self.code)?;
+        let mut needs = Needs::new();
+        let desk = Desk::read(have, context, &mut needs)?;
+        let mut slot = Record::read(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let signing = desk.open()?;
+        let entries = signing.former().map_or(&[][..], DeviceList::entries);
+        let companion = invitation.identity_key;
+        let is_own = companion == signing.device.identity.public();
+        if is_own || entries.iter().any(|entry| entry.identity_key == companion) {
+            return Err(LinkError::OwnDevice);
+        }
+        if entries.len().saturating_add(1) >= MAX_DEVICES {
+            return Err(ListError::TooManyDevices.into());
+        }
+        let Record { mut used, stage } = slot.value.take().unwrap_or_default();
+        if used.contains(&invitation.reference) {
+            return Err(LinkError::AlreadyUsed);
+        }
+        if let Stage::Granted { expires_at, .. } = stage
+            && in_time(expires_at, context.now).is_ok()
+        {
+            return Err(LinkError::OutOfOrder);
+        }
+        let ephemeral = KeyPair::generate(&mut context.random)?;
+        let (reference, expires_at) = (invitation.reference, context.now.plus(PATIENCE));
+        let comparison = invitation.comparison(ephemeral.public());
+        let request = LinkRequest { reference, companion, comparison, expires_at };
+        used.drain(..used.len().saturating_sub(REMEMBERED - 1));
+        used.push(reference);
+        let stage = Stage::Scanned { invitation, ephemeral, expires_at };
+        Ok(Run::Done(Step::new(Vec::from([slot.write(Record { used, stage }, context)]), request)))
+    }
+}
+
+impl Sealed for GrantLink {}
+
+impl Operation for GrantLink {
+    type Output = Vec<u8>;
+    type Error = LinkError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Vec<u8>>, LinkError> {
+        let mut needs = Needs::new();
+        let desk = Desk::read(have, context, &mut needs)?;
+        let mut slot = Record::read(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let signing = desk.open()?;
+        let Record { used, stage } = slot.value.take().unwrap_or_default();
+        let Stage::Scanned { invitation, ephemeral, expires_at } = stage else {
+            return Err(LinkError::OutOfOrder);
+        };
+        if invitation.reference != self.reference {
+            return Err(LinkError::OtherLinking);
+        }
+        if invitation.identity_key != self.consent.companion {
+            return Err(LinkError::OtherConsent);
+        }
+        in_time(expires_at, context.now)?;
+        let (certificate, grant) = grant(&signing, &invitation, &ephemeral, context)?;
+        let expires_at = context.now.plus(PATIENCE);
+        let stage = Stage::Granted { invitation, certificate, grant: grant.clone(), expires_at };
+        Ok(Run::Done(Step::new(Vec::from([slot.write(Record { used, stage }, context)]), grant)))
+    }
+}
+
+/// The certificate's body, and the grant that carries it.
+fn grant(
+    signing: &Signing,
+    invitation: &Invitation,
+    ephemeral: &KeyPair,
+    context: &mut Context<'_>,
+) -> Result<(Vec<u8>, Vec<u8>), LinkError> {
+    let identity = &signing.device.identity;
+    let former = signing.former();
+    let incarnation = match former {
+        Some(former) => former.incarnation(),
+        None => Incarnation(context.random.draw()?),
+    };
+    let body = CertificateBody {
+        address: Address::new(signing.device.address.account, new_device_id(former, &mut context.random)?),
+        key_index: former.map_or(KeyIndex(1), DeviceList::next_key_index),
+        linked_at: UnixMillis(context.now.0.max(1)),
+        incarnation,
+    };
+    let certificate = body.encode();
+    let account_key = identity.public();
+    let keys = Keys { account: &account_key, device: &invitation.identity_key };
+    let account_signature = keys.sign_account(identity, &certificate, &mut context.random)?;
+    let message = GrantBodyMessage {
+        certificate: certificate.clone(),
+        account_key: account_key.encoded().to_vec(),
+        account_signature: account_signature.as_bytes().to_vec(),
+    };
+    let key = invitation.grant_key(ephemeral, &invitation.ephemeral_key, ephemeral.public())?;
+    let mut sealed = Vec::new();
+    aead::seal(key.key, &key.associated, &[&message.encode_to_vec()], &mut context.random, &mut sealed)?;
+    let mac = invitation.grant_mac();
+    Ok((certificate, encode_grant(invitation.reference, ephemeral.public(), sealed, &mac)))
+}
+
+/// An id that tells nothing, not even which linking came first; the key index makes the pair of them unique for ever.
+fn new_device_id(former: Option<&DeviceList>, random: &mut Random<'_>) -> Result<DeviceId, RandomError> {
+    let drawn: [u8; 16] = random.draw()?;
+    let (ids, _) = drawn.as_chunks::<4>();
+    let ids = ids.iter().map(|bytes| DeviceId(u32::from_be_bytes(*bytes)));
+    let free = |id: &DeviceId| *id != DeviceId::PHONE && former.is_none_or(|list| list.entry(*id).is_none());
+    ids.into_iter().find(free).ok_or(RandomError::Repeats)
+}
+
+impl Sealed for DeclineLink {}
+
+impl Operation for DeclineLink {
+    type Output = Vec<u8>;
+    type Error = LinkError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Vec<u8>>, LinkError> {
+        let mut needs = Needs::new();
+        let mut slot = Record::read(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let Record { used, stage } = slot.value.take().unwrap_or_default();
+        let Stage::Scanned { invitation, .. } = stage else { return Err(LinkError::OutOfOrder) };
+        if invitation.reference != self.reference {
+            return Err(LinkError::OtherLinking);
+        }
+        let refusal = encode_refusal(self.reference, Refusal::Declined, &invitation.grant_mac());
+        let stage = Stage::Declined { reference: self.reference, refusal: refusal.clone() };
+        Ok(Run::Done(Step::new(Vec::from([slot.write(Record { used, stage }, context)]), refusal)))
+    }
+}
+
+impl Sealed for ConfirmLink<'_> {}
+
+impl Operation for ConfirmLink<'_> {
+    type Output = Linked;
+    type Error = LinkError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Linked>, LinkError> {
+        let confirmation = decode_confirmation(self.confirmation)?;
+        let mut needs = Needs::new();
+        let desk = Desk::read(have, context, &mut needs)?;
+        let mut slot = Record::read(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let signing = desk.open()?;
+        let Record { used, stage } = slot.value.take().unwrap_or_default();
+        let Stage::Granted { invitation, certificate, grant, expires_at } = stage else {
+            return Err(LinkError::OutOfOrder);
+        };
+        if confirmation.reference != invitation.reference {
+            return Err(LinkError::OtherLinking);
+        }
+        in_time(expires_at, context.now)?;
+        let answer_key = invitation.answer_mac(&grant);
+        let confirmation = confirmation.check(&answer_key)?;
+        let account_key = signing.device.identity.public();
+        let keys = Keys { account: &account_key, device: &invitation.identity_key };
+        keys.check_device(&certificate, confirmation.device_signature.as_bytes())?;
+        let body = CertificateBody::decode(&certificate)?;
+        let bundle = VerifiedBundle::verify_signed(&confirmation.bundle, &body.address)?;
+        if *bundle.identity_key() != invitation.identity_key {
+            return Err(BundleError::OtherIdentity.into());
+        }
+        let started = start_with_new_companion(&bundle, &signing.device, have, context, &mut needs)?;
+        let Some(mut writes) = started else { return Ok(Run::Needs(needs)) };
+        let identity_key = invitation.identity_key;
+        let entry = DeviceEntry { device: body.address.device, key_index: body.key_index, identity_key };
+        let (signed, write) = signing.sign(Change::Add { incarnation: body.incarnation, entry }, context)?;
+        let reference = invitation.reference;
+        let acknowledgement = encode_acknowledgement(reference, signed.list.as_bytes(), &answer_key);
+        let device = body.address.device;
+        let stage = Stage::Linked { reference, device, acknowledgement: acknowledgement.clone() };
+        writes.extend([write, slot.write(Record { used, stage }, context)]);
+        let (list, changes) = (signed.list, signed.changes);
+        Ok(Run::Done(Step::new(writes, Linked { device: body.address, list, changes, acknowledgement })))
+    }
+}
+
+impl Sealed for DescribeGranting {}
+
+impl Operation for DescribeGranting {
+    type Output = Granting;
+    type Error = RecordError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Granting>, RecordError> {
+        let mut needs = Needs::new();
+        let slot = Record::read(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let granting = match slot.value.unwrap_or_default().stage {
+            Stage::Idle => Granting::Nothing,
+            Stage::Scanned { invitation, ephemeral, expires_at } => Granting::Scanned(LinkRequest {
+                reference: invitation.reference,
+                companion: invitation.identity_key,
+                comparison: invitation.comparison(ephemeral.public()),
+                expires_at,
+            }),
+            Stage::Granted { invitation, grant, expires_at, .. } => {
+                Granting::Granted { reference: invitation.reference, grant, expires_at }
+            }
+            Stage::Declined { reference, refusal } => Granting::Declined { reference, refusal },
+            Stage::Linked { reference, device, acknowledgement } => {
+                Granting::Linked { reference, device, acknowledgement }
+            }
+        };
+        Ok(Run::Done(Step::new(Vec::new(), granting)))
+    }
+}

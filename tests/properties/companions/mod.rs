@@ -1,0 +1,4 @@
+//! Accounts with companions: linking, lists, certificates, messages to accounts, and everyone who would like to be one of the devices.
+
+mod fanout;
+mod household;
