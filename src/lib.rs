@@ -16,11 +16,11 @@ mod step;
 pub mod wire;
 
 pub use companion::{
-    AbandonLinking, ComparisonCode, ConfirmLink, Consent, Consequence, ContinueLinking, DeclineLink,
-    DescribeDevices, DescribeGranting, DescribeLinking, DevicesDescription, FanOutError, GrantLink, Granting,
-    Joined, LearnDevices, Learned, LeaveAccount, LeaveError, LinkCode, LinkError, LinkProgress,
-    LinkReference, LinkRequest, Linked, Linking, Plan, PlanMessage, Refusal, RemoveCompanion, RenewDevices,
-    ScanLinkCode, SendToAccount, SentToAccount, ShowLinkCode, SignedList,
+    AbandonLinking, CloseAccount, ComparisonCode, ConfirmLink, Consent, Consequence, ContinueLinking,
+    DeclineLink, DescribeDevices, DescribeGranting, DescribeLinking, DevicesDescription, FanOutError,
+    GrantLink, Granting, Joined, LearnDevices, Learned, LeaveAccount, LeaveError, LinkCode, LinkError,
+    LinkProgress, LinkReference, LinkRequest, Linked, Linking, Plan, PlanMessage, Refusal, RemoveCompanion,
+    RenewDevices, ScanLinkCode, SendToAccount, SentToAccount, ShowLinkCode, SignedList,
 };
 pub use identity::{
     AccountId, AccountIdLength, Address, Certificate, CertificateError, ChangeNumber, Decision,

@@ -112,7 +112,7 @@ pub enum FanOutError {
         /// When its time was over.
         expired_at: UnixMillis,
     },
-    /// The phone has removed this companion from its account, or it has left.
+    /// This device speaks for its account no more: the phone has removed this companion, it has left, or the account is closed.
     Removed,
     /// Longer than the limit for plaintexts or for associated data.
     TooLong,

@@ -49,7 +49,8 @@ pub struct Learned {
     /// Two lists of this epoch were seen: someone shows different devices to different people. Nothing is encrypted for the account's companions until a later list comes;
     /// tell the user.
     pub disputed: bool,
-    /// This device is a companion, and the list of its account names it no more: it can say nothing; tell the user, and delete what the store holds.
+    /// This device is a companion, and the list of its account names it no more, or the account is closed: it can say nothing; tell the user, and delete what the store
+    /// holds.
     pub removed: bool,
 }
 
@@ -130,6 +131,10 @@ impl Taken {
                 let gone = Address::new(*known.list.account(), entry.device);
                 writes.extend(end_sessions(&gone, have, context, &mut needs)?);
             }
+        }
+        let is_newer_end = known.list.is_closed() && former.is_none_or(|former| !former.list.is_closed());
+        if is_newer_end && !self.own {
+            writes.extend(end_sessions(&place, have, context, &mut needs)?);
         }
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));

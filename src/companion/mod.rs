@@ -28,4 +28,4 @@ pub use link::{
     DescribeGranting, DescribeLinking, GrantLink, Granting, Joined, LinkCode, LinkError, LinkProgress,
     LinkReference, LinkRequest, Linked, Linking, Refusal, ScanLinkCode, ShowLinkCode,
 };
-pub use sign::{RemoveCompanion, RenewDevices, SignedList};
+pub use sign::{CloseAccount, RemoveCompanion, RenewDevices, SignedList};

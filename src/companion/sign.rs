@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use crate::{
     identity::{
-        Account, Address, Change, Device, DeviceChange, DeviceId, DeviceList, Issue, Known, ListError,
+        Account, Address, Change, Device, DeviceChange, DeviceId, DeviceList, Incarnation, Issue, Known,
+        ListError,
     },
     session::end_sessions,
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, Write},
@@ -40,6 +41,19 @@ pub struct RemoveCompanion {
     /// Which.
     pub device: DeviceId,
 }
+
+/// Closes the account: signs its last list, which says so, and ends the sessions with its companions. Peers that learn it end their sessions with every device of the
+/// account; this phone sends nothing more. Delete what the store holds once the server has the list.
+///
+/// Writes one record and those of the sessions that end. Draws 80 random bytes.
+///
+/// # Errors
+/// As of [`RenewDevices`]; [`UnknownDevice`](ListError::UnknownDevice) is not among them.
+///
+/// # Spec
+/// `docs/protocol.md`, section 10 "Account life".
+#[derive(Clone, Copy, Debug)]
+pub struct CloseAccount;
 
 /// A list that the phone has signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +105,34 @@ impl Operation for RemoveCompanion {
             return Ok(Run::Needs(needs));
         }
         let (signed, write) = signing.sign(Change::Remove(self.device), context)?;
+        writes.push(write);
+        Ok(Run::Done(Step::new(writes, signed)))
+    }
+}
+
+impl Sealed for CloseAccount {}
+
+impl Operation for CloseAccount {
+    type Output = SignedList;
+    type Error = ListError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<SignedList>, ListError> {
+        let mut needs = Needs::new();
+        let desk = Desk::read(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let signing = desk.open()?;
+        let mut writes = Vec::new();
+        for entry in signing.former().map_or(&[][..], DeviceList::entries) {
+            let companion = Address::new(signing.device.address.account, entry.device);
+            writes.extend(end_sessions(&companion, have, context, &mut needs)?);
+        }
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let incarnation = Incarnation(context.random.draw()?);
+        let (signed, write) = signing.sign(Change::Close { incarnation }, context)?;
         writes.push(write);
         Ok(Run::Done(Step::new(writes, signed)))
     }
@@ -154,7 +196,7 @@ impl Signing {
             window: context.limits.list_window,
         };
         let list = issue.after(former.as_ref().map(|known| &known.list), &mut context.random)?;
-        let list = list.ok_or(ListError::TooManyDevices)?;
+        let list = list.ok_or(ListError::LineEnded)?;
         if list.entries().len() >= MAX_DEVICES {
             return Err(ListError::TooManyDevices);
         }

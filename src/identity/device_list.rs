@@ -84,6 +84,7 @@ pub(super) struct ListBody {
     pub(super) expires_at: UnixMillis,
     pub(super) next_key_index: KeyIndex,
     pub(super) entries: Vec<DeviceEntry>,
+    closed: bool,
 }
 
 impl DeviceList {
@@ -180,6 +181,12 @@ impl DeviceList {
         self.body.entries.iter().find(|entry| entry.device == device)
     }
 
+    /// Whether it is the account's last word: the account is closed, and no device speaks for it any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.body.closed
+    }
+
     /// The index of the next linking.
     pub(crate) fn next_key_index(&self) -> KeyIndex {
         self.body.next_key_index
@@ -215,6 +222,8 @@ pub(crate) enum Change {
     Add { incarnation: Incarnation, entry: DeviceEntry },
     /// A companion less.
     Remove(DeviceId),
+    /// No companion, and no list after this one. The incarnation is for an account that has none yet.
+    Close { incarnation: Incarnation },
 }
 
 /// A list that the phone signs: the next after one, or the first.
@@ -247,8 +256,11 @@ impl Issue<'_> {
 
     fn next_body(&self, former: Option<&DeviceList>) -> Option<ListBody> {
         let mut body = match (former, &self.change) {
+            (Some(former), _) if former.is_closed() => return None,
             (Some(former), _) => former.body.clone(),
-            (None, Change::Add { incarnation, .. }) => ListBody::first(*self.account, *incarnation),
+            (None, Change::Add { incarnation, .. } | Change::Close { incarnation }) => {
+                ListBody::first(*self.account, *incarnation)
+            }
             (None, Change::Renew | Change::Remove(_)) => return None,
         };
         body.epoch = Epoch(body.epoch.0.checked_add(1)?);
@@ -263,6 +275,10 @@ impl Issue<'_> {
                 body.entries.sort_unstable_by_key(|entry| entry.device);
             }
             Change::Remove(device) => body.entries.retain(|entry| entry.device != *device),
+            Change::Close { .. } => {
+                body.entries.clear();
+                body.closed = true;
+            }
         }
         Some(body)
     }
@@ -287,6 +303,7 @@ impl ListBody {
             expires_at: UnixMillis(0),
             next_key_index: KeyIndex(1),
             entries: Vec::new(),
+            closed: false,
         }
     }
 
@@ -304,6 +321,7 @@ impl ListBody {
             expires_at: self.expires_at.0,
             next_key_index: self.next_key_index.0,
             entries: self.entries.iter().map(entry).collect(),
+            closed: self.closed,
         }
         .encode_to_vec()
     }
@@ -321,7 +339,7 @@ impl ListBody {
         if message.expires_at < message.issued_at {
             return Err(bad(Field::ExpiresAt));
         }
-        if message.entries.len() >= MAX_DEVICES {
+        if message.entries.len() >= MAX_DEVICES || message.closed && !message.entries.is_empty() {
             return Err(bad(Field::Entry));
         }
         let entry = |entry: &DeviceEntryMessage| {
@@ -343,6 +361,7 @@ impl ListBody {
             expires_at: UnixMillis(message.expires_at),
             next_key_index: KeyIndex(message.next_key_index),
             entries,
+            closed: message.closed,
         })
     }
 }

@@ -61,6 +61,9 @@ impl Known {
             if list.incarnation() != former.incarnation() {
                 return Err(ListError::ForeignIncarnation);
             }
+            if former.is_closed() && list.epoch() > former.epoch() {
+                return Err(ListError::LineEnded);
+            }
             if list.epoch() < former.epoch() {
                 return Err(ListError::RolledBack { known: former.epoch(), offered: list.epoch() });
             }
@@ -83,12 +86,12 @@ impl Known {
         gone.chain(appeared.map(|entry| DeviceChange::Appeared(*entry))).collect()
     }
 
-    /// Whether the device speaks for the account under this key, by the newest list; whether it still does is for [`may_be_sent_to`](Self::may_be_sent_to) to say.
+    /// Whether the device speaks for the account under this key, by the newest list, the phone under any; whether it still does is for [`may_be_sent_to`](Self::may_be_sent_to) to say.
     pub(crate) fn names(&self, device: DeviceId, key: &IdentityKey) -> Result<(), Unlisted> {
-        if self.disputed {
-            return Err(Unlisted::Disputed);
-        }
         match self.list.entry(device) {
+            _ if self.list.is_closed() => Err(Unlisted::Closed),
+            _ if device == DeviceId::PHONE => Ok(()),
+            _ if self.disputed => Err(Unlisted::Disputed),
             Some(entry) if entry.identity_key == *key => Ok(()),
             Some(_) => Err(Unlisted::OtherKey),
             None => Err(Unlisted::NotListed),
@@ -103,7 +106,7 @@ impl Known {
         now: UnixMillis,
     ) -> Result<(), Unlisted> {
         self.names(device, key)?;
-        if !self.list.is_live(now) {
+        if device != DeviceId::PHONE && !self.list.is_live(now) {
             return Err(Unlisted::Expired { expired_at: self.list.expires_at() });
         }
         Ok(())
@@ -261,12 +264,12 @@ impl Lists {
         self.own.value.is_some() || self.theirs.value.is_some()
     }
 
-    /// Whether the device at this address speaks for its account under this key. The phone always does.
+    /// Whether the device at this address speaks for its account under this key.
     pub(crate) fn name(&self, address: &Address, key: &IdentityKey) -> Result<(), Unlisted> {
-        match (address.device, self.of(address)) {
-            (DeviceId::PHONE, _) => Ok(()),
-            (device, Some(known)) => known.names(device, key),
-            (_, None) => Err(Unlisted::NoList),
+        match self.of(address) {
+            Some(known) => known.names(address.device, key),
+            None if address.device == DeviceId::PHONE => Ok(()),
+            None => Err(Unlisted::NoList),
         }
     }
 
@@ -277,10 +280,10 @@ impl Lists {
         key: &IdentityKey,
         now: UnixMillis,
     ) -> Result<(), Unlisted> {
-        match (address.device, self.of(address)) {
-            (DeviceId::PHONE, _) => Ok(()),
-            (device, Some(known)) => known.may_be_sent_to(device, key, now),
-            (_, None) => Err(Unlisted::NoList),
+        match self.of(address) {
+            Some(known) => known.may_be_sent_to(address.device, key, now),
+            None if address.device == DeviceId::PHONE => Ok(()),
+            None => Err(Unlisted::NoList),
         }
     }
 }

@@ -59,6 +59,8 @@ pub enum ListError {
     UnknownDevice,
     /// The account has as many devices as it can (5).
     TooManyDevices,
+    /// The account is closed, or its line of lists has come to its end: register anew.
+    LineEnded,
     /// The random source failed or repeats itself.
     Random(RandomError),
     /// A record cannot be used.
@@ -83,6 +85,7 @@ impl ListError {
             Self::NotRegistered | Self::NotThePhone | Self::UnknownDevice | Self::TooManyDevices => {
                 Advice::FixCall
             }
+            Self::LineEnded => Advice::RegisterAnew,
             Self::Random(_) => Advice::CheckRandomSource,
             Self::Record(error) => error.advice(),
         }
@@ -115,6 +118,7 @@ impl fmt::Display for ListError {
             }
             Self::UnknownDevice => f.write_str("no such companion is in the list"),
             Self::TooManyDevices => f.write_str("the account has as many devices as it can"),
+            Self::LineEnded => f.write_str("the account has signed its last list"),
             Self::Random(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
         }

@@ -60,6 +60,9 @@ pub enum TrustError {
         /// The key that was offered.
         offered: IdentityKey,
     },
+    /// The device is of this account: its key comes from the account's list, not from a decision. A companion whose phone has another key belongs to that account no more:
+    /// link it again.
+    OwnAccount,
     /// A record cannot be used.
     Record(RecordError),
 }
@@ -71,6 +74,7 @@ impl TrustError {
         match self {
             Self::UnknownPeer => Advice::FetchBundle,
             Self::OtherKey { .. } | Self::Undecided { .. } => Advice::AskUser,
+            Self::OwnAccount => Advice::LinkAgain,
             Self::Record(error) => error.advice(),
         }
     }
@@ -82,6 +86,7 @@ impl fmt::Display for TrustError {
             Self::UnknownPeer => f.write_str("no identity key is on record for this address"),
             Self::OtherKey { stored } => write!(f, "the key on record is {stored:?}"),
             Self::Undecided { offered } => write!(f, "the change to {offered:?} is not decided"),
+            Self::OwnAccount => f.write_str("the keys of this account's own devices are not decided on"),
             Self::Record(error) => error.fmt(f),
         }
     }

@@ -21,6 +21,8 @@ pub enum Unlisted {
     },
     /// Two lists of one epoch were seen: neither counts until a later one comes.
     Disputed,
+    /// The account is closed; this holds for its phone, too.
+    Closed,
 }
 
 impl Unlisted {
@@ -31,6 +33,7 @@ impl Unlisted {
             Self::NoList | Self::NotListed | Self::OtherKey | Self::Expired { .. } | Self::Disputed => {
                 Advice::FetchDevices
             }
+            Self::Closed => Advice::Drop,
         }
     }
 }
@@ -45,6 +48,7 @@ impl fmt::Display for Unlisted {
                 write!(f, "the account's device list expired at {}", expired_at.0)
             }
             Self::Disputed => f.write_str("the account has two device lists of one epoch"),
+            Self::Closed => f.write_str("the account is closed"),
         }
     }
 }

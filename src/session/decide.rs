@@ -8,7 +8,7 @@ use super::{
     start::LATEST_CLOCK,
 };
 use crate::{
-    identity::{Address, Decision, DeviceId, Devices, TrustError, TrustMark},
+    identity::{Address, Decision, DeviceId, Devices, Lists, TrustError, TrustMark},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
 };
 
@@ -44,7 +44,7 @@ impl Operation for DecideIdentity {
         let mut needs = Needs::new();
         let mut slot = Peer::read(have, &self.peer, context, &mut needs)?;
         let ending = Ending::read(&self.peer, have, context, &mut needs)?;
-        let devices = Devices::read(have, &self.peer.account, context, &mut needs)?;
+        let lists = Lists::read(have, &self.peer.account, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -56,17 +56,20 @@ impl Operation for DecideIdentity {
             return Ok(Run::Done(Step::new(Vec::from([write]), mark)));
         }
 
+        if lists.own().is_some_and(|own| *own.known.list.account() == self.peer.account) {
+            return Err(TrustError::OwnAccount);
+        }
         // What follows from clocks is kept. A start beyond that was made to be the last: the order begins anew with the key.
         let latest_start = peer.latest_start.filter(|latest| *latest < LATEST_CLOCK.plus(LATEST_CLOCK.0));
         let peer = Peer { identity, latest_start, ..peer };
         let mut writes = ending.end(&slot, peer, context, &mut needs)?;
         // The account's companions spoke under the old key's list: with the key they go.
-        if let (DeviceId::PHONE, Some(Devices(known))) = (self.peer.device, &devices.value) {
+        if let (DeviceId::PHONE, Some(Devices(known))) = (self.peer.device, &lists.theirs.value) {
             for entry in known.list.entries() {
                 let companion = Address::new(self.peer.account, entry.device);
                 writes.extend(end_sessions(&companion, have, context, &mut needs)?);
             }
-            writes.extend(devices.delete());
+            writes.extend(lists.theirs.delete());
         }
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));

@@ -126,7 +126,7 @@ pub enum SendError {
         /// When its time was over.
         expired_at: UnixMillis,
     },
-    /// The phone has removed this companion from its account.
+    /// This device speaks for its account no more: the phone has removed this companion, it has left, or the account is closed.
     Removed,
     /// Longer than the limit for plaintexts or for associated data.
     TooLong,
@@ -166,7 +166,7 @@ impl fmt::Display for SendError {
             Self::Lapsed { expired_at } => {
                 write!(f, "the phone has not renewed this companion since {}", expired_at.0)
             }
-            Self::Removed => f.write_str("the phone has removed this companion"),
+            Self::Removed => f.write_str("this device speaks for its account no more"),
             Self::TooLong => EncryptError::TooLong.fmt(f),
             Self::Exhausted => EncryptError::Exhausted.fmt(f),
             Self::Random(error) => error.fmt(f),

@@ -153,6 +153,7 @@ pub(crate) fn can_send(
     needs: &mut Needs,
 ) -> Result<(), SendError> {
     let mut slot = Peer::read(have, to, context, needs)?;
+    speaks_for_account(lists, to, context.now)?;
     let peer = slot.value.as_mut().ok_or(SendError::NoSession)?;
     let (stored, offered) = (peer.identity.key(), peer.identity.offered());
     let session = peer.speaking().ok_or(SendError::NoSession)?;
@@ -162,7 +163,7 @@ pub(crate) fn can_send(
     if !session.can_send() {
         return Err(SendError::Exhausted);
     }
-    may_speak(lists, to, &stored, context.now)
+    lists.may_be_sent_to(to, &stored, context.now).map_err(SendError::Unlisted)
 }
 
 /// Whether this device may speak for its account now, and to that device, as the lists on record say.
@@ -172,18 +173,28 @@ pub(super) fn may_speak(
     key: &IdentityKey,
     now: UnixMillis,
 ) -> Result<(), SendError> {
-    // A companion whose time is over speaks to its own phone only, which can renew it.
-    if let Some(own) = lists.own().filter(|own| own.device != DeviceId::PHONE)
-        && (to.device, to.account) != (DeviceId::PHONE, *own.known.list.account())
-    {
-        if own.left || own.known.list.entry(own.device).is_none() {
-            return Err(SendError::Removed);
-        }
-        if !own.known.list.is_live(now) {
-            return Err(SendError::Lapsed { expired_at: own.known.list.expires_at() });
-        }
-    }
+    speaks_for_account(lists, to, now)?;
     lists.may_be_sent_to(to, key, now).map_err(SendError::Unlisted)
+}
+
+/// Whether this device may speak for its account now. A companion whose time is over speaks to its own phone only, which can renew it.
+fn speaks_for_account(lists: &Lists, to: &Address, now: UnixMillis) -> Result<(), SendError> {
+    let Some(own) = lists.own() else { return Ok(()) };
+    let list = &own.known.list;
+    if list.is_closed() {
+        return Err(SendError::Removed);
+    }
+    let to_own_phone = (to.device, to.account) == (DeviceId::PHONE, *list.account());
+    if own.device == DeviceId::PHONE || to_own_phone {
+        return Ok(());
+    }
+    if own.left || list.entry(own.device).is_none() {
+        return Err(SendError::Removed);
+    }
+    if !list.is_live(now) {
+        return Err(SendError::Lapsed { expired_at: list.expires_at() });
+    }
+    Ok(())
 }
 
 /// What is said, and in what it is wrapped.

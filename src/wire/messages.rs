@@ -121,6 +121,8 @@ pub(crate) struct DeviceListBodyMessage {
     pub(crate) next_key_index: u32,
     #[prost(message, repeated, tag = "7")]
     pub(crate) entries: Vec<DeviceEntryMessage>,
+    #[prost(bool, tag = "8")]
+    pub(crate) closed: bool,
 }
 
 /// `DeviceList.Entry`.

@@ -2,3 +2,4 @@
 
 mod fanout;
 mod household;
+mod life;
