@@ -16,11 +16,13 @@ mod step;
 pub mod wire;
 
 pub use companion::{
-    AbandonLinking, CloseAccount, ComparisonCode, ConfirmLink, Consent, Consequence, ContinueLinking,
-    DeclineLink, DescribeDevices, DescribeGranting, DescribeLinking, DevicesDescription, FanOutError,
-    GrantLink, Granting, Joined, LearnDevices, Learned, LeaveAccount, LeaveError, LinkCode, LinkError,
-    LinkProgress, LinkReference, LinkRequest, Linked, Linking, Plan, PlanMessage, Refusal, RemoveCompanion,
-    RenewDevices, ScanLinkCode, SendToAccount, SentToAccount, ShowLinkCode, SignedList,
+    AbandonLinking, AskSupply, CloseAccount, ComparisonCode, ConfirmLink, ConfirmSupply, Consent,
+    Consequence, ContinueLinking, DeclineLink, DescribeDevices, DescribeGranting, DescribeLinking,
+    DevicesDescription, FanOutError, GrantLink, Granting, Joined, LearnDevices, Learned, LeaveAccount,
+    LeaveError, LinkCode, LinkError, LinkProgress, LinkReference, LinkRequest, Linked, Linking, OpenSynced,
+    Plan, PlanMessage, Refusal, RemoveCompanion, RenewDevices, ScanLinkCode, SealSynced, SendToAccount,
+    SentToAccount, ShowLinkCode, SignedList, Supplied, SupplyCompanion, SupplyError, SupplyState, SyncEpoch,
+    SyncError, TakeSupply, TakenSupply, Told,
 };
 pub use identity::{
     AccountId, AccountIdLength, Address, Certificate, CertificateError, ChangeNumber, Decision,
@@ -41,8 +43,8 @@ pub use session::{
     Finding, HandshakeDescription, Keep, LearnNumber, MessageId, OpenError, PeerDescription, Receive,
     Received, Recover, Recovered, Report, RequestRetry, Restart, RetryAnswer, RetryError, RetryOutcome,
     RetryReason, RetryRequest, Send, SendError, Sent, SentReport, SessionDescription, SessionPhase,
-    SessionReport, SharedId, ShowSafetyNumber, Side, Standing, Start, StartError, Started, Strength, Tidy,
-    View,
+    SessionReport, SharedId, ShowSafetyNumber, Side, Standing, Start, StartError, Started, Strength,
+    SupplyFrame, SupplyNumber, Tidy, View,
 };
 pub use step::{
     Advice, Advise, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs,

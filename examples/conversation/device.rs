@@ -179,6 +179,7 @@ impl Device {
             Advice::AnswerRetry
             | Advice::AskUser
             | Advice::AwaitPeer
+            | Advice::AskSupply
             | Advice::AwaitPhone
             | Advice::CheckRandomSource
             | Advice::FetchBundle
@@ -229,6 +230,7 @@ impl Device {
                 | Advice::AnswerRetry
                 | Advice::AskUser
                 | Advice::AwaitPeer
+                | Advice::AskSupply
                 | Advice::AwaitPhone
                 | Advice::FetchDevices
                 | Advice::LinkAgain

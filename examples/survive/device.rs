@@ -112,6 +112,7 @@ impl Device {
                 | Advice::Later
                 | Advice::AskUser
                 | Advice::AwaitPeer
+                | Advice::AskSupply
                 | Advice::AwaitPhone
                 | Advice::FetchDevices
                 | Advice::LinkAgain

@@ -8,7 +8,7 @@ use crate::{
         IdentityKey, Known, ListError, Lists,
     },
     session::{end_sessions, identity_on_record},
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step, Write},
+    step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, Write},
 };
 
 /// Takes an account's device list: verifies it under the identity key on record for the account's phone, and keeps it where it is newer than the one on record.
@@ -116,7 +116,7 @@ impl Taken {
                 return Err(ListError::Expired { expired_at: self.list.expires_at() });
             }
             Follows::Newer => {
-                let changes = Known::changes(former, &self.list);
+                let changes = Known::changes(former, self.list.entries());
                 (Known::new(self.list), changes)
             }
             Follows::Same => (former.cloned().unwrap_or(Known::new(self.list)), Vec::new()),
@@ -125,13 +125,7 @@ impl Taken {
                 (Known { disputed: true, ..former }, Vec::new())
             }
         };
-        let mut writes: Vec<Write> = Vec::new();
-        for change in &changes {
-            if let DeviceChange::Gone(entry) = change {
-                let gone = Address::new(*known.list.account(), entry.device);
-                writes.extend(end_sessions(&gone, have, context, &mut needs)?);
-            }
-        }
+        let mut writes = end_gone(known.list.account(), &changes, have, context, &mut needs)?;
         let is_newer_end = known.list.is_closed() && former.is_none_or(|former| !former.list.is_closed());
         if is_newer_end && !self.own {
             writes.extend(end_sessions(&place, have, context, &mut needs)?);
@@ -157,4 +151,22 @@ impl Taken {
         }
         Ok(Run::Done(Step::new(writes, learned)))
     }
+}
+
+/// Ends the sessions with the companions that an account has let go.
+pub(super) fn end_gone(
+    account: &AccountId,
+    changes: &[DeviceChange],
+    have: &Loaded,
+    context: &Context<'_>,
+    needs: &mut Needs,
+) -> Result<Vec<Write>, RecordError> {
+    let mut writes = Vec::new();
+    for change in changes {
+        if let DeviceChange::Gone(entry) = change {
+            let gone = Address::new(*account, entry.device);
+            writes.extend(end_sessions(&gone, have, context, needs)?);
+        }
+    }
+    Ok(writes)
 }

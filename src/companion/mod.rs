@@ -18,6 +18,7 @@ mod learn;
 mod leave;
 mod link;
 mod sign;
+mod supply;
 
 pub use describe::{DescribeDevices, DevicesDescription};
 pub use fanout::{FanOutError, Plan, PlanMessage, SendToAccount, SentToAccount};
@@ -29,3 +30,7 @@ pub use link::{
     LinkReference, LinkRequest, Linked, Linking, Refusal, ScanLinkCode, ShowLinkCode,
 };
 pub use sign::{CloseAccount, RemoveCompanion, RenewDevices, SignedList};
+pub use supply::{
+    AskSupply, ConfirmSupply, OpenSynced, SealSynced, Supplied, SupplyCompanion, SupplyError, SupplyState,
+    SyncEpoch, SyncError, TakeSupply, TakenSupply, Told,
+};

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::supply::SyncKeys;
 use crate::{
     identity::{
         Account, Address, Change, Device, DeviceChange, DeviceId, DeviceList, Incarnation, Issue, Known,
@@ -26,10 +27,11 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct RenewDevices;
 
-/// Removes a companion from the account: signs a list without it and ends the sessions with it, in one step. Its later messages are refused here, and at every peer and
-/// sibling that has the new list; it reads nothing that is sent from then on.
+/// Removes a companion from the account: signs a list without it, ends the sessions with it and draws another sync key, in one step. Its later messages are refused here, and at every peer and
+/// sibling that has the new list; it reads nothing that is sent from then on. Then run
+/// [`SupplyCompanion`](crate::SupplyCompanion) for those that stay.
 ///
-/// Writes one record and those of the sessions that end. Draws 64 random bytes.
+/// Writes two records and those of the sessions that end. Draws 96 random bytes.
 ///
 /// # Errors
 /// As of [`RenewDevices`]; [`UnknownDevice`](ListError::UnknownDevice) where the list does not name it.
@@ -101,11 +103,14 @@ impl Operation for RemoveCompanion {
         named.ok_or(ListError::UnknownDevice)?;
         let gone = Address::new(signing.device.address.account, self.device);
         let mut writes = end_sessions(&gone, have, context, &mut needs)?;
+        let mut keys = SyncKeys::read(have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
         let (signed, write) = signing.sign(Change::Remove(self.device), context)?;
-        writes.push(write);
+        let mut held = keys.value.take().unwrap_or_default();
+        held.rotate(signed.list.digest(), &mut context.random)?;
+        writes.extend([write, keys.write(held, context)]);
         Ok(Run::Done(Step::new(writes, signed)))
     }
 }
@@ -200,7 +205,7 @@ impl Signing {
         if list.entries().len() >= MAX_DEVICES {
             return Err(ListError::TooManyDevices);
         }
-        let changes = Known::changes(former.as_ref(), &list);
+        let changes = Known::changes(former.as_ref(), list.entries());
         let account = Account::new(Known::new(list.clone()), DeviceId::PHONE, Vec::new());
         let write = self.account.write(account, context);
         Ok((SignedList { list, changes }, write))

@@ -77,11 +77,11 @@ impl Known {
         Ok(Follows::Newer)
     }
 
-    /// What changes where `list` takes the place of `former`.
-    pub(crate) fn changes(former: Option<&Self>, list: &DeviceList) -> Vec<DeviceChange> {
+    /// What changes where these are the companions after `former`.
+    pub(crate) fn changes(former: Option<&Self>, now: &[DeviceEntry]) -> Vec<DeviceChange> {
         let before = former.map_or(&[][..], |former| former.list.entries());
-        let gone = before.iter().filter(|entry| !list.entries().contains(entry));
-        let appeared = list.entries().iter().filter(|entry| !before.contains(entry));
+        let gone = before.iter().filter(|entry| !now.contains(entry));
+        let appeared = now.iter().filter(|entry| !before.contains(entry));
         let gone = gone.map(|entry| DeviceChange::Gone(*entry));
         gone.chain(appeared.map(|entry| DeviceChange::Appeared(*entry))).collect()
     }

@@ -103,7 +103,7 @@ impl From<RecordError> for TrustError {
 }
 
 /// A peer's identity as stored: the key that counts, whether the user compared it, and a change that waits.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PeerIdentity {
     key: IdentityKey,
     verified: bool,
@@ -118,6 +118,15 @@ impl PeerIdentity {
     /// A key that one device has read from the other's screen.
     pub(crate) const fn scanned(key: IdentityKey) -> Self {
         Self { key, verified: true, offered: None }
+    }
+
+    /// What the own phone has on record of the key.
+    pub(crate) const fn told(key: IdentityKey, verified: bool, offered: Option<IdentityKey>) -> Self {
+        Self { key, verified, offered }
+    }
+
+    pub(crate) fn is_verified(&self) -> bool {
+        self.verified
     }
 
     pub(crate) fn key(&self) -> IdentityKey {

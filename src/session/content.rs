@@ -34,6 +34,10 @@ pub enum Content {
     },
     /// A companion of this account leaves it: run `RemoveCompanion` on this phone with the device that sent it.
     Leaves,
+    /// What this companion's phone tells it of peers and keys: keep it in this step's transaction, and run `TakeSupply` with it.
+    Supply(SupplyFrame),
+    /// A companion of this phone has taken what it was told: run `ConfirmSupply` with it.
+    SupplyTaken(SupplyNumber),
     /// The message of this id was asked for again, and the sender has it no more: it will not come.
     Lost,
 }
@@ -44,7 +48,7 @@ impl Content {
     pub fn text(&self) -> Option<&[u8]> {
         match self {
             Self::Message(text) | Self::ForAccount { text, .. } | Self::SentByOwn { text, .. } => Some(text),
-            Self::Leaves | Self::Lost => None,
+            Self::Leaves | Self::Supply(_) | Self::SupplyTaken(_) | Self::Lost => None,
         }
     }
 }
@@ -75,6 +79,28 @@ impl fmt::Debug for SharedId {
         f.write_str(")")
     }
 }
+
+/// What the own phone tells a companion, as it came: told by the phone, and by nobody else. Up to 64 KiB, secret.
+#[derive(Debug)]
+pub struct SupplyFrame(pub(crate) SecretBytes);
+
+impl SupplyFrame {
+    /// Takes bytes that [`as_bytes`](Self::as_bytes) gave, from where the app kept them since they came.
+    #[must_use]
+    pub fn from_kept(bytes: Vec<u8>) -> Self {
+        Self(SecretBytes::new(bytes))
+    }
+
+    /// The bytes to keep until they are taken; secret.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Numbers what a phone tells one companion, from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SupplyNumber(pub u32);
 
 /// What is sealed, but for the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,12 +166,25 @@ pub(crate) enum Heading {
     ForAccount(SharedId),
     SentByOwn(SharedId, AccountId),
     Leaves,
+    Supply,
+    SupplyTaken(SupplyNumber),
+}
+
+/// Who may say something: a device of the own account, or only its phone, or only a companion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sayers {
+    Anyone,
+    OwnAccount,
+    OwnPhone,
+    OwnCompanion,
 }
 
 impl Heading {
     const FOR_ACCOUNT: u8 = 1;
     const SENT_BY_OWN: u8 = 2;
     const LEAVES: u8 = 3;
+    const SUPPLY: u8 = 4;
+    const SUPPLY_TAKEN: u8 = 5;
 
     /// The heading and the text behind it.
     pub(crate) fn before(&self, text: &[u8]) -> SecretBytes {
@@ -162,16 +201,31 @@ impl Heading {
                 bytes.extend_from_slice(to.as_bytes());
             }
             Self::Leaves => bytes.push(Self::LEAVES),
+            Self::Supply => bytes.push(Self::SUPPLY),
+            Self::SupplyTaken(number) => {
+                bytes.push(Self::SUPPLY_TAKEN);
+                bytes.extend_from_slice(&number.0.to_be_bytes());
+            }
         }
         bytes.extend_from_slice(text);
         SecretBytes::new(bytes)
     }
 
-    /// Whether only a device of the own account may say this.
-    pub(super) fn is_of_own_account(&self) -> bool {
+    /// Who may say this.
+    pub(super) fn sayers(&self) -> Sayers {
         match self {
-            Self::ForAccount(_) => false,
-            Self::SentByOwn(..) | Self::Leaves => true,
+            Self::ForAccount(_) => Sayers::Anyone,
+            Self::SentByOwn(..) => Sayers::OwnAccount,
+            Self::Supply => Sayers::OwnPhone,
+            Self::Leaves | Self::SupplyTaken(_) => Sayers::OwnCompanion,
+        }
+    }
+
+    /// Whether a text follows.
+    fn has_text(&self) -> bool {
+        match self {
+            Self::ForAccount(_) | Self::SentByOwn(..) | Self::Supply => true,
+            Self::Leaves | Self::SupplyTaken(_) => false,
         }
     }
 
@@ -184,6 +238,8 @@ impl Heading {
                 Some(Self::SentByOwn(id, AccountId::new(body.take(len)?).ok()?))
             }
             Self::LEAVES => Some(Self::Leaves),
+            Self::SUPPLY => Some(Self::Supply),
+            Self::SUPPLY_TAKEN => Some(Self::SupplyTaken(SupplyNumber(body.u32()?))),
             _ => None,
         }
     }
@@ -220,8 +276,9 @@ impl Unsealed {
         let stamp = if first & STAMPED != 0 { Some(Stamp::decode(&mut rest)?) } else { None };
         let heading = if first & HEADED != 0 { Some(Heading::decode(&mut rest)?) } else { None };
         let text = rest.rest();
-        let (lost, leaves) = (matches!(kind, Kind::Lost(_)), heading == Some(Heading::Leaves));
-        if lost && heading.is_some() || (lost || leaves) && !text.is_empty() {
+        let lost = matches!(kind, Kind::Lost(_));
+        let bare = lost || heading.is_some_and(|heading| !heading.has_text());
+        if lost && heading.is_some() || bare && !text.is_empty() {
             return None;
         }
         Some((kind, stamp, heading, sealed.len().checked_sub(text.len())?))
@@ -240,6 +297,10 @@ impl Unsealed {
                 Content::SentByOwn { to, id, text }
             }
             (Kind::Message | Kind::Again(_), Some(Heading::Leaves)) => Content::Leaves,
+            (Kind::Message | Kind::Again(_), Some(Heading::Supply)) => Content::Supply(SupplyFrame(text)),
+            (Kind::Message | Kind::Again(_), Some(Heading::SupplyTaken(number))) => {
+                Content::SupplyTaken(number)
+            }
         }
     }
 }

@@ -231,8 +231,8 @@ pub enum OpenError {
     },
     /// It comes from a companion that its account's list on record does not name.
     Unlisted(Unlisted),
-    /// It says what this account has sent, and comes from another account's device.
-    NotOfOwnAccount,
+    /// It says what only a device of the own account may say, or only its phone, or only a companion to its phone; and comes from another.
+    NotEntitled,
     /// It starts a session without a one-time prekey, and this sender has started as many as the limits allow (64) under signed prekeys that are still held. Replenish
     /// and publish, then ask for it again with this error.
     TooManyWeakStarts,
@@ -250,7 +250,7 @@ impl OpenError {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::Decode(error) => error.advice(),
-            Self::NotAuthentic | Self::Duplicate | Self::NotOfOwnAccount => Advice::Drop,
+            Self::NotAuthentic | Self::Duplicate | Self::NotEntitled => Advice::Drop,
             Self::KeyGone | Self::TooFarAhead { .. } | Self::OutOfStep | Self::MissingPrekey(_) => {
                 Advice::RequestRetry
             }
@@ -281,7 +281,7 @@ impl fmt::Display for OpenError {
                 write!(f, "the identity key changed from {stored:?} to {offered:?}")
             }
             Self::Unlisted(unlisted) => unlisted.fmt(f),
-            Self::NotOfOwnAccount => f.write_str("what another account sent is not this account's to tell"),
+            Self::NotEntitled => f.write_str("the device may not say this"),
             Self::TooManyWeakStarts => f.write_str("too many sessions started without a one-time prekey"),
             Self::UnknownContent(kind) => write!(f, "content of kind {kind} is not known"),
             Self::NotRegistered => f.write_str("the store holds no device"),

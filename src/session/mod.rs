@@ -29,10 +29,11 @@ mod send;
 mod stamp;
 mod start;
 mod state;
+mod tell;
 mod tidy;
 
 pub(crate) use content::Heading;
-pub use content::{Content, SharedId};
+pub use content::{Content, SharedId, SupplyFrame, SupplyNumber};
 pub use copies::Keep;
 pub use decide::DecideIdentity;
 pub use describe::{DescribePeer, PeerDescription, SessionDescription, ShowSafetyNumber};
@@ -56,4 +57,5 @@ pub use stamp::{Standing, View};
 pub(crate) use start::start_with_new_companion;
 pub use start::{Restart, Start, Started};
 pub use state::Strength;
+pub(crate) use tell::ToldIdentity;
 pub use tidy::Tidy;

@@ -7,7 +7,7 @@ use super::{
     Content, MessageId, OpenError, Strength, View,
     accept::Accept,
     accepted::{Memory, Recent},
-    content::{Kind, Unsealed},
+    content::{Kind, Sayers, Unsealed},
     peer::{ArchivedSession, Peer, skipped_key, write_skipped},
     retry::{RetryReason, is_retry_request},
     state::Session,
@@ -245,21 +245,28 @@ impl Arrived<'_> {
         Ok(InSession::Opened(Received::new(unsealed, view, self.id(), arrival, session), others))
     }
 
-    /// What the stamp says, and whether the sender could say what it did: only a device of the own account speaks of what the account has sent.
+    /// What the stamp says, and whether the sender may say what it did.
     pub(super) fn view(
         &self,
         unsealed: &Unsealed,
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Option<View>, OpenError> {
-        let of_own = unsealed.heading.is_some_and(|heading| heading.is_of_own_account());
-        if unsealed.stamp.is_none() && !of_own {
+        let sayers = unsealed.heading.map_or(Sayers::Anyone, |heading| heading.sayers());
+        if unsealed.stamp.is_none() && sayers == Sayers::Anyone {
             return Ok(None);
         }
         let lists = Lists::read(self.have, &self.from.account, context, needs)?;
-        let is_own = lists.own().is_some_and(|own| *own.known.list.account() == self.from.account);
-        if of_own && !is_own && needs.is_empty() {
-            return Err(OpenError::NotOfOwnAccount);
+        let own = lists.own().filter(|own| *own.known.list.account() == self.from.account);
+        let phone = self.from.device == DeviceId::PHONE;
+        let entitled = match (sayers, own) {
+            (Sayers::Anyone, _) | (Sayers::OwnAccount, Some(_)) => true,
+            (Sayers::OwnPhone, Some(_)) => phone,
+            (Sayers::OwnCompanion, Some(own)) => !phone && own.device == DeviceId::PHONE,
+            (Sayers::OwnAccount | Sayers::OwnPhone | Sayers::OwnCompanion, None) => false,
+        };
+        if !entitled && needs.is_empty() {
+            return Err(OpenError::NotEntitled);
         }
         Ok(unsealed.stamp.clone().map(|stamp| stamp.compare(&lists, self.from)))
     }

@@ -103,6 +103,10 @@ impl Recovered {
             RecordKind::Linking | RecordKind::Granting => return Ok(restored.delete()),
             RecordKind::Device
             | RecordKind::Devices
+            | RecordKind::Supply
+            | RecordKind::Supplied
+            | RecordKind::Taken
+            | RecordKind::SyncKeys
             | RecordKind::Archive
             | RecordKind::ArchivedSession
             | RecordKind::SkippedKeys

@@ -26,6 +26,8 @@ pub enum Advice {
     FetchDevices,
     /// Wait until the phone has signed a new device list, and show that it must come online: `LearnDevices` with the new list lets everything go on.
     AwaitPhone,
+    /// Run `AskSupply` on this companion and send its output to the phone.
+    AskSupply,
     /// Begin the linking anew, with a new code.
     LinkAgain,
     /// Repair the random source; nothing can be done without one.

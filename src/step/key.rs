@@ -41,10 +41,18 @@ pub enum RecordKind {
     Linking = 16,
     /// The last linking, at the phone. One.
     Granting = 17,
+    /// How far a companion has been supplied, at the phone.
+    Supply = 18,
+    /// What a companion was told of an account, at the phone: a digest.
+    Supplied = 19,
+    /// How far this companion was supplied. One.
+    Taken = 20,
+    /// The account's sync keys. One.
+    SyncKeys = 21,
 }
 
 impl RecordKind {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 21] = [
         Self::Device,
         Self::Prekeys,
         Self::SignedPrekey,
@@ -62,6 +70,10 @@ impl RecordKind {
         Self::Account,
         Self::Linking,
         Self::Granting,
+        Self::Supply,
+        Self::Supplied,
+        Self::Taken,
+        Self::SyncKeys,
     ];
 }
 

@@ -222,3 +222,42 @@ pub(crate) struct RefusalMessage {
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) mac: Vec<u8>,
 }
+
+/// `Supply`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct SupplyMessage {
+    #[prost(uint32, tag = "1")]
+    pub(crate) number: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) after: u32,
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) facts: Vec<FactMessage>,
+    #[prost(message, repeated, tag = "4")]
+    pub(crate) sync_keys: Vec<SyncKeyMessage>,
+}
+
+/// `Supply.Fact`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct FactMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) account_id: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) identity_key: Vec<u8>,
+    #[prost(bool, tag = "3")]
+    pub(crate) verified: bool,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) offered: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "5")]
+    pub(crate) list: Option<Vec<u8>>,
+}
+
+/// `Supply.SyncKey`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct SyncKeyMessage {
+    #[prost(uint32, tag = "1")]
+    pub(crate) epoch: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) list: Vec<u8>,
+}

@@ -28,8 +28,8 @@ pub use limits::{
 };
 pub(crate) use messages::{
     AcknowledgementMessage, BundleMessage, CertificateBodyMessage, CertificateMessage, ConfirmationMessage,
-    DeviceEntryMessage, DeviceListBodyMessage, DeviceListMessage, GrantBodyMessage, GrantMessage,
-    HandshakeMessage, NumberMessage, RefusalMessage, RetryRequestBody, RetryRequestMessage, ScannableHalf,
-    ScannableMessage,
+    DeviceEntryMessage, DeviceListBodyMessage, DeviceListMessage, FactMessage, GrantBodyMessage,
+    GrantMessage, HandshakeMessage, NumberMessage, RefusalMessage, RetryRequestBody, RetryRequestMessage,
+    ScannableHalf, ScannableMessage, SupplyMessage, SyncKeyMessage,
 };
 pub use suite::{PROTOCOL_VERSION, Suite};

@@ -289,7 +289,11 @@ impl World {
                     Content::Lost => {
                         device.lost.insert(message);
                     }
-                    Content::ForAccount { .. } | Content::SentByOwn { .. } | Content::Leaves => {
+                    Content::ForAccount { .. }
+                    | Content::SentByOwn { .. }
+                    | Content::Leaves
+                    | Content::Supply(_)
+                    | Content::SupplyTaken(_) => {
                         unreachable!("nobody has companions here")
                     }
                     _ => unreachable!("no other content"),

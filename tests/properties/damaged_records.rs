@@ -78,7 +78,14 @@ impl Cast {
             RecordKind::Number => "describe peer",
             RecordKind::RetryCopy => "answer",
             RecordKind::Accepted | RecordKind::Asked | RecordKind::RetryBudget => "ask",
-            RecordKind::Devices | RecordKind::Account | RecordKind::Linking | RecordKind::Granting => {
+            RecordKind::Devices
+            | RecordKind::Account
+            | RecordKind::Linking
+            | RecordKind::Granting
+            | RecordKind::Supply
+            | RecordKind::Supplied
+            | RecordKind::Taken
+            | RecordKind::SyncKeys => {
                 panic!("ben has no companions: tests/properties/companions/records.rs")
             }
             other => panic!("{other:?} is new: name an operation that reads it"),

@@ -86,6 +86,7 @@ impl Device {
             Advice::Recover => Refusal::Restored,
             Advice::AnswerRetry
             | Advice::AwaitPeer
+            | Advice::AskSupply
             | Advice::AwaitPhone
             | Advice::FetchDevices
             | Advice::LinkAgain

@@ -11,7 +11,10 @@ use super::{
     message::{decode_confirmation, encode_acknowledgement, encode_grant, encode_refusal},
 };
 use crate::{
-    companion::sign::{Desk, Signing},
+    companion::{
+        sign::{Desk, Signing},
+        supply::SyncKeys,
+    },
     identity::{
         Address, CertificateBody, Change, DeviceChange, DeviceEntry, DeviceId, DeviceList, IdentityKey,
         Incarnation, KeyIndex, Keys, ListError,
@@ -511,9 +514,18 @@ impl Operation for ConfirmLink<'_> {
         }
         let started = start_with_new_companion(&bundle, &signing.device, have, context, &mut needs)?;
         let Some(mut writes) = started else { return Ok(Run::Needs(needs)) };
+        let keys = SyncKeys::read(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
         let identity_key = invitation.identity_key;
         let entry = DeviceEntry { device: body.address.device, key_index: body.key_index, identity_key };
         let (signed, write) = signing.sign(Change::Add { incarnation: body.incarnation, entry }, context)?;
+        if keys.value.is_none() {
+            let mut first = SyncKeys::default();
+            first.rotate(signed.list.digest(), &mut context.random)?;
+            writes.push(keys.write(first, context));
+        }
         let reference = invitation.reference;
         let acknowledgement = encode_acknowledgement(reference, signed.list.as_bytes(), &answer_key);
         let device = body.address.device;

@@ -66,7 +66,7 @@ impl RetryReason {
             | OpenError::RetryRequest
             | OpenError::IdentityChanged { .. }
             | OpenError::Unlisted(_)
-            | OpenError::NotOfOwnAccount
+            | OpenError::NotEntitled
             | OpenError::UnknownContent(_)
             | OpenError::NotRegistered
             | OpenError::Record(_) => None,

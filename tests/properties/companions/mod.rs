@@ -3,3 +3,4 @@
 mod fanout;
 mod household;
 mod life;
+mod supply;
