@@ -118,8 +118,8 @@ fn build() -> Fixture {
         store.run(&Register { address }, &mut context(toy)).expect("registers");
         Device { store, address, sent: Vec::new() }
     };
-    let mut alice = device(address(b"alice-0123456789", 0), toy);
-    let mut bob = device(address(b"bob---0123456789", 0), toy);
+    let mut alice = device(address(b"alice-0123456789"), toy);
+    let mut bob = device(address(b"bob---0123456789"), toy);
     let (at_alice, at_bob) = (alice.address, bob.address);
 
     // Bob's first signed prekey is eight days old and has been replaced.

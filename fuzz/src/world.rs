@@ -102,8 +102,9 @@ pub(crate) fn low_limits() -> Limits {
     Limits::DEFAULT.max_forward(2).max_skipped(2).skipped_max_age(day).max_archived(1).archived_max_age(day)
 }
 
-pub(crate) fn address(name: &[u8; 16], device: u32) -> Address {
-    Address::new(AccountId::new(name).expect("16 bytes"), DeviceId(device))
+/// The phone of an account.
+pub(crate) fn address(name: &[u8; 16]) -> Address {
+    Address::new(AccountId::new(name).expect("16 bytes"), DeviceId::PHONE)
 }
 
 /// Records with the compare-and-swap of a real store; unlike the crate's own, it can be copied, compared and damaged.
