@@ -203,11 +203,8 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let addresses = [
-            address(b"alice-0123456789"),
-            address(b"bob---0123456789"),
-            address(b"carol-0123456789"),
-        ];
+        let addresses =
+            [address(b"alice-0123456789"), address(b"bob---0123456789"), address(b"carol-0123456789")];
         let devices = addresses
             .map(|address| Device {
                 address,

@@ -255,8 +255,8 @@ impl Lists {
     /// The list of the account of a device: the peer's, or this device's own where it is one of its siblings.
     pub(crate) fn of(&self, address: &Address) -> Option<&Known> {
         let own = self.own().map(|own| &own.known);
-        own.filter(|own| *own.list.account() == address.account)
-            .or_else(|| self.theirs.value.as_ref().map(|devices| &devices.0))
+        let theirs = self.theirs.value.as_ref().map(|devices| &devices.0);
+        [own, theirs].into_iter().flatten().find(|known| *known.list.account() == address.account)
     }
 
     /// Whether either account is known to have companions, or had.

@@ -86,7 +86,7 @@ impl Cast {
             | RecordKind::Supplied
             | RecordKind::Taken
             | RecordKind::SyncKeys => {
-                panic!("ben has no companions: tests/properties/companions/records.rs")
+                panic!("ben has no companions: tests/properties/companions/secrets.rs")
             }
             other => panic!("{other:?} is new: name an operation that reads it"),
         }

@@ -3,6 +3,8 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
 use super::{
     ComparisonCode, LinkError, LinkReference, Refusal,
     invitation::{Invitation, MacKey},
@@ -14,7 +16,7 @@ use crate::{
         IdentityKeyPair, Keys, Known, encode_certificate,
     },
     prekey::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, bundle_field, encode_bundle},
-    primitives::{KeyPair, aead},
+    primitives::{KeyPair, aead, wipes},
     session::pin_phone,
     step::{
         Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKind, RecordReader, RecordType,
@@ -75,17 +77,37 @@ pub struct AbandonLinking;
 #[derive(Clone, Copy, Debug)]
 pub struct DescribeLinking;
 
-/// A code to show.
-#[derive(PartialEq, Eq)]
+/// A code to show; wiped on drop.
 #[non_exhaustive]
 pub struct LinkCode {
-    /// What the QR code holds: 167 characters, secret. Whoever sees it within its minute can take this companion into an account of theirs.
-    pub text: String,
+    text: String,
     /// Where the grant is to be sent.
     pub reference: LinkReference,
     /// Until when its grant is taken.
     pub expires_at: UnixMillis,
 }
+
+impl LinkCode {
+    fn new(invitation: &Invitation, expires_at: UnixMillis) -> Self {
+        Self { text: invitation.to_code(), reference: invitation.reference, expires_at }
+    }
+
+    /// What the QR code holds: 167 characters, secret. Whoever sees it within its minute can take this companion into an account of theirs.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Drop for LinkCode {
+    fn drop(&mut self) {
+        self.text.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for LinkCode {}
+
+const _: () = wipes::<LinkCode>();
 
 impl fmt::Debug for LinkCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,7 +149,7 @@ pub struct Joined {
 }
 
 /// How far a companion's linking is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Linking {
     /// None is under way.
@@ -263,7 +285,7 @@ impl Operation for ShowLinkCode {
         let key = IdentityKey::new(*identity.public());
         let invitation = Invitation::draw(key, *ephemeral.public(), &mut context.random)?;
         let expires_at = context.now.plus(CODE_LIFETIME);
-        let code = LinkCode { text: invitation.to_code(), reference: invitation.reference, expires_at };
+        let code = LinkCode::new(&invitation, expires_at);
         let shown = Stage::Shown(Box::new(Shown { identity, ephemeral, invitation, expires_at }));
         Ok(Run::Done(Step::new(Vec::from([stage.write(shown, context)]), code)))
     }
@@ -459,8 +481,7 @@ impl Operation for DescribeLinking {
             None => Linking::Nothing,
             Some(Stage::Shown(shown)) => {
                 let Shown { invitation, expires_at, .. } = *shown;
-                let reference = invitation.reference;
-                Linking::Shown(LinkCode { text: invitation.to_code(), reference, expires_at })
+                Linking::Shown(LinkCode::new(&invitation, expires_at))
             }
             Some(Stage::Confirmed(confirmed)) => {
                 let Confirmed { confirmation, comparison, .. } = *confirmed;

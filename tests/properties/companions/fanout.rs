@@ -203,3 +203,16 @@ fn a_copy_that_is_asked_for_again_keeps_its_meaning() {
         }
     }
 }
+
+/// Whoever has no companions has no siblings to tell, however many the recipient has.
+#[test]
+fn an_account_without_companions_has_no_siblings() {
+    let mut directory = Directory::default();
+    let (mut ada, mut ben) = (directory.phone("ada"), directory.phone("ben"));
+    let desk = directory.link(&mut ada, "desk");
+    directory.meet(&mut ben, ada.address.account);
+    let sent = directory.send(&mut ben, ada.address.account, b"hello").unwrap();
+    let mut reached: Vec<_> = sent.copies.iter().map(|(address, _)| *address).collect();
+    reached.sort();
+    assert_eq!(reached, [ada.address, desk.address]);
+}

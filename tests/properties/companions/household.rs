@@ -27,7 +27,6 @@ pub(crate) fn consent(request: &LinkRequest) -> Consent {
 /// The messages of a linking that went well.
 #[derive(Clone)]
 pub(crate) struct Traffic {
-    pub(crate) code: String,
     pub(crate) grant: Vec<u8>,
     pub(crate) confirmation: Vec<u8>,
     pub(crate) linked: Linked,
@@ -51,7 +50,7 @@ impl Directory {
 
     /// Links a device with an empty store; the messages in between come back.
     pub(crate) fn link_traffic(&mut self, phone: &mut Device, companion: &mut Device) -> Traffic {
-        let code = companion.run(&ShowLinkCode).unwrap().text;
+        let code = companion.run(&ShowLinkCode).unwrap().text().to_owned();
         let request = phone.run(&ScanLinkCode { code: &code }).unwrap();
         let grant =
             phone.run(&GrantLink { reference: request.reference, consent: consent(&request) }).unwrap();
@@ -69,7 +68,7 @@ impl Directory {
         self.certificates.insert(address, joined.certificate);
         self.publish(&linked.list);
         companion.publish(10, &mut self.bundles);
-        Traffic { code, grant, confirmation, linked }
+        Traffic { grant, confirmation, linked }
     }
 
     /// The server takes a list.

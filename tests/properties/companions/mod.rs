@@ -1,6 +1,11 @@
 //! Accounts with companions: linking, lists, certificates, messages to accounts, and everyone who would like to be one of the devices.
 
+mod authentication;
 mod fanout;
+mod ghosts;
 mod household;
 mod life;
+mod linking;
+mod lists;
+mod secrets;
 mod supply;

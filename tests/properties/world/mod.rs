@@ -190,7 +190,8 @@ impl Server {
 
     /// A bundle with a one-time prekey while there is one; concatenation is all that it takes.
     pub(crate) fn fetch(&mut self, address: Address) -> Vec<u8> {
-        let (bundle, one_time) = self.0.get_mut(&address).unwrap();
+        let (bundle, one_time) =
+            self.0.get_mut(&address).unwrap_or_else(|| panic!("no bundle of {address:?}"));
         let mut bytes = bundle.clone();
         bytes.extend(one_time.pop_front().into_iter().flatten());
         bytes
