@@ -18,11 +18,11 @@ pub mod wire;
 pub use companion::{
     AbandonLinking, AskSupply, CloseAccount, ComparisonCode, ConfirmLink, ConfirmSupply, Consent,
     Consequence, ContinueLinking, DeclineLink, DescribeDevices, DescribeGranting, DescribeLinking,
-    DevicesDescription, FanOutError, GrantLink, Granting, Joined, LearnDevices, Learned, LeaveAccount,
-    LeaveError, LinkCode, LinkError, LinkProgress, LinkReference, LinkRequest, Linked, Linking, OpenSynced,
-    Plan, PlanMessage, Refusal, RemoveCompanion, RenewDevices, ScanLinkCode, SealSynced, SendToAccount,
-    SentToAccount, ShowLinkCode, SignedList, Supplied, SupplyCompanion, SupplyError, SupplyState, SyncEpoch,
-    SyncError, TakeSupply, TakenSupply, Told,
+    DevicesDescription, EnterLinkCode, FanOutError, GrantLink, Granting, Joined, LearnDevices, Learned,
+    LeaveAccount, LeaveError, LinkCode, LinkError, LinkProgress, LinkReference, LinkRequest, Linked, Linking,
+    OpenSynced, Plan, PlanMessage, Refusal, RemoveCompanion, RenewDevices, ScanLinkCode, SealSynced,
+    SendToAccount, SentToAccount, ShowLinkCode, ShowTypedCode, SignedList, Supplied, SupplyCompanion,
+    SupplyError, SupplyState, SyncEpoch, SyncError, TakeInvitation, TakeSupply, TakenSupply, Told, TypedCode,
 };
 pub use identity::{
     AccountId, AccountIdLength, Address, Certificate, CertificateError, ChangeNumber, Decision,

@@ -26,8 +26,9 @@ pub use learn::{LearnDevices, Learned};
 pub use leave::{LeaveAccount, LeaveError};
 pub use link::{
     AbandonLinking, ComparisonCode, ConfirmLink, Consent, Consequence, ContinueLinking, DeclineLink,
-    DescribeGranting, DescribeLinking, GrantLink, Granting, Joined, LinkCode, LinkError, LinkProgress,
-    LinkReference, LinkRequest, Linked, Linking, Refusal, ScanLinkCode, ShowLinkCode,
+    DescribeGranting, DescribeLinking, EnterLinkCode, GrantLink, Granting, Joined, LinkCode, LinkError,
+    LinkProgress, LinkReference, LinkRequest, Linked, Linking, Refusal, ScanLinkCode, ShowLinkCode,
+    ShowTypedCode, TakeInvitation, TypedCode,
 };
 pub use sign::{CloseAccount, RemoveCompanion, RenewDevices, SignedList};
 pub use supply::{

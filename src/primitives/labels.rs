@@ -19,6 +19,8 @@ pub(crate) const LINK_COMPARISON: &[u8] = b"outrigger v1 link comparison";
 pub(crate) const LINK_GRANT: &[u8] = b"outrigger v1 link grant";
 pub(crate) const LINK_MAC: &[u8] = b"outrigger v1 link mac";
 pub(crate) const LINK_ANSWER: &[u8] = b"outrigger v1 link answer";
+pub(crate) const CODE_CHANNEL: &[u8] = b"outrigger v1 code channel";
+pub(crate) const CODE_KEYS: &[u8] = b"outrigger v1 code keys";
 pub(crate) const FACT: &[u8] = b"outrigger v1 fact";
 pub(crate) const SYNCED: &[u8] = b"outrigger v1 synced";
 
@@ -49,6 +51,8 @@ mod tests {
             LINK_GRANT,
             LINK_MAC,
             LINK_ANSWER,
+            CODE_CHANNEL,
+            CODE_KEYS,
             FACT,
             SYNCED,
         ];

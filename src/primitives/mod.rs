@@ -8,6 +8,7 @@ pub(crate) mod aead;
 mod dh;
 pub(crate) mod kdf;
 pub(crate) mod labels;
+mod pake;
 mod random;
 mod secret;
 mod sign;
@@ -16,6 +17,7 @@ mod vectors;
 
 pub(crate) use dh::SharedSecret;
 pub use dh::{KeyPair, NonContributory, PublicKey, PublicKeyError};
+pub(crate) use pake::{Pake, PakeScalar, Share, Shares};
 pub use random::{Random, RandomError};
 pub use secret::SecretBytes;
 pub(crate) use secret::{secret_key, wipes};

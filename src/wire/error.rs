@@ -68,6 +68,8 @@ pub enum Field {
     Reference,
     /// `mac`.
     Mac,
+    /// `share`.
+    Share,
     /// `reason`.
     Reason,
 }

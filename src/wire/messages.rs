@@ -261,3 +261,32 @@ pub(crate) struct SyncKeyMessage {
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) list: Vec<u8>,
 }
+
+/// `CodeOffer`: of a linking by code.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct CodeOfferMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) reference: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) share: Vec<u8>,
+}
+
+/// `CodeAnswer`: of a linking by code.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct CodeAnswerMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) reference: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) share: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) mac: Vec<u8>,
+}
+
+/// `CodeInvitation`: of a linking by code.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct CodeInvitationMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) reference: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) sealed: Vec<u8>,
+}

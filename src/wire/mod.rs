@@ -27,9 +27,10 @@ pub use limits::{
     MAX_SUITES,
 };
 pub(crate) use messages::{
-    AcknowledgementMessage, BundleMessage, CertificateBodyMessage, CertificateMessage, ConfirmationMessage,
-    DeviceEntryMessage, DeviceListBodyMessage, DeviceListMessage, FactMessage, GrantBodyMessage,
-    GrantMessage, HandshakeMessage, NumberMessage, RefusalMessage, RetryRequestBody, RetryRequestMessage,
-    ScannableHalf, ScannableMessage, SupplyMessage, SyncKeyMessage,
+    AcknowledgementMessage, BundleMessage, CertificateBodyMessage, CertificateMessage, CodeAnswerMessage,
+    CodeInvitationMessage, CodeOfferMessage, ConfirmationMessage, DeviceEntryMessage, DeviceListBodyMessage,
+    DeviceListMessage, FactMessage, GrantBodyMessage, GrantMessage, HandshakeMessage, NumberMessage,
+    RefusalMessage, RetryRequestBody, RetryRequestMessage, ScannableHalf, ScannableMessage, SupplyMessage,
+    SyncKeyMessage,
 };
 pub use suite::{PROTOCOL_VERSION, Suite};

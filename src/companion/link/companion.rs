@@ -6,7 +6,8 @@ use core::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{
-    ComparisonCode, LinkError, LinkReference, Refusal,
+    ComparisonCode, LinkError, LinkReference, Refusal, TypedCode,
+    companion_record::{Confirmed, Shown, Stage},
     invitation::{Invitation, MacKey},
     message::{FromPhone, Grant, encode_confirmation},
 };
@@ -18,15 +19,12 @@ use crate::{
     prekey::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, bundle_field, encode_bundle},
     primitives::{KeyPair, aead, wipes},
     session::pin_phone,
-    step::{
-        Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKind, RecordReader, RecordType,
-        RecordWriter, Run, Sealed, Slot, Step, UnixMillis,
-    },
+    step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, UnixMillis},
     wire::{DecodeError, Field, GrantBodyMessage, decode_canonical},
 };
 
 /// How long a code is good for, from when it is shown to when its grant comes: one minute.
-const CODE_LIFETIME: u64 = 60 * 1_000;
+pub(super) const CODE_LIFETIME: u64 = 60 * 1_000;
 
 /// Begins a linking in an empty store: draws the companion's keys and the code that its screen shows. A code that was shown before counts no more.
 ///
@@ -119,6 +117,13 @@ impl fmt::Debug for LinkCode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LinkProgress {
+    /// The phone has taken the typed code: send it what the code would have held. Its grant is awaited for a minute.
+    Invite {
+        /// What goes to the phone; send it again as often as need be.
+        invitation: Vec<u8>,
+    },
+    /// What was typed at the phone, or guessed by someone in between, is another code. This one is spent, and the linking with it: show another.
+    WrongCode,
     /// The phone has granted: send it the confirmation, and show the code for comparison.
     Confirm {
         /// What goes to the phone; send it again as often as need be.
@@ -156,6 +161,13 @@ pub enum Linking {
     Nothing,
     /// A code is shown, and no grant has come.
     Shown(LinkCode),
+    /// A code to be typed is shown, and nobody has answered its offer.
+    Offered(TypedCode),
+    /// The typed code was taken, and no grant has come.
+    Invited {
+        /// What goes to the phone, again.
+        invitation: Vec<u8>,
+    },
     /// A grant was confirmed, and no acknowledgement has come.
     Confirmed {
         /// What goes to the phone, again.
@@ -163,102 +175,6 @@ pub enum Linking {
         /// What the phone's screen shows too.
         comparison: ComparisonCode,
     },
-}
-
-/// The record of a linking, at the companion.
-#[derive(Debug)]
-enum Stage {
-    Shown(Box<Shown>),
-    Confirmed(Box<Confirmed>),
-}
-
-/// A code on the screen.
-#[derive(Debug)]
-struct Shown {
-    identity: KeyPair,
-    ephemeral: KeyPair,
-    invitation: Invitation,
-    expires_at: UnixMillis,
-}
-
-/// All that the acknowledgement will make a device of.
-#[derive(Debug)]
-struct Confirmed {
-    identity: KeyPair,
-    reference: LinkReference,
-    answer_key: MacKey,
-    address: Address,
-    account_key: IdentityKey,
-    comparison: ComparisonCode,
-    signed_prekey: SignedPrekey,
-    one_time_prekey: KeyPair,
-    certificate: Vec<u8>,
-    confirmation: Vec<u8>,
-}
-
-impl Stage {
-    fn read(have: &Loaded, context: &Context<'_>, needs: &mut Needs) -> Result<Slot<Self>, RecordError> {
-        have.read(KeyWriter::new(RecordKind::Linking).finish(), context, needs)
-    }
-}
-
-impl RecordType<'_> for Stage {
-    const KIND: RecordKind = RecordKind::Linking;
-
-    fn max_body_len(&self) -> usize {
-        match self {
-            Self::Shown(_) => 1 + 64 + 64 + Invitation::STORED_LEN + 8,
-            Self::Confirmed(confirmed) => {
-                const FIXED: usize = 1 + 64 + 16 + 32 + 2 + 64 + 4 + 32 + 4 + 64 + 64 + 64 + 2 + 2;
-                let texts = confirmed.certificate.len().saturating_add(confirmed.confirmation.len());
-                texts.saturating_add(FIXED)
-            }
-        }
-    }
-
-    fn encode(&self, body: &mut RecordWriter) {
-        match self {
-            Self::Shown(shown) => {
-                body.u8(1).key_pair(&shown.identity).key_pair(&shown.ephemeral);
-                shown.invitation.store(body);
-                body.u64(shown.expires_at.0);
-            }
-            Self::Confirmed(confirmed) => {
-                body.u8(2).key_pair(&confirmed.identity).bytes(&confirmed.reference.0);
-                body.bytes(confirmed.answer_key.expose_bytes());
-                confirmed.address.encode(body);
-                body.bytes(confirmed.account_key.public_key().as_bytes()).u32(confirmed.comparison.number());
-                body.key_pair(&confirmed.signed_prekey.pair)
-                    .bytes(confirmed.signed_prekey.signature.as_bytes());
-                body.key_pair(&confirmed.one_time_prekey);
-                body.prefixed(&confirmed.certificate).prefixed(&confirmed.confirmation);
-            }
-        }
-    }
-
-    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
-        match body.u8()? {
-            1 => Some(Self::Shown(Box::new(Shown {
-                identity: body.key_pair()?,
-                ephemeral: body.key_pair()?,
-                invitation: Invitation::restore(body)?,
-                expires_at: UnixMillis(body.u64()?),
-            }))),
-            2 => Some(Self::Confirmed(Box::new(Confirmed {
-                identity: body.key_pair()?,
-                reference: LinkReference(body.array()?),
-                answer_key: MacKey::take_from(&mut body.array()?),
-                address: Address::decode(body)?,
-                account_key: IdentityKey::new(body.public_key()?),
-                comparison: ComparisonCode::from_number(body.u32()?)?,
-                signed_prekey: SignedPrekey::decode(body)?,
-                one_time_prekey: body.key_pair()?,
-                certificate: body.prefixed()?.to_vec(),
-                confirmation: body.prefixed()?.to_vec(),
-            }))),
-            _ => None,
-        }
-    }
 }
 
 impl Sealed for ShowLinkCode {}
@@ -269,25 +185,31 @@ impl Operation for ShowLinkCode {
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<LinkCode>, LinkError> {
         let mut needs = Needs::new();
-        let device = Device::read(have, context, &mut needs)?;
-        let stage = Stage::read(have, context, &mut needs)?;
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        if device.value.is_some() {
-            return Err(LinkError::AlreadyRegistered);
-        }
-        if let Some(Stage::Confirmed(_)) = stage.value {
-            return Err(LinkError::OutOfOrder);
-        }
-        let identity = KeyPair::generate(&mut context.random)?;
-        let ephemeral = KeyPair::generate(&mut context.random)?;
-        let key = IdentityKey::new(*identity.public());
-        let invitation = Invitation::draw(key, *ephemeral.public(), &mut context.random)?;
-        let expires_at = context.now.plus(CODE_LIFETIME);
-        let code = LinkCode::new(&invitation, expires_at);
-        let shown = Stage::Shown(Box::new(Shown { identity, ephemeral, invitation, expires_at }));
-        Ok(Run::Done(Step::new(Vec::from([stage.write(shown, context)]), code)))
+        let Some(stage) = may_begin(have, context, &mut needs)? else { return Ok(Run::Needs(needs)) };
+        let shown = Shown::draw(CODE_LIFETIME, context)?;
+        let code = LinkCode::new(&shown.invitation, shown.expires_at);
+        let write = stage.write(Stage::Shown(Box::new(shown)), context);
+        Ok(Run::Done(Step::new(Vec::from([write]), code)))
+    }
+}
+
+/// Whether a linking may begin in this store; the place of its record, or nothing where records are needed.
+pub(super) fn may_begin(
+    have: &Loaded,
+    context: &Context<'_>,
+    needs: &mut Needs,
+) -> Result<Option<Slot<Stage>>, LinkError> {
+    let device = Device::read(have, context, needs)?;
+    let stage = Stage::read(have, context, needs)?;
+    if !needs.is_empty() {
+        return Ok(None);
+    }
+    if device.value.is_some() {
+        return Err(LinkError::AlreadyRegistered);
+    }
+    match stage.value {
+        Some(Stage::Confirmed(_)) => Err(LinkError::OutOfOrder),
+        Some(Stage::Shown(_) | Stage::Offered(_)) | None => Ok(Some(stage)),
     }
 }
 
@@ -334,24 +256,16 @@ impl Operation for ContinueLinking<'_> {
                 let list = acknowledgement.check(&confirmed.answer_key)?;
                 confirmed.finish(&list, &slot, have, context)
             }
-            (Stage::Shown(_), FromPhone::Acknowledgement(_))
-            | (Stage::Confirmed(_), FromPhone::Grant(_) | FromPhone::Refusal(_)) => {
+            (Stage::Offered(offered), FromPhone::Answer(answer)) => offered.answered(answer, &slot, context),
+            (
+                Stage::Offered(_),
+                FromPhone::Grant(_) | FromPhone::Refusal(_) | FromPhone::Acknowledgement(_),
+            )
+            | (Stage::Shown(_), FromPhone::Acknowledgement(_) | FromPhone::Answer(_))
+            | (Stage::Confirmed(_), FromPhone::Grant(_) | FromPhone::Refusal(_) | FromPhone::Answer(_)) => {
                 Err(LinkError::OutOfOrder)
             }
         }
-    }
-}
-
-impl Shown {
-    /// Whether a message is for the code that is shown, and that one still counts.
-    fn in_time(&self, named: LinkReference, now: UnixMillis) -> Result<LinkReference, LinkError> {
-        if named != self.invitation.reference {
-            return Err(LinkError::OtherLinking);
-        }
-        if now > self.expires_at {
-            return Err(LinkError::Expired { expired_at: self.expires_at });
-        }
-        Ok(named)
     }
 }
 
@@ -480,9 +394,13 @@ impl Operation for DescribeLinking {
         let linking = match stage.value {
             None => Linking::Nothing,
             Some(Stage::Shown(shown)) => {
-                let Shown { invitation, expires_at, .. } = *shown;
-                Linking::Shown(LinkCode::new(&invitation, expires_at))
+                let Shown { invitation, expires_at, sealed, .. } = *shown;
+                match sealed.is_empty() {
+                    true => Linking::Shown(LinkCode::new(&invitation, expires_at)),
+                    false => Linking::Invited { invitation: sealed },
+                }
             }
+            Some(Stage::Offered(offered)) => Linking::Offered(offered.shows()),
             Some(Stage::Confirmed(confirmed)) => {
                 let Confirmed { confirmation, comparison, .. } = *confirmed;
                 Linking::Confirmed { confirmation, comparison }

@@ -91,7 +91,8 @@ impl Invitation {
         Ok(Self { identity_key, ephemeral_key, secret, reference: LinkReference(random.draw()?) })
     }
 
-    fn payload(&self) -> SecretBytes {
+    /// All that the code holds, 114 bytes.
+    pub(super) fn payload(&self) -> SecretBytes {
         let mut bytes = Vec::with_capacity(Self::LEN);
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(self.identity_key.public_key().as_bytes());
@@ -122,7 +123,7 @@ impl Invitation {
         parsed
     }
 
-    fn decode(payload: &[u8]) -> Result<Self, LinkError> {
+    pub(super) fn decode(payload: &[u8]) -> Result<Self, LinkError> {
         let mut body = RecordReader::over(payload);
         match body.array() {
             Some(MAGIC) => {}

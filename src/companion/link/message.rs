@@ -1,4 +1,4 @@
-//! The four messages of a linking: `version ‖ kind ‖ protobuf`, the last field a MAC over all before it. `docs/protocol.md`, section 10 "Messages of a linking".
+//! The messages of a linking: `version ‖ kind ‖ protobuf`; in most the last field is a MAC over all before it. `docs/protocol.md`, section 10 "Messages of a linking".
 
 use alloc::vec::Vec;
 
@@ -6,10 +6,11 @@ use prost::Message;
 
 use super::{LinkError, LinkReference, Refusal, invitation::MacKey};
 use crate::{
-    primitives::{PublicKey, Signature},
+    primitives::{PublicKey, Share, Signature},
     wire::{
-        AcknowledgementMessage, ConfirmationMessage, DecodeError, Field, GrantMessage, MAX_LINK_MESSAGE,
-        RefusalMessage, decode_canonical, split_version,
+        AcknowledgementMessage, CodeAnswerMessage, CodeInvitationMessage, CodeOfferMessage,
+        ConfirmationMessage, DecodeError, Field, GrantMessage, MAX_LINK_MESSAGE, RefusalMessage,
+        decode_canonical, split_version,
     },
 };
 
@@ -17,6 +18,9 @@ const GRANT: u8 = 1;
 const CONFIRMATION: u8 = 2;
 const ACKNOWLEDGEMENT: u8 = 3;
 const REFUSAL: u8 = 4;
+const CODE_OFFER: u8 = 5;
+const CODE_ANSWER: u8 = 6;
+const CODE_INVITATION: u8 = 7;
 
 /// A message of a linking whose MAC is still to be checked.
 pub(super) struct Unchecked<T> {
@@ -39,6 +43,7 @@ pub(super) enum FromPhone {
     Grant(Unchecked<Grant>),
     Acknowledgement(Unchecked<Vec<u8>>),
     Refusal(Unchecked<Refusal>),
+    Answer(Unchecked<Share>),
 }
 
 /// The grant, as it travels.
@@ -86,9 +91,52 @@ impl FromPhone {
                 let body = Refusal::from_wire(message.reason);
                 Ok(Self::Refusal(Unchecked { reference, body, signed, mac }))
             }
+            CODE_ANSWER => {
+                let mut message: CodeAnswerMessage = decode_canonical(body, Field::Frame)?;
+                let mac = core::mem::take(&mut message.mac);
+                let signed = front(CODE_ANSWER, &message);
+                let reference = reference(&message.reference)?;
+                Ok(Self::Answer(Unchecked { reference, body: share(&message.share)?, signed, mac }))
+            }
             _ => Err(bad(Field::Frame)),
         }
     }
+}
+
+impl Unchecked<Share> {
+    /// The other side's share, from which the key of the MAC follows.
+    pub(super) fn share(&self) -> &Share {
+        &self.body
+    }
+}
+
+/// Decodes a companion's share.
+pub(super) fn decode_offer(bytes: &[u8]) -> Result<(LinkReference, Share), DecodeError> {
+    let (CODE_OFFER, body) = split(bytes)? else { return Err(DecodeError::Malformed(Field::Frame)) };
+    let message: CodeOfferMessage = decode_canonical(body, Field::Frame)?;
+    Ok((reference(&message.reference)?, share(&message.share)?))
+}
+
+/// Decodes an invitation that is sealed under a code.
+pub(super) fn decode_invitation(bytes: &[u8]) -> Result<(LinkReference, Vec<u8>), DecodeError> {
+    let (CODE_INVITATION, body) = split(bytes)? else { return Err(DecodeError::Malformed(Field::Frame)) };
+    let message: CodeInvitationMessage = decode_canonical(body, Field::Frame)?;
+    Ok((reference(&message.reference)?, message.sealed))
+}
+
+pub(super) fn encode_offer(reference: LinkReference, share: &Share) -> Vec<u8> {
+    front(CODE_OFFER, &CodeOfferMessage { reference: reference.0.to_vec(), share: share.to_vec() })
+}
+
+pub(super) fn encode_answer(reference: LinkReference, share: &Share, key: &MacKey) -> Vec<u8> {
+    let reference = reference.0.to_vec();
+    let message = CodeAnswerMessage { reference, share: share.to_vec(), mac: Vec::new() };
+    let mac = key.mac(&front(CODE_ANSWER, &message)).to_vec();
+    front(CODE_ANSWER, &CodeAnswerMessage { mac, ..message })
+}
+
+pub(super) fn encode_invitation(reference: LinkReference, sealed: Vec<u8>) -> Vec<u8> {
+    front(CODE_INVITATION, &CodeInvitationMessage { reference: reference.0.to_vec(), sealed })
 }
 
 /// Decodes what the companion sends.
@@ -162,4 +210,8 @@ fn split(bytes: &[u8]) -> Result<(u8, &[u8]), DecodeError> {
 
 fn reference(bytes: &[u8]) -> Result<LinkReference, DecodeError> {
     bytes.try_into().map(LinkReference).map_err(|_| DecodeError::Malformed(Field::Reference))
+}
+
+fn share(bytes: &[u8]) -> Result<Share, DecodeError> {
+    bytes.try_into().map_err(|_| DecodeError::Malformed(Field::Share))
 }

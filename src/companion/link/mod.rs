@@ -10,12 +10,16 @@
 //! Each side keeps its state in one record, so that a linking outlives a restart, and the bytes that it sent last, so that they can be sent again.
 //! `docs/protocol.md`, section 10 "Linking".
 
+mod code;
 mod companion;
+mod companion_record;
 mod error;
 mod invitation;
 mod message;
 mod phone;
+mod phone_record;
 
+pub use code::{EnterLinkCode, ShowTypedCode, TakeInvitation, TypedCode};
 pub use companion::{
     AbandonLinking, ContinueLinking, DescribeLinking, Joined, LinkCode, LinkProgress, Linking, ShowLinkCode,
 };

@@ -9,6 +9,7 @@ use super::{
     ComparisonCode, LinkError, LinkReference, Refusal,
     invitation::Invitation,
     message::{decode_confirmation, encode_acknowledgement, encode_grant, encode_refusal},
+    phone_record::{Record, Stage},
 };
 use crate::{
     companion::{
@@ -22,17 +23,12 @@ use crate::{
     prekey::{BundleError, VerifiedBundle},
     primitives::{KeyPair, Random, RandomError, aead},
     session::start_with_new_companion,
-    step::{
-        Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKind, RecordReader, RecordType,
-        RecordWriter, Run, Sealed, Slot, Step, UnixMillis, Write,
-    },
+    step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis, Write},
     wire::{GrantBodyMessage, MAX_DEVICES},
 };
 
 /// How long the phone waits, for its user and then for the companion: five minutes each.
-const PATIENCE: u64 = 5 * 60 * 1_000;
-/// Codes that were scanned, and are refused when they are scanned again.
-const REMEMBERED: usize = 16;
+pub(super) const PATIENCE: u64 = 5 * 60 * 1_000;
 
 /// Takes a link code that the phone's camera has read. It links nothing: the output is a question for the user.
 ///
@@ -172,7 +168,14 @@ pub struct DescribeGranting;
 pub enum Granting {
     /// None, or it was abandoned.
     Nothing,
-    /// A code was scanned: ask the user.
+    /// A code was typed, and the companion's invitation has not come.
+    Entered {
+        /// Which linking.
+        reference: LinkReference,
+        /// What goes to the companion, again.
+        answer: Vec<u8>,
+    },
+    /// A code was scanned or typed: ask the user.
     Scanned(LinkRequest),
     /// It was granted, and no confirmation has come.
     Granted {
@@ -201,120 +204,6 @@ pub enum Granting {
     },
 }
 
-/// The record of the last linking, at the phone.
-#[derive(Debug, Default)]
-struct Record {
-    /// Codes that were scanned, newest last.
-    used: Vec<LinkReference>,
-    stage: Stage,
-}
-
-#[derive(Debug, Default)]
-enum Stage {
-    #[default]
-    Idle,
-    Scanned {
-        invitation: Invitation,
-        ephemeral: KeyPair,
-        expires_at: UnixMillis,
-    },
-    Granted {
-        invitation: Invitation,
-        certificate: Vec<u8>,
-        grant: Vec<u8>,
-        expires_at: UnixMillis,
-    },
-    Declined {
-        reference: LinkReference,
-        refusal: Vec<u8>,
-    },
-    Linked {
-        reference: LinkReference,
-        device: DeviceId,
-        acknowledgement: Vec<u8>,
-    },
-}
-
-impl Record {
-    fn read(have: &Loaded, context: &Context<'_>, needs: &mut Needs) -> Result<Slot<Self>, RecordError> {
-        have.read(KeyWriter::new(RecordKind::Granting).finish(), context, needs)
-    }
-}
-
-impl RecordType<'_> for Record {
-    const KIND: RecordKind = RecordKind::Granting;
-
-    fn max_body_len(&self) -> usize {
-        let stage = match &self.stage {
-            Stage::Idle => 0,
-            Stage::Scanned { .. } => Invitation::STORED_LEN + 64 + 8,
-            Stage::Granted { certificate, grant, .. } => {
-                let texts = certificate.len().saturating_add(grant.len());
-                texts.saturating_add(Invitation::STORED_LEN + 2 + 2 + 8)
-            }
-            Stage::Declined { refusal, .. } => refusal.len().saturating_add(16 + 2),
-            Stage::Linked { acknowledgement, .. } => acknowledgement.len().saturating_add(16 + 4 + 2),
-        };
-        self.used.len().saturating_mul(16).saturating_add(stage).saturating_add(2)
-    }
-
-    fn encode(&self, body: &mut RecordWriter) {
-        body.u8(u8::try_from(self.used.len()).unwrap_or(u8::MAX));
-        self.used.iter().for_each(|reference| {
-            body.bytes(&reference.0);
-        });
-        match &self.stage {
-            Stage::Idle => {
-                body.u8(0);
-            }
-            Stage::Scanned { invitation, ephemeral, expires_at } => {
-                invitation.store(body.u8(1));
-                body.key_pair(ephemeral).u64(expires_at.0);
-            }
-            Stage::Granted { invitation, certificate, grant, expires_at } => {
-                invitation.store(body.u8(2));
-                body.prefixed(certificate).prefixed(grant).u64(expires_at.0);
-            }
-            Stage::Declined { reference, refusal } => {
-                body.u8(3).bytes(&reference.0).prefixed(refusal);
-            }
-            Stage::Linked { reference, device, acknowledgement } => {
-                body.u8(4).bytes(&reference.0).u32(device.0).prefixed(acknowledgement);
-            }
-        }
-    }
-
-    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
-        let count = body.u8()?;
-        let used = (0..count).map(|_| body.array().map(LinkReference)).collect::<Option<_>>()?;
-        let stage = match body.u8()? {
-            0 => Stage::Idle,
-            1 => Stage::Scanned {
-                invitation: Invitation::restore(body)?,
-                ephemeral: body.key_pair()?,
-                expires_at: UnixMillis(body.u64()?),
-            },
-            2 => Stage::Granted {
-                invitation: Invitation::restore(body)?,
-                certificate: body.prefixed()?.to_vec(),
-                grant: body.prefixed()?.to_vec(),
-                expires_at: UnixMillis(body.u64()?),
-            },
-            3 => Stage::Declined {
-                reference: LinkReference(body.array()?),
-                refusal: body.prefixed()?.to_vec(),
-            },
-            4 => Stage::Linked {
-                reference: LinkReference(body.array()?),
-                device: DeviceId(body.u32()?),
-                acknowledgement: body.prefixed()?.to_vec(),
-            },
-            _ => return None,
-        };
-        Some(Self { used, stage })
-    }
-}
-
 /// The write that gives up what is under way at the phone, if anything is.
 pub(super) fn abandon(
     have: &Loaded,
@@ -323,16 +212,17 @@ pub(super) fn abandon(
 ) -> Result<Option<Write>, RecordError> {
     let mut slot = Record::read(have, context, needs)?;
     Ok(match slot.value.take() {
-        Some(Record { used, stage: Stage::Scanned { .. } | Stage::Granted { .. } }) => {
-            Some(slot.write(Record { used, stage: Stage::Idle }, context))
-        }
+        Some(Record {
+            used,
+            stage: Stage::Entered { .. } | Stage::Scanned { .. } | Stage::Granted { .. },
+        }) => Some(slot.write(Record { used, stage: Stage::Idle }, context)),
         Some(Record { stage: Stage::Idle | Stage::Declined { .. } | Stage::Linked { .. }, .. }) | None => {
             None
         }
     })
 }
 
-fn in_time(expires_at: UnixMillis, now: UnixMillis) -> Result<(), LinkError> {
+pub(super) fn in_time(expires_at: UnixMillis, now: UnixMillis) -> Result<(), LinkError> {
     if now > expires_at { Err(LinkError::Expired { expired_at: expires_at }) } else { Ok(()) }
 }
 
@@ -351,33 +241,34 @@ impl Operation for ScanLinkCode<'_> {
             return Ok(Run::Needs(needs));
         }
         let signing = desk.open()?;
-        let entries = signing.former().map_or(&[][..], DeviceList::entries);
-        let companion = invitation.identity_key;
-        let is_own = companion == signing.device.identity.public();
-        if is_own || entries.iter().any(|entry| entry.identity_key == companion) {
-            return Err(LinkError::OwnDevice);
-        }
-        if entries.len().saturating_add(1) >= MAX_DEVICES {
-            return Err(ListError::TooManyDevices.into());
-        }
-        let Record { mut used, stage } = slot.value.take().unwrap_or_default();
-        if used.contains(&invitation.reference) {
-            return Err(LinkError::AlreadyUsed);
-        }
-        if let Stage::Granted { expires_at, .. } = stage
-            && in_time(expires_at, context.now).is_ok()
-        {
-            return Err(LinkError::OutOfOrder);
-        }
-        let ephemeral = KeyPair::generate(&mut context.random)?;
-        let (reference, expires_at) = (invitation.reference, context.now.plus(PATIENCE));
-        let comparison = invitation.comparison(ephemeral.public());
-        let request = LinkRequest { reference, companion, comparison, expires_at };
-        used.drain(..used.len().saturating_sub(REMEMBERED - 1));
-        used.push(reference);
-        let stage = Stage::Scanned { invitation, ephemeral, expires_at };
-        Ok(Run::Done(Step::new(Vec::from([slot.write(Record { used, stage }, context)]), request)))
+        let mut record = slot.value.take().unwrap_or_default();
+        record.begin(invitation.reference, context.now)?;
+        let (stage, request) = ask(invitation, &signing, context)?;
+        record.stage = stage;
+        Ok(Run::Done(Step::new(Vec::from([slot.write(record, context)]), request)))
     }
+}
+
+/// The question to the user that an invitation comes to. Draws 32 random bytes.
+pub(super) fn ask(
+    invitation: Invitation,
+    signing: &Signing,
+    context: &mut Context<'_>,
+) -> Result<(Stage, LinkRequest), LinkError> {
+    let entries = signing.former().map_or(&[][..], DeviceList::entries);
+    let companion = invitation.identity_key;
+    let is_own = companion == signing.device.identity.public();
+    if is_own || entries.iter().any(|entry| entry.identity_key == companion) {
+        return Err(LinkError::OwnDevice);
+    }
+    if entries.len().saturating_add(1) >= MAX_DEVICES {
+        return Err(ListError::TooManyDevices.into());
+    }
+    let ephemeral = KeyPair::generate(&mut context.random)?;
+    let (reference, expires_at) = (invitation.reference, context.now.plus(PATIENCE));
+    let comparison = invitation.comparison(ephemeral.public());
+    let request = LinkRequest { reference, companion, comparison, expires_at };
+    Ok((Stage::Scanned { invitation, ephemeral, expires_at }, request))
 }
 
 impl Sealed for GrantLink {}
@@ -550,6 +441,7 @@ impl Operation for DescribeGranting {
         }
         let granting = match slot.value.unwrap_or_default().stage {
             Stage::Idle => Granting::Nothing,
+            Stage::Entered { reference, answer, .. } => Granting::Entered { reference, answer },
             Stage::Scanned { invitation, ephemeral, expires_at } => Granting::Scanned(LinkRequest {
                 reference: invitation.reference,
                 companion: invitation.identity_key,

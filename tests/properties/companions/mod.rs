@@ -9,3 +9,4 @@ mod linking;
 mod lists;
 mod secrets;
 mod supply;
+mod typed;

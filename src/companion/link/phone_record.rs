@@ -1,0 +1,174 @@
+//! What a phone keeps of its last linking between two steps.
+
+use alloc::vec::Vec;
+
+use super::{
+    LinkError, LinkReference,
+    invitation::{Invitation, MacKey},
+};
+use crate::{
+    identity::DeviceId,
+    primitives::KeyPair,
+    step::{
+        Context, KeyWriter, Loaded, Needs, RecordError, RecordKind, RecordReader, RecordType, RecordWriter,
+        Slot, UnixMillis,
+    },
+};
+
+/// Codes that were used, and are refused when they come again.
+const REMEMBERED: usize = 16;
+
+/// The record of the last linking, at the phone.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    /// Codes that were scanned or typed, newest last.
+    pub(super) used: Vec<LinkReference>,
+    pub(super) stage: Stage,
+}
+
+#[derive(Debug, Default)]
+pub(super) enum Stage {
+    #[default]
+    Idle,
+    Entered {
+        reference: LinkReference,
+        seal_key: MacKey,
+        answer: Vec<u8>,
+        expires_at: UnixMillis,
+    },
+    Scanned {
+        invitation: Invitation,
+        ephemeral: KeyPair,
+        expires_at: UnixMillis,
+    },
+    Granted {
+        invitation: Invitation,
+        certificate: Vec<u8>,
+        grant: Vec<u8>,
+        expires_at: UnixMillis,
+    },
+    Declined {
+        reference: LinkReference,
+        refusal: Vec<u8>,
+    },
+    Linked {
+        reference: LinkReference,
+        device: DeviceId,
+        acknowledgement: Vec<u8>,
+    },
+}
+
+impl Record {
+    pub(super) fn read(
+        have: &Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Slot<Self>, RecordError> {
+        have.read(KeyWriter::new(RecordKind::Granting).finish(), context, needs)
+    }
+}
+
+impl RecordType<'_> for Record {
+    const KIND: RecordKind = RecordKind::Granting;
+
+    fn max_body_len(&self) -> usize {
+        let stage = match &self.stage {
+            Stage::Idle => 0,
+            Stage::Entered { answer, .. } => answer.len().saturating_add(16 + 32 + 2 + 8),
+            Stage::Scanned { .. } => Invitation::STORED_LEN + 64 + 8,
+            Stage::Granted { certificate, grant, .. } => {
+                let texts = certificate.len().saturating_add(grant.len());
+                texts.saturating_add(Invitation::STORED_LEN + 2 + 2 + 8)
+            }
+            Stage::Declined { refusal, .. } => refusal.len().saturating_add(16 + 2),
+            Stage::Linked { acknowledgement, .. } => acknowledgement.len().saturating_add(16 + 4 + 2),
+        };
+        self.used.len().saturating_mul(16).saturating_add(stage).saturating_add(2)
+    }
+
+    fn encode(&self, body: &mut RecordWriter) {
+        body.u8(u8::try_from(self.used.len()).unwrap_or(u8::MAX));
+        self.used.iter().for_each(|reference| {
+            body.bytes(&reference.0);
+        });
+        match &self.stage {
+            Stage::Idle => {
+                body.u8(0);
+            }
+            Stage::Entered { reference, seal_key, answer, expires_at } => {
+                body.u8(5)
+                    .bytes(&reference.0)
+                    .bytes(seal_key.expose_bytes())
+                    .prefixed(answer)
+                    .u64(expires_at.0);
+            }
+            Stage::Scanned { invitation, ephemeral, expires_at } => {
+                invitation.store(body.u8(1));
+                body.key_pair(ephemeral).u64(expires_at.0);
+            }
+            Stage::Granted { invitation, certificate, grant, expires_at } => {
+                invitation.store(body.u8(2));
+                body.prefixed(certificate).prefixed(grant).u64(expires_at.0);
+            }
+            Stage::Declined { reference, refusal } => {
+                body.u8(3).bytes(&reference.0).prefixed(refusal);
+            }
+            Stage::Linked { reference, device, acknowledgement } => {
+                body.u8(4).bytes(&reference.0).u32(device.0).prefixed(acknowledgement);
+            }
+        }
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let count = body.u8()?;
+        let used = (0..count).map(|_| body.array().map(LinkReference)).collect::<Option<_>>()?;
+        let stage = match body.u8()? {
+            0 => Stage::Idle,
+            1 => Stage::Scanned {
+                invitation: Invitation::restore(body)?,
+                ephemeral: body.key_pair()?,
+                expires_at: UnixMillis(body.u64()?),
+            },
+            2 => Stage::Granted {
+                invitation: Invitation::restore(body)?,
+                certificate: body.prefixed()?.to_vec(),
+                grant: body.prefixed()?.to_vec(),
+                expires_at: UnixMillis(body.u64()?),
+            },
+            3 => Stage::Declined {
+                reference: LinkReference(body.array()?),
+                refusal: body.prefixed()?.to_vec(),
+            },
+            4 => Stage::Linked {
+                reference: LinkReference(body.array()?),
+                device: DeviceId(body.u32()?),
+                acknowledgement: body.prefixed()?.to_vec(),
+            },
+            5 => Stage::Entered {
+                reference: LinkReference(body.array()?),
+                seal_key: MacKey::take_from(&mut body.array()?),
+                answer: body.prefixed()?.to_vec(),
+                expires_at: UnixMillis(body.u64()?),
+            },
+            _ => return None,
+        };
+        Some(Self { used, stage })
+    }
+}
+
+impl Record {
+    /// Notes that a code is used now; one that was used before is refused, and so is any while another linking was granted and waits.
+    pub(super) fn begin(&mut self, reference: LinkReference, now: UnixMillis) -> Result<(), LinkError> {
+        if self.used.contains(&reference) {
+            return Err(LinkError::AlreadyUsed);
+        }
+        if let Stage::Granted { expires_at, .. } = self.stage
+            && now <= expires_at
+        {
+            return Err(LinkError::OutOfOrder);
+        }
+        self.used.drain(..self.used.len().saturating_sub(REMEMBERED - 1));
+        self.used.push(reference);
+        Ok(())
+    }
+}
