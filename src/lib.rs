@@ -16,13 +16,15 @@ mod step;
 pub mod wire;
 
 pub use companion::{
-    AbandonLinking, AskSupply, CloseAccount, ComparisonCode, ConfirmLink, ConfirmSupply, Consent,
+    AbandonLinking, AskHistory, AskSupply, CloseAccount, ComparisonCode, ConfirmLink, ConfirmSupply, Consent,
     Consequence, ContinueLinking, DeclineLink, DescribeDevices, DescribeGranting, DescribeLinking,
-    DevicesDescription, EnterLinkCode, FanOutError, GrantLink, Granting, Joined, LearnDevices, Learned,
-    LeaveAccount, LeaveError, LinkCode, LinkError, LinkProgress, LinkReference, LinkRequest, Linked, Linking,
-    OpenSynced, Plan, PlanMessage, Refusal, RemoveCompanion, RenewDevices, ScanLinkCode, SealSynced,
+    DevicesDescription, EnterLinkCode, FanOutError, FinishHistory, FromOwnPhone, GrantLink, Granting,
+    HistoryChunk, HistoryError, HistoryProgress, Joined, LearnDevices, Learned, LeaveAccount, LeaveError,
+    LinkCode, LinkError, LinkProgress, LinkReference, LinkRequest, Linked, Linking, OpenHistory, OpenSynced,
+    Plan, PlanMessage, Refusal, RemoveCompanion, RenewDevices, ScanLinkCode, SealHistory, SealSynced,
     SendToAccount, SentToAccount, ShowLinkCode, ShowTypedCode, SignedList, Supplied, SupplyCompanion,
-    SupplyError, SupplyState, SyncEpoch, SyncError, TakeInvitation, TakeSupply, TakenSupply, Told, TypedCode,
+    SupplyError, SupplyState, SyncEpoch, SyncError, TakeHistory, TakeInvitation, TakeSupply, TakenSupply,
+    Told, TypedCode,
 };
 pub use identity::{
     AccountId, AccountIdLength, Address, Certificate, CertificateError, ChangeNumber, Decision,
@@ -40,11 +42,11 @@ pub use primitives::{
 pub use ratchet::RootSecret;
 pub use session::{
     AnswerRetry, Arrival, ChainReport, Content, DecideIdentity, DescribePeer, Diagnose, EnvelopeDescription,
-    Finding, HandshakeDescription, Keep, LearnNumber, MessageId, OpenError, PeerDescription, Receive,
-    Received, Recover, Recovered, Report, RequestRetry, Restart, RetryAnswer, RetryError, RetryOutcome,
-    RetryReason, RetryRequest, Send, SendError, Sent, SentReport, SessionDescription, SessionPhase,
-    SessionReport, SharedId, ShowSafetyNumber, Side, Standing, Start, StartError, Started, Strength,
-    SupplyFrame, SupplyNumber, Tidy, View,
+    Finding, HandshakeDescription, HistoryId, HistoryManifest, Keep, LearnNumber, MessageId, OpenError,
+    PeerDescription, Receive, Received, Recover, Recovered, Report, RequestRetry, Restart, RetryAnswer,
+    RetryError, RetryOutcome, RetryReason, RetryRequest, Send, SendError, Sent, SentReport,
+    SessionDescription, SessionPhase, SessionReport, SharedId, ShowSafetyNumber, Side, Standing, Start,
+    StartError, Started, Strength, SupplyFrame, SupplyNumber, Tidy, View,
 };
 pub use step::{
     Advice, Advise, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs,

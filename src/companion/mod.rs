@@ -14,6 +14,7 @@
 
 mod describe;
 mod fanout;
+mod history;
 mod learn;
 mod leave;
 mod link;
@@ -22,6 +23,10 @@ mod supply;
 
 pub use describe::{DescribeDevices, DevicesDescription};
 pub use fanout::{FanOutError, Plan, PlanMessage, SendToAccount, SentToAccount};
+pub use history::{
+    AskHistory, FinishHistory, FromOwnPhone, HistoryChunk, HistoryError, HistoryProgress, OpenHistory,
+    SealHistory, TakeHistory,
+};
 pub use learn::{LearnDevices, Learned};
 pub use leave::{LeaveAccount, LeaveError};
 pub use link::{

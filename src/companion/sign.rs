@@ -192,7 +192,10 @@ impl Signing {
         change: Change,
         context: &mut Context<'_>,
     ) -> Result<(SignedList, Write), ListError> {
-        let former = self.account.value.take().map(|account| account.known);
+        let (former, mut linked) = match self.account.value.take() {
+            Some(account) => (Some(account.known), account.linked),
+            None => (None, Vec::new()),
+        };
         let issue = Issue {
             account: &self.device.address.account,
             identity: &self.device.identity,
@@ -206,7 +209,11 @@ impl Signing {
             return Err(ListError::TooManyDevices);
         }
         let changes = Known::changes(former.as_ref(), list.entries());
+        linked.retain(|(device, _)| list.entry(*device).is_some());
+        let new = list.entries().iter().filter(|entry| changes.contains(&DeviceChange::Appeared(**entry)));
+        linked.extend(new.map(|entry| (entry.device, context.now)));
         let account = Account::new(Known::new(list.clone()), DeviceId::PHONE, Vec::new());
+        let account = Account { linked, ..account };
         let write = self.account.write(account, context);
         Ok((SignedList { list, changes }, write))
     }

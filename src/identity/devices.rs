@@ -181,6 +181,8 @@ pub(crate) struct Account {
     pub(crate) device: DeviceId,
     /// The phone came back from a backup and may have signed later lists than this one: it signs none before it has seen the newest.
     pub(crate) restored: bool,
+    /// When each companion was linked, at the phone.
+    pub(crate) linked: Vec<(DeviceId, UnixMillis)>,
     /// This companion has left the account.
     pub(crate) left: bool,
     /// This companion's certificate; empty on the phone.
@@ -189,7 +191,7 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) const fn new(known: Known, device: DeviceId, certificate: Vec<u8>) -> Self {
-        Self { known, device, restored: false, left: false, certificate }
+        Self { known, device, restored: false, left: false, linked: Vec::new(), certificate }
     }
 
     pub(crate) fn read(
@@ -198,6 +200,11 @@ impl Account {
         needs: &mut Needs,
     ) -> Result<Slot<Self>, RecordError> {
         have.read(KeyWriter::new(RecordKind::Account).finish(), context, needs)
+    }
+
+    /// When a companion was linked, if this store knows.
+    pub(crate) fn linked_at(&self, companion: DeviceId) -> Option<UnixMillis> {
+        self.linked.iter().find(|(device, _)| *device == companion).map(|(_, at)| *at)
     }
 
     /// What its records become after a backup: the phone's list may be old.
@@ -210,12 +217,20 @@ impl RecordType<'_> for Account {
     const KIND: RecordKind = RecordKind::Account;
 
     fn max_body_len(&self) -> usize {
-        self.known.max_len().saturating_add(self.certificate.len()).saturating_add(4 + 1 + 1 + 2)
+        self.known
+            .max_len()
+            .saturating_add(self.certificate.len())
+            .saturating_add(4 + 1 + 1 + 2 + 1)
+            .saturating_add(self.linked.len().saturating_mul(12))
     }
 
     fn encode(&self, body: &mut RecordWriter) {
         self.known.encode(body);
         body.u32(self.device.0).flag(self.restored).flag(self.left).prefixed(&self.certificate);
+        body.u8(u8::try_from(self.linked.len()).unwrap_or(u8::MAX));
+        for (device, at) in &self.linked {
+            body.u32(device.0).u64(at.0);
+        }
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
@@ -225,6 +240,12 @@ impl RecordType<'_> for Account {
             restored: body.flag()?,
             left: body.flag()?,
             certificate: body.prefixed()?.to_vec(),
+            linked: {
+                let count = body.u8()?;
+                let one =
+                    |body: &mut RecordReader<'_>| Some((DeviceId(body.u32()?), UnixMillis(body.u64()?)));
+                (0..count).map(|_| one(body)).collect::<Option<_>>()?
+            },
         })
     }
 }

@@ -22,6 +22,8 @@ pub(crate) const LINK_ANSWER: &[u8] = b"outrigger v1 link answer";
 pub(crate) const CODE_CHANNEL: &[u8] = b"outrigger v1 code channel";
 pub(crate) const CODE_KEYS: &[u8] = b"outrigger v1 code keys";
 pub(crate) const FACT: &[u8] = b"outrigger v1 fact";
+pub(crate) const HISTORY_KEY: &[u8] = b"outrigger v1 history key";
+pub(crate) const HISTORY_CHUNK: &[u8] = b"outrigger v1 history chunk";
 pub(crate) const SYNCED: &[u8] = b"outrigger v1 synced";
 
 #[cfg(test)]
@@ -54,6 +56,8 @@ mod tests {
             CODE_CHANNEL,
             CODE_KEYS,
             FACT,
+            HISTORY_KEY,
+            HISTORY_CHUNK,
             SYNCED,
         ];
         let declared =

@@ -128,7 +128,6 @@ fn length(part: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::primitives::vectors::hex;

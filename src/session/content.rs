@@ -7,7 +7,7 @@ use super::{MessageId, OpenError, stamp::Stamp};
 use crate::{
     identity::AccountId,
     primitives::{Random, RandomError, SecretBytes},
-    step::RecordReader,
+    step::{RecordReader, UnixMillis},
 };
 
 /// What an envelope brought.
@@ -38,6 +38,15 @@ pub enum Content {
     Supply(SupplyFrame),
     /// A companion of this phone has taken what it was told: run `ConfirmSupply` with it.
     SupplyTaken(SupplyNumber),
+    /// A companion of this phone asks for what was said before it was linked: ask the user, and run `SealHistory` for each chunk.
+    HistoryAsked {
+        /// Names what is asked for.
+        id: HistoryId,
+        /// From when on.
+        since: UnixMillis,
+    },
+    /// What this companion has asked for is there: keep it in this step's transaction, and run `TakeHistory` with it.
+    History(HistoryManifest),
     /// The message of this id was asked for again, and the sender has it no more: it will not come.
     Lost,
 }
@@ -48,7 +57,12 @@ impl Content {
     pub fn text(&self) -> Option<&[u8]> {
         match self {
             Self::Message(text) | Self::ForAccount { text, .. } | Self::SentByOwn { text, .. } => Some(text),
-            Self::Leaves | Self::Supply(_) | Self::SupplyTaken(_) | Self::Lost => None,
+            Self::Leaves
+            | Self::Supply(_)
+            | Self::SupplyTaken(_)
+            | Self::HistoryAsked { .. }
+            | Self::History(_)
+            | Self::Lost => None,
         }
     }
 }
@@ -97,6 +111,28 @@ impl SupplyFrame {
         &self.0
     }
 }
+
+/// Which chunks a history has, as it came: told by the own phone, and by nobody else. Secret.
+#[derive(Debug)]
+pub struct HistoryManifest(pub(crate) SecretBytes);
+
+impl HistoryManifest {
+    /// Takes bytes that [`as_bytes`](Self::as_bytes) gave, from where the app kept them since they came.
+    #[must_use]
+    pub fn from_kept(bytes: Vec<u8>) -> Self {
+        Self(SecretBytes::new(bytes))
+    }
+
+    /// The bytes to keep until they are taken; secret.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Names a history that a companion asks for: 16 random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HistoryId(pub [u8; 16]);
 
 /// Numbers what a phone tells one companion, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,6 +204,8 @@ pub(crate) enum Heading {
     Leaves,
     Supply,
     SupplyTaken(SupplyNumber),
+    AskHistory(HistoryId, UnixMillis),
+    History,
 }
 
 /// Who may say something: a device of the own account, or only its phone, or only a companion.
@@ -185,6 +223,8 @@ impl Heading {
     const LEAVES: u8 = 3;
     const SUPPLY: u8 = 4;
     const SUPPLY_TAKEN: u8 = 5;
+    const ASK_HISTORY: u8 = 6;
+    const HISTORY: u8 = 7;
 
     /// The heading and the text behind it.
     pub(crate) fn before(&self, text: &[u8]) -> SecretBytes {
@@ -206,6 +246,12 @@ impl Heading {
                 bytes.push(Self::SUPPLY_TAKEN);
                 bytes.extend_from_slice(&number.0.to_be_bytes());
             }
+            Self::AskHistory(id, since) => {
+                bytes.push(Self::ASK_HISTORY);
+                bytes.extend_from_slice(&id.0);
+                bytes.extend_from_slice(&since.0.to_be_bytes());
+            }
+            Self::History => bytes.push(Self::HISTORY),
         }
         bytes.extend_from_slice(text);
         SecretBytes::new(bytes)
@@ -216,16 +262,16 @@ impl Heading {
         match self {
             Self::ForAccount(_) => Sayers::Anyone,
             Self::SentByOwn(..) => Sayers::OwnAccount,
-            Self::Supply => Sayers::OwnPhone,
-            Self::Leaves | Self::SupplyTaken(_) => Sayers::OwnCompanion,
+            Self::Supply | Self::History => Sayers::OwnPhone,
+            Self::Leaves | Self::SupplyTaken(_) | Self::AskHistory(..) => Sayers::OwnCompanion,
         }
     }
 
     /// Whether a text follows.
     fn has_text(&self) -> bool {
         match self {
-            Self::ForAccount(_) | Self::SentByOwn(..) | Self::Supply => true,
-            Self::Leaves | Self::SupplyTaken(_) => false,
+            Self::ForAccount(_) | Self::SentByOwn(..) | Self::Supply | Self::History => true,
+            Self::Leaves | Self::SupplyTaken(_) | Self::AskHistory(..) => false,
         }
     }
 
@@ -240,6 +286,8 @@ impl Heading {
             Self::LEAVES => Some(Self::Leaves),
             Self::SUPPLY => Some(Self::Supply),
             Self::SUPPLY_TAKEN => Some(Self::SupplyTaken(SupplyNumber(body.u32()?))),
+            Self::ASK_HISTORY => Some(Self::AskHistory(HistoryId(body.array()?), UnixMillis(body.u64()?))),
+            Self::HISTORY => Some(Self::History),
             _ => None,
         }
     }
@@ -300,6 +348,12 @@ impl Unsealed {
             (Kind::Message | Kind::Again(_), Some(Heading::Supply)) => Content::Supply(SupplyFrame(text)),
             (Kind::Message | Kind::Again(_), Some(Heading::SupplyTaken(number))) => {
                 Content::SupplyTaken(number)
+            }
+            (Kind::Message | Kind::Again(_), Some(Heading::AskHistory(id, since))) => {
+                Content::HistoryAsked { id, since }
+            }
+            (Kind::Message | Kind::Again(_), Some(Heading::History)) => {
+                Content::History(HistoryManifest(text))
             }
         }
     }

@@ -107,6 +107,8 @@ impl Recovered {
             | RecordKind::Supplied
             | RecordKind::Taken
             | RecordKind::SyncKeys
+            | RecordKind::HistoryOut
+            | RecordKind::HistoryIn
             | RecordKind::Archive
             | RecordKind::ArchivedSession
             | RecordKind::SkippedKeys

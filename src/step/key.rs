@@ -49,10 +49,14 @@ pub enum RecordKind {
     Taken = 20,
     /// The account's sync keys. One.
     SyncKeys = 21,
+    /// The history that a companion has asked for, at the phone.
+    HistoryOut = 22,
+    /// The history that this companion has asked for. One.
+    HistoryIn = 23,
 }
 
 impl RecordKind {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 23] = [
         Self::Device,
         Self::Prekeys,
         Self::SignedPrekey,
@@ -74,6 +78,8 @@ impl RecordKind {
         Self::Supplied,
         Self::Taken,
         Self::SyncKeys,
+        Self::HistoryOut,
+        Self::HistoryIn,
     ];
 }
 

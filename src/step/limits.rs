@@ -18,6 +18,7 @@ pub struct Limits {
     pub(crate) max_asked_per_peer: u16,
     pub(crate) max_asked: u16,
     pub(crate) list_window: u64,
+    pub(crate) history_cool_down: u64,
 }
 
 impl Limits {
@@ -35,6 +36,7 @@ impl Limits {
         max_asked_per_peer: 64,
         max_asked: 512,
         list_window: 14 * UnixMillis::DAY,
+        history_cool_down: 0,
     };
 
     /// Messages that one message may skip in one chain: how far a receiver follows a gap, and how many key derivations a
@@ -103,6 +105,13 @@ impl Limits {
     #[must_use]
     pub fn list_window(self, milliseconds: u64) -> Self {
         Self { list_window: milliseconds.min(Self::DEFAULT.list_window), ..self }
+    }
+
+    /// Milliseconds after a linking in which the phone gives the new companion no history, so that a user who was tricked into it can still undo it. Default 0; the
+    /// higher the stricter.
+    #[must_use]
+    pub fn history_cool_down(self, milliseconds: u64) -> Self {
+        Self { history_cool_down: milliseconds, ..self }
     }
 }
 

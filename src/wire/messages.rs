@@ -290,3 +290,14 @@ pub(crate) struct CodeInvitationMessage {
     #[prost(bytes = "vec", tag = "2")]
     pub(crate) sealed: Vec<u8>,
 }
+
+/// `HistoryManifest`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct HistoryManifestMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) id: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) digests: Vec<u8>,
+}

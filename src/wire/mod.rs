@@ -29,8 +29,8 @@ pub use limits::{
 pub(crate) use messages::{
     AcknowledgementMessage, BundleMessage, CertificateBodyMessage, CertificateMessage, CodeAnswerMessage,
     CodeInvitationMessage, CodeOfferMessage, ConfirmationMessage, DeviceEntryMessage, DeviceListBodyMessage,
-    DeviceListMessage, FactMessage, GrantBodyMessage, GrantMessage, HandshakeMessage, NumberMessage,
-    RefusalMessage, RetryRequestBody, RetryRequestMessage, ScannableHalf, ScannableMessage, SupplyMessage,
-    SyncKeyMessage,
+    DeviceListMessage, FactMessage, GrantBodyMessage, GrantMessage, HandshakeMessage, HistoryManifestMessage,
+    NumberMessage, RefusalMessage, RetryRequestBody, RetryRequestMessage, ScannableHalf, ScannableMessage,
+    SupplyMessage, SyncKeyMessage,
 };
 pub use suite::{PROTOCOL_VERSION, Suite};

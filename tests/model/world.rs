@@ -293,7 +293,9 @@ impl World {
                     | Content::SentByOwn { .. }
                     | Content::Leaves
                     | Content::Supply(_)
-                    | Content::SupplyTaken(_) => {
+                    | Content::SupplyTaken(_)
+                    | Content::HistoryAsked { .. }
+                    | Content::History(_) => {
                         unreachable!("nobody has companions here")
                     }
                     _ => unreachable!("no other content"),

@@ -85,7 +85,9 @@ impl Cast {
             | RecordKind::Supply
             | RecordKind::Supplied
             | RecordKind::Taken
-            | RecordKind::SyncKeys => {
+            | RecordKind::SyncKeys
+            | RecordKind::HistoryOut
+            | RecordKind::HistoryIn => {
                 panic!("ben has no companions: tests/properties/companions/secrets.rs")
             }
             other => panic!("{other:?} is new: name an operation that reads it"),

@@ -3,6 +3,7 @@
 mod authentication;
 mod fanout;
 mod ghosts;
+mod history;
 mod household;
 mod life;
 mod linking;
