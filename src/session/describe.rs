@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use super::{Strength, number::Number, peer::Peer, state::Session};
 use crate::{
-    identity::{Address, Device, DeviceId, IdentityKey, SafetyNumber, TrustError, TrustMark, VerifiedNumber},
+    identity::{
+        Account, Address, Device, DeviceId, IdentityKey, SafetyNumber, TrustError, TrustMark, VerifiedNumber,
+    },
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis},
     wire::SessionId,
 };
@@ -23,7 +25,7 @@ pub struct DescribePeer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerDescription {
-    /// How far its identity key is trusted.
+    /// How far its identity key is trusted; a companion's as far as its phone's, which has vouched for it.
     pub trust: TrustMark,
     /// The key on record; none where trust is [`TrustMark::Unknown`].
     pub identity_key: Option<IdentityKey>,
@@ -79,8 +81,10 @@ impl Operation for DescribePeer {
             return Ok(Run::Needs(needs));
         }
         let peer = peer.value.as_ref();
+        // A companion is trusted as its phone is, which has vouched for it; an own one, on the phone, by itself.
+        let vouching = peer.and(phone.value.as_ref()).or(peer);
         let description = PeerDescription {
-            trust: peer.map_or(TrustMark::Unknown, |peer| peer.identity.mark()),
+            trust: vouching.map_or(TrustMark::Unknown, |peer| peer.identity.mark()),
             identity_key: peer.map(|peer| peer.identity.key()),
             offered: peer.and_then(|peer| peer.identity.offered()),
             session: peer.and_then(|peer| {
@@ -104,7 +108,7 @@ impl Operation for DescribePeer {
 /// `docs/protocol.md`, section 3 "Safety number".
 #[derive(Clone, Copy, Debug)]
 pub struct ShowSafetyNumber {
-    /// The peer's phone.
+    /// The peer's phone, or any other device of its account.
     pub peer: Address,
 }
 
@@ -117,14 +121,18 @@ impl Operation for ShowSafetyNumber {
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<SafetyNumber>, TrustError> {
         let mut needs = Needs::new();
         let device = Device::read(have, context, &mut needs)?;
-        let peer = Peer::read(have, &self.peer, context, &mut needs)?;
+        let account = Account::read(have, context, &mut needs)?;
+        let phone = Address::new(self.peer.account, DeviceId::PHONE);
+        let peer = Peer::read(have, &phone, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
         let (Some(device), Some(peer)) = (device.value, peer.value) else {
             return Err(TrustError::UnknownPeer);
         };
-        let own = (&device.identity.public(), device.address.account.as_bytes());
+        let account_key = account.value.as_ref().map(|account| *account.known.list.account_key());
+        let account_key = account_key.unwrap_or_else(|| device.identity.public());
+        let own = (&account_key, device.address.account.as_bytes());
         let number = SafetyNumber::new(own, (&peer.identity.key(), self.peer.account.as_bytes()));
         Ok(Run::Done(Step::new(Vec::new(), number)))
     }

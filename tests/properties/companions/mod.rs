@@ -8,6 +8,7 @@ mod household;
 mod life;
 mod linking;
 mod lists;
+mod schedules;
 mod secrets;
 mod supply;
 mod typed;

@@ -290,3 +290,27 @@ fn more_than_a_frame_holds_comes_in_turns() {
         desk.describe(peer).trust == TrustMark::Pinned
     }));
 }
+
+/// The safety number is the account's: the same on the phone, on the companion, and for every device of the peer. Whoever compared it has compared all of them.
+#[test]
+fn a_safety_number_is_the_accounts_on_every_device() {
+    use outrigger::ShowSafetyNumber;
+    let Town { mut directory, mut ada, mut desk, mut ben, den, .. } = town();
+    let told = supply(&mut ada, &desk, &[ben.address.account]).unwrap();
+    deliver(&mut ada, &mut desk, &told);
+    let on_phone = ada.run(&ShowSafetyNumber { peer: ben.address }).unwrap();
+    let on_desk = desk.run(&ShowSafetyNumber { peer: ben.address }).unwrap();
+    let of_companion = desk.run(&ShowSafetyNumber { peer: den.address }).unwrap();
+    let at_ben = ben.run(&ShowSafetyNumber { peer: desk.address }).unwrap();
+    assert_eq!(on_phone.digits(), on_desk.digits());
+    assert_eq!(on_phone.digits(), of_companion.digits());
+    assert_eq!(on_phone.digits(), at_ben.digits());
+
+    // A companion is trusted as its phone is.
+    directory.send(&mut ben, ada.address.account, b"hello").unwrap();
+    assert_eq!(ben.describe(desk.address).trust, TrustMark::Pinned);
+    ben.decide(ada.address, Decision::Verify(ada.identity)).unwrap();
+    assert_eq!(ben.describe(desk.address).trust, TrustMark::Verified);
+    assert_eq!(ada.describe(desk.address).trust, TrustMark::Verified, "its key came by the camera");
+    assert_eq!(desk.describe(ada.address).trust, TrustMark::Verified);
+}
