@@ -7,9 +7,10 @@
 //! ```
 //! A ratio compares the `ours` and the `sum` of one case in one run. `encrypt-*`, `decrypt-*` and the like are the ratchet in memory, `record-*` the whole way
 //! through a `MemoryStore` (load, step, save), `step-*` the step alone on loaded records. `refuse-*` have the acceptance of the same message in the sum's
-//! place, `storm-*` the acceptance of another, `archived-16-*` the same step with nothing archived, `save*` and `restore*` a copy of the same bytes. `ci/figures.sh` makes the table.
+//! place, `fan-out-*` the same text sent to each device by itself, `storm-*` the acceptance of another, `archived-16-*` the same step with nothing archived, `save*` and `restore*` a copy of the same bytes. `ci/figures.sh` makes the table.
 
 mod case;
+mod companions;
 mod handshake;
 mod memory;
 mod records;
@@ -25,7 +26,14 @@ use case::{Case, Target, measured, time};
 use criterion::Criterion;
 
 fn main() {
-    let cases = [handshake::cases(), memory::cases(), records::cases(), refusals::cases(), retries::cases()];
+    let cases = [
+        handshake::cases(),
+        memory::cases(),
+        records::cases(),
+        refusals::cases(),
+        retries::cases(),
+        companions::cases(),
+    ];
     let cases: Vec<Case> = cases.into_iter().flatten().collect();
     // Cargo puts `--bench` last.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();

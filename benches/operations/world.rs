@@ -19,11 +19,16 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    fn new(account: &[u8; 16], seed: u8) -> Self {
-        let address = Address::new(AccountId::new(account).unwrap(), DeviceId::PHONE);
-        let mut device = Self { address, store: MemoryStore::new(), source: Source::new(seed) };
-        device.run(&Register { address });
+    pub(crate) fn new(account: &[u8; 16], seed: u8) -> Self {
+        let mut device = Self::empty(account, seed);
+        device.run(&Register { address: device.address });
         device
+    }
+
+    /// A device whose store is empty.
+    pub(crate) fn empty(account: &[u8; 16], seed: u8) -> Self {
+        let address = Address::new(AccountId::new(account).unwrap(), DeviceId::PHONE);
+        Self { address, store: MemoryStore::new(), source: Source::new(seed) }
     }
 
     /// Load, step, save: the whole way of an operation through the store.

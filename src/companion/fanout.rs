@@ -6,7 +6,7 @@ use core::fmt;
 use crate::{
     identity::{AccountId, Address, Device, DeviceId, Epoch, Known, ListDigest, Lists},
     primitives::RandomError,
-    session::{Heading, Keep, SendError, Sent, SharedId, Single, can_send},
+    session::{Heading, Keep, SendError, Sent, SharedId, Single, can_send, encode_stamp},
     step::{
         Advice, Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis, Write, advises,
     },
@@ -187,6 +187,7 @@ impl FanOutError {
 
 /// The devices of both accounts, and what keeps a message from each.
 struct Audience {
+    lists: Lists,
     own: AccountId,
     views: [(Epoch, ListDigest); 2],
     devices: Vec<(Address, Result<(), SendError>)>,
@@ -221,7 +222,8 @@ impl Audience {
             return Ok(None);
         }
         let view = |account| Known::view(lists.of(&Address::new(account, DeviceId::PHONE)));
-        Ok(Some(Self { own, views: [view(*to), view(own)], devices }))
+        let views = [view(*to), view(own)];
+        Ok(Some(Self { lists, own, views, devices }))
     }
 
     /// Devices of an account that get nothing.
@@ -291,8 +293,10 @@ impl Operation for SendToAccount<'_> {
         let id = SharedId::draw(&mut context.random)?;
         let told = Heading::ForAccount(id).before(self.plaintext);
         let shown = Heading::SentByOwn(id, self.plan.to).before(self.plaintext);
-        let [left_out, own_left_out] =
-            [&self.plan.to, &audience.own].map(|account| audience.left_out(account));
+        let [stamp, own_stamp] = [self.plan.to, audience.own].map(|account| {
+            let phone = Address::new(account, DeviceId::PHONE);
+            encode_stamp(&audience.lists, &phone, audience.left_out(&account))
+        });
         let mut writes: Vec<Write> = Vec::new();
         let mut sent = SentToAccount { id, copies: Vec::new(), left_out: Vec::new() };
         for (address, sendable) in &audience.devices {
@@ -310,7 +314,7 @@ impl Operation for SendToAccount<'_> {
                 headed: true,
                 associated_data: self.associated_data,
                 keep: self.keep,
-                left_out: if is_own { &own_left_out } else { &left_out },
+                stamp: Some(if is_own { &own_stamp } else { &stamp }),
             };
             match single.seal(have, context, &mut needs) {
                 Ok(Some((copy, changed))) => {

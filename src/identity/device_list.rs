@@ -14,7 +14,7 @@ use prost::Message;
 use super::{AccountId, DeviceId, IdentityKey, IdentityKeyPair, ListError};
 use crate::{
     primitives::{Random, RandomError, Signature, kdf, labels},
-    step::UnixMillis,
+    step::{RecordReader, RecordWriter, UnixMillis},
     wire::{
         DecodeError, DeviceEntryMessage, DeviceListBodyMessage, DeviceListMessage, Field, MAX_DEVICE_LIST,
         MAX_DEVICES, decode_canonical, encode_versioned, split_version,
@@ -71,6 +71,7 @@ pub struct DeviceEntry {
 pub struct DeviceList {
     pub(super) body: ListBody,
     account_key: IdentityKey,
+    digest: ListDigest,
     bytes: Vec<u8>,
 }
 
@@ -113,18 +114,60 @@ impl DeviceList {
         account_key
             .verify(&signed_bytes(&message.body), &Signature::from_bytes(signature))
             .map_err(|_| ListError::BadSignature)?;
-        let list =
-            Self { body: ListBody::decode(&message.body)?, account_key: *account_key, bytes: bytes.to_vec() };
+        let list = Self::new(ListBody::decode(&message.body)?, *account_key, bytes.to_vec());
         if list.body.account != *account {
             return Err(ListError::OtherAccount);
         }
         Ok(list)
     }
 
+    fn new(body: ListBody, account_key: IdentityKey, bytes: Vec<u8>) -> Self {
+        let digest = body.digest(&account_key);
+        Self { body, account_key, digest, bytes }
+    }
+
+    /// What a record holds of it: taken apart, so that reading it parses nothing twice, and as it travels.
+    pub(super) fn encode(&self, record: &mut RecordWriter) {
+        let body = &self.body;
+        record.bytes(self.account_key.public_key().as_bytes()).bytes(&self.digest.0);
+        record.prefixed(body.account.as_bytes()).bytes(&body.incarnation.0).u32(body.epoch.0);
+        record.u64(body.issued_at.0).u64(body.expires_at.0).u32(body.next_key_index.0).flag(body.closed);
+        record.u8(u8::try_from(body.entries.len()).unwrap_or(u8::MAX));
+        for entry in &body.entries {
+            record.u32(entry.device.0).u32(entry.key_index.0);
+            record.bytes(entry.identity_key.public_key().as_bytes());
+        }
+        record.prefixed(&self.bytes);
+    }
+
     /// A list that was verified before it was stored.
-    pub(super) fn from_stored(bytes: &[u8], account_key: IdentityKey) -> Option<Self> {
-        let body = ListBody::decode(&decode(bytes).ok()?.body).ok()?;
-        Some(Self { body, account_key, bytes: bytes.to_vec() })
+    pub(super) fn decode(record: &mut RecordReader<'_>) -> Option<Self> {
+        let key = |record: &mut RecordReader<'_>| record.public_key().map(IdentityKey::new);
+        let account_key = key(record)?;
+        let digest = ListDigest(record.array()?);
+        let mut body = ListBody {
+            account: AccountId::new(record.prefixed()?).ok()?,
+            incarnation: Incarnation(record.array()?),
+            epoch: Epoch(record.u32()?),
+            issued_at: UnixMillis(record.u64()?),
+            expires_at: UnixMillis(record.u64()?),
+            next_key_index: KeyIndex(record.u32()?),
+            closed: record.flag()?,
+            entries: Vec::new(),
+        };
+        let count = record.u8().filter(|count| usize::from(*count) < MAX_DEVICES)?;
+        body.entries.reserve_exact(usize::from(count));
+        for _ in 0..count {
+            let (device, key_index) = (DeviceId(record.u32()?), KeyIndex(record.u32()?));
+            body.entries.push(DeviceEntry { device, key_index, identity_key: key(record)? });
+        }
+        Some(Self { body, account_key, digest, bytes: record.prefixed()?.to_vec() })
+    }
+
+    /// Upper bound of what a record holds of it, in bytes.
+    pub(super) fn max_len(&self) -> usize {
+        const FIXED: usize = 32 + 16 + 2 + AccountId::MAX_LEN + 16 + 4 + 8 + 8 + 4 + 1 + 1 + 2;
+        self.body.entries.len().saturating_mul(40).saturating_add(self.bytes.len()).saturating_add(FIXED)
     }
 
     /// The list as it travels.
@@ -201,16 +244,7 @@ impl DeviceList {
     /// What views of it are compared by.
     #[must_use]
     pub fn digest(&self) -> ListDigest {
-        let phone = (DeviceId::PHONE, self.account_key);
-        let companions = self.body.entries.iter().map(|entry| (entry.device, entry.identity_key));
-        let mut devices = Vec::with_capacity(self.body.entries.len().saturating_add(1).saturating_mul(37));
-        for (device, key) in core::iter::once(phone).chain(companions) {
-            devices.extend_from_slice(&device.0.to_be_bytes());
-            devices.extend_from_slice(&key.encoded());
-        }
-        let account = self.body.account.as_bytes();
-        let parts: [&[u8]; 4] = [labels::DEVICES, account, &self.body.incarnation.0, &devices];
-        ListDigest(kdf::truncate(kdf::sha256_prefixed(&parts)))
+        self.digest
     }
 }
 
@@ -251,7 +285,7 @@ impl Issue<'_> {
         let encoded = body.encode();
         let signature = self.identity.sign(&signed_bytes(&encoded), random)?;
         let message = DeviceListMessage { body: encoded, signature: signature.as_bytes().to_vec() };
-        Ok(Some(DeviceList { body, account_key: self.identity.public(), bytes: encode_versioned(&message) }))
+        Ok(Some(DeviceList::new(body, self.identity.public(), encode_versioned(&message))))
     }
 
     fn next_body(&self, former: Option<&DeviceList>) -> Option<ListBody> {
@@ -305,6 +339,19 @@ impl ListBody {
             entries: Vec::new(),
             closed: false,
         }
+    }
+
+    fn digest(&self, account_key: &IdentityKey) -> ListDigest {
+        let phone = (DeviceId::PHONE, *account_key);
+        let companions = self.entries.iter().map(|entry| (entry.device, entry.identity_key));
+        let mut devices = Vec::with_capacity(self.entries.len().saturating_add(1).saturating_mul(37));
+        for (device, key) in core::iter::once(phone).chain(companions) {
+            devices.extend_from_slice(&device.0.to_be_bytes());
+            devices.extend_from_slice(&key.encoded());
+        }
+        let account = self.account.as_bytes();
+        let parts: [&[u8]; 4] = [labels::DEVICES, account, &self.incarnation.0, &devices];
+        ListDigest(kdf::truncate(kdf::sha256_prefixed(&parts)))
     }
 
     fn encode(&self) -> Vec<u8> {

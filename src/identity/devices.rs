@@ -118,19 +118,15 @@ impl Known {
     }
 
     fn encode(&self, body: &mut RecordWriter) {
-        body.flag(self.disputed)
-            .bytes(self.list.account_key().public_key().as_bytes())
-            .prefixed(self.list.as_bytes());
+        self.list.encode(body.flag(self.disputed));
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
-        let disputed = body.flag()?;
-        let account_key = IdentityKey::new(body.public_key()?);
-        Some(Self { disputed, list: DeviceList::from_stored(body.prefixed()?, account_key)? })
+        Some(Self { disputed: body.flag()?, list: DeviceList::decode(body)? })
     }
 
     fn max_len(&self) -> usize {
-        self.list.as_bytes().len().saturating_add(1 + 32 + 2)
+        self.list.max_len().saturating_add(1)
     }
 }
 

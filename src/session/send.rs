@@ -86,7 +86,7 @@ impl Operation for Send<'_> {
             headed: false,
             associated_data: self.associated_data,
             keep: self.keep,
-            left_out: &[],
+            stamp: None,
         };
         Ok(match single.seal(have, context, &mut needs)? {
             Some((sent, writes)) => Run::Done(Step::new(Vec::from(writes), sent)),
@@ -103,8 +103,8 @@ pub(crate) struct Single<'a> {
     pub(crate) headed: bool,
     pub(crate) associated_data: &'a [u8],
     pub(crate) keep: Keep,
-    /// Devices of the recipient's account that the message does not go to.
-    pub(crate) left_out: &'a [DeviceId],
+    /// The encoded stamp, where the lists were looked at already and allow it ([`can_send`]); `None`: they are looked at here.
+    pub(crate) stamp: Option<&'a [u8]>,
 }
 
 impl Single<'_> {
@@ -124,17 +124,17 @@ impl Single<'_> {
         let peer = slot.value.as_mut().ok_or(SendError::NoSession)?;
         // A heading is for accounts with companions, whatever was on record when the session began.
         peer.listed |= self.headed;
-        let lists = peer.listed.then(|| Lists::read(have, &self.to.account, context, needs)).transpose()?;
+        let wanted = peer.listed && self.stamp.is_none();
+        let lists = wanted.then(|| Lists::read(have, &self.to.account, context, needs)).transpose()?;
         if !needs.is_empty() {
             return Ok(None);
         }
-        let mut stamp = Vec::new();
+        let mut made = Vec::new();
         if let Some(lists) = &lists {
             may_speak(lists, self.to, &peer.identity.key(), context.now)?;
-            let left_out = self.left_out.to_vec();
-            stamp = Stamp::new(lists, self.to, left_out).map_or(stamp, |stamp| stamp.encode());
+            made = encode_stamp(lists, self.to, Vec::new());
         }
-        let said = Said { text: self.text, headed: self.headed, stamp: &stamp };
+        let said = Said { text: self.text, headed: self.headed, stamp: self.stamp.unwrap_or(&made) };
         let outgoing = Outgoing::first(said, self.associated_data, self.keep, context.now);
         let (sent, copied) = outgoing.seal(peer, &copy, context)?;
         peer.next_copy = peer.next_copy.next(&context.limits);
@@ -144,7 +144,12 @@ impl Single<'_> {
     }
 }
 
-/// Whether a message can go out to a device now: what keeps it from going, found before anything is encrypted.
+/// The stamp of a message for a device's account, encoded; empty where no list is on record.
+pub(crate) fn encode_stamp(lists: &Lists, to: &Address, left_out: Vec<DeviceId>) -> Vec<u8> {
+    Stamp::new(lists, to, left_out).map_or(Vec::new(), |stamp| stamp.encode())
+}
+
+/// Whether a message can go out to a device now: what keeps it from going, found before anything is encrypted. It asks for the place of its copy, too.
 pub(crate) fn can_send(
     to: &Address,
     lists: &Lists,
@@ -152,8 +157,8 @@ pub(crate) fn can_send(
     context: &Context<'_>,
     needs: &mut Needs,
 ) -> Result<(), SendError> {
-    let mut slot = Peer::read(have, to, context, needs)?;
     speaks_for_account(lists, to, context.now)?;
+    let mut slot = Peer::read(have, to, context, needs)?;
     let peer = slot.value.as_mut().ok_or(SendError::NoSession)?;
     let (stored, offered) = (peer.identity.key(), peer.identity.offered());
     let session = peer.speaking().ok_or(SendError::NoSession)?;
@@ -163,7 +168,9 @@ pub(crate) fn can_send(
     if !session.can_send() {
         return Err(SendError::Exhausted);
     }
-    lists.may_be_sent_to(to, &stored, context.now).map_err(SendError::Unlisted)
+    lists.may_be_sent_to(to, &stored, context.now).map_err(SendError::Unlisted)?;
+    peer.next_copy.slot(to, have, context, needs);
+    Ok(())
 }
 
 /// Whether this device may speak for its account now, and to that device, as the lists on record say.

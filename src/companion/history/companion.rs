@@ -190,7 +190,7 @@ impl Operation for AskHistory {
             headed: true,
             associated_data: &[],
             keep: Keep::ForRetry,
-            left_out: &[],
+            stamp: None,
         };
         let Some((sent, writes)) = single.seal(have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));

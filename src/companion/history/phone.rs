@@ -202,7 +202,7 @@ impl Operation for FinishHistory {
             headed: true,
             associated_data: &[],
             keep: Keep::ForRetry,
-            left_out: &[],
+            stamp: None,
         };
         let Some((sent, writes)) = single.seal(have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));

@@ -280,7 +280,7 @@ impl Operation for SupplyCompanion<'_> {
             headed: true,
             associated_data: &[],
             keep: Keep::ForRetry,
-            left_out: &[],
+            stamp: None,
         };
         let Some((sent, sealed)) = single.seal(have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));

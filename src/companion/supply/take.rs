@@ -132,7 +132,7 @@ fn acknowledge(
         headed: true,
         associated_data: &[],
         keep: Keep::Nothing,
-        left_out: &[],
+        stamp: None,
     };
     Ok(single
         .seal(have, context, needs)?

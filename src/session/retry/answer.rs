@@ -10,8 +10,7 @@ use super::{
         content::Kind,
         copies::{Place, RetryCopy, Text},
         peer::Peer,
-        send::{Outgoing, Said, may_speak},
-        stamp::Stamp,
+        send::{Outgoing, Said, encode_stamp, may_speak},
         start::Renewal,
         state::Session,
     },
@@ -153,7 +152,7 @@ impl Operation for AnswerRetry<'_> {
                 None => return Ok(Run::Needs(needs)),
             }
         }
-        let stamp = Stamp::new(&lists, &self.from, Vec::new()).map_or(Vec::new(), |stamp| stamp.encode());
+        let stamp = encode_stamp(&lists, &self.from, Vec::new());
         let (outcome, outgoing) = answer(&copy, &stamp, context);
         let (sent, copied) = outgoing.seal(&mut peer, &place, context)?;
         let associated_data = copy.associated_data.to_vec();
