@@ -1,11 +1,12 @@
 //! The bodies of the fuzz targets: plain functions over bytes that panic where the crate breaks a promise.
 //!
 //! One for each decoder that bytes from outside can reach, one for the records of the store, one that holds the crate's own envelope codec against
-//! prost, and one that lets bytes drive a whole conversation. `fuzz_targets/` hands them to libFuzzer; `tests/corpus.rs` of the crate includes this
+//! prost, one that lets bytes drive a whole conversation, and those of companions: their decoders, and a linking that bytes drive. `fuzz_targets/` hands them to libFuzzer; `tests/corpus.rs` of the crate includes this
 //! file and replays `seeds/` (and every crash that was ever found) on stable.
 //!
 //! Everything is deterministic: the same bytes do the same thing on every machine, with a toy random source and a clock that stands still.
 
+mod companions;
 mod conversation;
 mod decoders;
 mod differential;
@@ -14,6 +15,7 @@ mod records;
 mod seeds;
 mod world;
 
+pub use companions::{certificate, device_list, link_message, linking, supply};
 pub use conversation::conversation;
 pub use decoders::{
     bundle, envelope, handshake, number_statement, parsers, ratchet_message, retry_request, safety_number,
@@ -40,4 +42,9 @@ pub const TARGETS: &[Target] = &[
     ("parsers", parsers),
     ("differential", differential),
     ("conversation", conversation),
+    ("device_list", device_list),
+    ("certificate", certificate),
+    ("link_message", link_message),
+    ("linking", linking),
+    ("supply", supply),
 ];

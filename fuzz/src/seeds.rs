@@ -1,6 +1,7 @@
 //! The seeds: for each target valid inputs of each kind and a few that are nearly valid. Made from the fixed world, the same on every machine.
 
 use super::{
+    companions::household,
     conversation::Move,
     fixture::{Known, fixture},
     records::{DAMAGES, OPERATIONS},
@@ -110,7 +111,26 @@ pub fn seeds() -> Vec<Seed> {
     }
 
     conversations(&mut seeds);
+    companions(&mut seeds);
     seeds.0
+}
+
+/// What was really made, for each decoder that it could be given to, and the same altered; and linkings that go well, and do not.
+fn companions(seeds: &mut Seeds) {
+    for (name, bytes) in &household().made {
+        for target in ["device_list", "certificate", "link_message", "supply"] {
+            seeds.add(target, name, bytes);
+            let last = bytes.last().map_or(0, |byte| byte ^ 1);
+            seeds.add(target, &format!("{name}-altered"), &[&bytes[..bytes.len() - 1], &[last]].concat());
+            seeds.add(target, &format!("{name}-cut"), &bytes[..bytes.len() / 2]);
+        }
+    }
+    // Which message, where there is one, and then which of the thirteen things.
+    seeds.add("linking", "scan", &[0, 2, 5, 0, 7, 1, 8, 2, 7]);
+    seeds.add("linking", "typed", &[1, 0, 3, 1, 7, 2, 4, 0, 5, 3, 7, 4, 8, 5, 7]);
+    seeds.add("linking", "declined", &[0, 2, 6, 0, 7, 0, 0, 0, 2, 0, 5]);
+    seeds.add("linking", "abandoned", &[0, 2, 5, 0, 7, 0, 9, 1, 8, 0, 10, 0, 0, 0, 2]);
+    seeds.add("linking", "altered", &[0, 2, 5, 0, 7, 1, 12, 3, 4, 1, 8, 2, 12, 9, 8]);
 }
 
 struct Seeds(Vec<Seed>);

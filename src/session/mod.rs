@@ -52,7 +52,7 @@ pub use retry::{
     AnswerRetry, RequestRetry, RetryAnswer, RetryError, RetryOutcome, RetryReason, RetryRequest,
 };
 pub use send::{Send, Sent};
-pub(crate) use send::{Single, can_send, encode_stamp};
+pub(crate) use send::{Single, ask_ahead, can_send, encode_stamp};
 pub use stamp::{Standing, View};
 pub(crate) use start::start_with_new_companion;
 pub use start::{Restart, Start, Started};

@@ -227,7 +227,8 @@ impl Arrived<'_> {
             true => Memory::to_ask(self.from, self.have, context, &mut needs)?,
             false => Memory::to_note(recent, self.from, self.have, context, &mut needs)?,
         };
-        if *listed {
+        // An archived session is met a round later than the active one: nothing may be left to be asked for after it.
+        if *listed || arrival == Arrival::Archived {
             Lists::read(self.have, &self.from.account, context, &mut needs)?;
         }
         if !needs.is_empty() {

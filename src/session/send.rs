@@ -14,7 +14,7 @@ use super::{
 use crate::{
     identity::{Address, DeviceId, IdentityKey, Lists},
     ratchet::associated_fits,
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
+    step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, UnixMillis, Write},
     wire::SessionId,
 };
 
@@ -142,6 +142,19 @@ impl Single<'_> {
         let rewritten = slot.rewrite(context).ok_or(SendError::NoSession)?;
         Ok(Some((sent, [rewritten, copied])))
     }
+}
+
+/// Asks ahead for what a message to a device will need, for operations that need other records first.
+pub(crate) fn ask_ahead(
+    to: &Address,
+    have: &Loaded,
+    context: &Context<'_>,
+    needs: &mut Needs,
+) -> Result<(), RecordError> {
+    if let Some(next) = Peer::next_copy(have, to, context, needs)? {
+        next.slot(to, have, context, needs);
+    }
+    Lists::read(have, &to.account, context, needs).map(drop)
 }
 
 /// The stamp of a message for a device's account, encoded; empty where no list is on record.

@@ -43,6 +43,7 @@ impl ToldIdentity {
         needs: &mut Needs,
     ) -> Result<(Vec<Write>, bool), RecordError> {
         let mut slot = Peer::read(have, phone, context, needs)?;
+        let ending = Ending::read(phone, have, context, needs)?;
         let identity = PeerIdentity::told(self.key, self.verified, self.offered);
         let Some(known) = slot.value.take() else {
             let told = Peer { identity, listed: true, ..Peer::pinned(self.key) };
@@ -56,7 +57,6 @@ impl ToldIdentity {
         if !replaces {
             return Ok((Vec::from([slot.write(told, context)]), false));
         }
-        let ending = Ending::read(phone, have, context, needs)?;
         Ok((ending.end(&slot, told, context, needs)?, true))
     }
 }

@@ -105,10 +105,17 @@ impl Frame {
             let list = key.list.as_slice().try_into().map_err(|_| bad(Field::Frame))?;
             Ok(SyncKey::take_from(key.epoch, &mut bytes, ListDigest(list)))
         };
+        let facts = message.facts.into_iter().map(Fact::decode).collect::<Result<Vec<_>, _>>()?;
+        let twice = |(place, fact): (usize, &Fact)| {
+            facts.iter().take(place).any(|other| other.account == fact.account)
+        };
+        if facts.iter().enumerate().any(twice) {
+            return Err(bad(Field::AccountId));
+        }
         Ok(Self {
             number: SupplyNumber(message.number),
             after: SupplyNumber(message.after),
-            facts: message.facts.into_iter().map(Fact::decode).collect::<Result<_, _>>()?,
+            facts,
             keys: message.sync_keys.into_iter().map(key).collect::<Result<_, DecodeError>>()?,
         })
     }

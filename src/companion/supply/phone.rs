@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     identity::{Account, AccountId, Address, DeviceId, Devices},
-    session::{Heading, Keep, Single, SupplyNumber, ToldIdentity},
+    session::{Heading, Keep, Single, SupplyNumber, ToldIdentity, ask_ahead},
     step::{
         Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKey, RecordKind, RecordReader,
         RecordType, RecordWriter, Run, Sealed, Slot, Step,
@@ -210,6 +210,30 @@ fn account_with(
     Ok(Some(*account.known.list.account()))
 }
 
+/// What is on record of an account, and what a companion was told of it.
+struct OnRecord {
+    identity: Option<ToldIdentity>,
+    devices: Slot<Devices>,
+    told: Slot<ToldOf>,
+}
+
+impl OnRecord {
+    fn read(
+        companion: DeviceId,
+        account: &AccountId,
+        have: &Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Self, RecordError> {
+        let phone = Address::new(*account, DeviceId::PHONE);
+        Ok(Self {
+            identity: ToldIdentity::read(&phone, have, context, needs)?,
+            devices: Devices::read(have, account, context, needs)?,
+            told: have.read(ToldOf::key(companion, account), context, needs)?,
+        })
+    }
+}
+
 impl Sealed for SupplyCompanion<'_> {}
 
 impl Operation for SupplyCompanion<'_> {
@@ -220,21 +244,29 @@ impl Operation for SupplyCompanion<'_> {
         let mut needs = Needs::new();
         let mut slot = Supply::read(self.companion, have, context, &mut needs)?;
         let keys = SyncKeys::read(have, context, &mut needs)?;
+        // Named accounts' records are asked for at once, so that all settles in three rounds.
+        for account in self.accounts {
+            OnRecord::read(self.companion, account, have, context, &mut needs)?;
+        }
         let Some(own) = account_with(self.companion, have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };
+        let companion = Address::new(own, self.companion);
+        ask_ahead(&companion, have, context, &mut needs)?;
         let mut supply = slot.value.take().unwrap_or_default();
         let number = supply.last.saturating_add(1);
         let mut waiting = Vec::new();
         let mut facts = Vec::new();
         let mut writes = Vec::new();
-        let before: Vec<_> = supply.outstanding.iter().map(|(account, _)| *account).collect();
-        let named = self.accounts.iter().filter(|account| **account != own && !before.contains(account));
-        for account in before.iter().chain(named) {
-            let phone = Address::new(*account, DeviceId::PHONE);
-            let identity = ToldIdentity::read(&phone, have, context, &mut needs)?;
-            let devices = Devices::read(have, account, context, &mut needs)?;
-            let told = have.read::<ToldOf>(ToldOf::key(self.companion, account), context, &mut needs)?;
+        let mut of: Vec<AccountId> = supply.outstanding.iter().map(|(account, _)| *account).collect();
+        for account in self.accounts.iter().filter(|account| **account != own) {
+            if !of.contains(account) {
+                of.push(*account);
+            }
+        }
+        for account in &of {
+            let OnRecord { identity, devices, told } =
+                OnRecord::read(self.companion, account, have, context, &mut needs)?;
             let Some(identity) = identity else { continue };
             let list = devices.value.as_ref().map(|Devices(known)| &known.list);
             let fact = Fact::new(*account, identity, list);
@@ -273,7 +305,6 @@ impl Operation for SupplyCompanion<'_> {
             Frame { number: SupplyNumber(number), after: SupplyNumber(supply.taken), facts, keys: new_keys };
         supply.last = number;
         let text = Heading::Supply.before(&frame.encode());
-        let companion = Address::new(own, self.companion);
         let single = Single {
             to: &companion,
             text: &text,

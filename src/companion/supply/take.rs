@@ -11,7 +11,7 @@ use crate::{
     identity::{
         Account, AccountId, Address, DeviceChange, DeviceId, DeviceList, Devices, Follows, Known, TrustMark,
     },
-    session::{Heading, Keep, Single, SupplyFrame, SupplyNumber},
+    session::{Heading, Keep, Single, SupplyFrame, SupplyNumber, ask_ahead},
     step::{
         Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKind, RecordReader, RecordType,
         RecordWriter, Run, Sealed, Slot, Step, Write,
@@ -150,7 +150,12 @@ impl Operation for TakeSupply<'_> {
         let mut needs = Needs::new();
         let slot = Taken::read(have, context, &mut needs)?;
         let mut keys = SyncKeys::read(have, context, &mut needs)?;
+        // What the facts are about is known before anything is loaded: asked for at once, all settles in three rounds.
+        for fact in &frame.facts {
+            take(fact, &mut Vec::new(), have, context, &mut needs)?;
+        }
         let Some(phone) = own_phone(have, context, &mut needs)? else { return Ok(Run::Needs(needs)) };
+        ask_ahead(&phone, have, context, &mut needs)?;
         let taken = slot.value.as_ref().map_or(0, |taken| taken.0);
         if frame.after.0 > taken {
             return Err(SupplyError::Gap { taken: SupplyNumber(taken), after: frame.after });

@@ -314,3 +314,17 @@ fn a_safety_number_is_the_accounts_on_every_device() {
     assert_eq!(ada.describe(desk.address).trust, TrustMark::Verified, "its key came by the camera");
     assert_eq!(desk.describe(ada.address).trust, TrustMark::Verified);
 }
+
+/// An account that is named twice is told of once, and what is told settles in three rounds of loading, also where it ends sessions.
+#[test]
+fn an_account_that_is_named_twice_is_told_once() {
+    let Town { mut ada, mut desk, ben, .. } = town();
+    let account = ben.address.account;
+    let supplied = SupplyCompanion {
+        companion: desk.address.device,
+        accounts: &[account, account, ada.address.account],
+    };
+    let supplied = ada.run(&supplied).unwrap();
+    assert_eq!(supplied.told, 1);
+    assert_eq!(deliver(&mut ada, &mut desk, &supplied.envelope.unwrap()).told.len(), 1);
+}
