@@ -4,11 +4,13 @@
 use std::{collections::BTreeMap, convert::Infallible};
 
 use outrigger::{
-    AccountId, Address, Advice, AnswerRetry, BundleError, Context, DescribePeer, DeviceId, DriveError,
-    EnvelopeDescription, Generation, IdentityKey, IdentityKeyPair, Keep, KeyPair, Limits, MemoryStore,
-    MessageId, OpenError, Operation, PrekeyId, PublicKey, Random, Receive, Record, RecordKey, Recover,
-    Register, ReplenishPrekeys, RequestRetry, Restart, RetryError, RetryOutcome, RetryReason, Revision,
-    RootSecret, SafetyNumber, Send, Start, Strength, Suite, UnixMillis, VerifiedBundle, drive,
+    AccountId, Address, Advice, AnswerRetry, BundleError, Certificate, ConfirmLink, Consent, Consequence,
+    Context, ContinueLinking, DeclineLink, DescribePeer, DeviceId, DeviceList, DriveError,
+    EnvelopeDescription, Generation, GrantLink, HistoryId, IdentityKey, IdentityKeyPair, Keep, KeyPair,
+    Limits, LinkProgress, MemoryStore, MessageId, OpenError, Operation, PrekeyId, PublicKey, Random, Receive,
+    Record, RecordKey, Recover, Register, ReplenishPrekeys, RequestRetry, Restart, RetryError, RetryOutcome,
+    RetryReason, Revision, RootSecret, SafetyNumber, ScanLinkCode, SealHistory, SealSynced, Send,
+    ShowLinkCode, Start, Strength, Suite, UnixMillis, VerifiedBundle, drive,
     handshake::{Handshake, Party, initiate, respond},
     ratchet::{DecryptError, Ratchet},
 };
@@ -636,4 +638,102 @@ fn active_is(store: &mut Store, peer: Address, id: &Value, name: &str) {
     let mut context = Context::new(UnixMillis(0), store.generation, &mut source);
     let active = store.run(&DescribePeer { peer }, &mut context).unwrap().session;
     assert_eq!(active.map(|session| session.id.0.to_vec()), id.as_str().map(|_| hex(id)), "{name}");
+}
+
+/// A device with a store of its own and scripted draws.
+fn scripted<O: Operation>(store: &mut MemoryStore, draws: &Value, now: u64, operation: &O) -> O::Output {
+    let mut source = Script::new(draws);
+    let output = store.run(operation, &mut Context::new(UnixMillis(now), Generation([9; 16]), &mut source));
+    source.assert_drawn(draws);
+    output.unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn device_lists() {
+    let file = file(include_str!("../vectors/companions.json"));
+    let lists = &file["lists"];
+    let phone = IdentityKey::parse_encoded(&[&[5], &hex(&lists["phone"]["public"])[..]].concat()).unwrap();
+    let account = |entry: &Value| AccountId::new(&hex(&entry["account_id"])).unwrap();
+    for entry in list(&lists["accepted"]) {
+        let verified = DeviceList::verify(&hex(&entry["list"]), &account(entry), &phone);
+        let verified = verified.unwrap_or_else(|error| panic!("{}: {error}", entry["name"]));
+        assert_eq!(u64::from(verified.epoch().0), number(&entry["epoch"]));
+        assert_eq!(verified.issued_at(), UnixMillis(number(&entry["issued_at"])));
+        assert_eq!(verified.expires_at(), UnixMillis(number(&entry["expires_at"])));
+        assert_eq!(verified.is_closed(), entry["closed"].as_bool().unwrap());
+        assert_eq!(verified.digest().0[..], hex(&entry["digest"]), "{}", entry["name"]);
+        let entries = list(&entry["entries"]);
+        assert_eq!(verified.entries().len(), entries.len());
+        for (found, expected) in verified.entries().iter().zip(entries) {
+            assert_eq!(u64::from(found.device.0), number(&expected["device_id"]));
+            assert_eq!(u64::from(found.key_index.0), number(&expected["key_index"]));
+            assert_eq!(found.identity_key.public_key().as_bytes()[..], hex(&expected["identity_key"]));
+        }
+    }
+    for entry in list(&lists["refused"]) {
+        let verified = DeviceList::verify(&hex(&entry["list"]), &account(entry), &phone);
+        assert!(verified.is_err(), "{}: {}", entry["name"], entry["why"]);
+    }
+    assert!(list(&lists["refused"]).len() > 20);
+}
+
+/// One linking, both sides with the script's draws: every message byte for byte, and what the two can do with what they share.
+#[test]
+fn a_linking() {
+    let file = file(include_str!("../vectors/companions.json"));
+    let case = &file["linking"];
+    let now = number(&case["time"]);
+    let address = Address::new(AccountId::new(&hex(&case["account_id"])).unwrap(), DeviceId::PHONE);
+    let (mut phone, mut companion) = (MemoryStore::new(), MemoryStore::new());
+    let none = Value::Array(Vec::new());
+    let identity = Value::Array(vec![case["phone_private"].clone()]);
+    let account_key = scripted(&mut phone, &identity, now, &Register { address });
+    assert_eq!(account_key.public_key().as_bytes()[..], hex(&case["phone_public"]));
+
+    let code = scripted(&mut companion, &case["show"]["draws"], now, &ShowLinkCode);
+    assert_eq!(code.text(), text(&case["show"]["code"]));
+    let request = scripted(&mut phone, &case["scan"]["draws"], now, &ScanLinkCode { code: code.text() });
+    assert_eq!(request.comparison.to_string(), text(&case["scan"]["comparison"]));
+    let mut declines = MemoryStore::new();
+    scripted(&mut declines, &identity, now, &Register { address });
+    scripted(&mut declines, &case["scan"]["draws"], now, &ScanLinkCode { code: code.text() });
+    let refusal = scripted(&mut declines, &none, now, &DeclineLink { reference: request.reference });
+    assert_eq!(refusal, hex(&case["refusal"]));
+
+    let consequence = Consequence::ReadsAndSpeaksForTheAccount;
+    let consent = Consent { companion: request.companion, consequence };
+    let granted = GrantLink { reference: request.reference, consent };
+    let grant = scripted(&mut phone, &case["grant"]["draws"], now, &granted);
+    assert_eq!(grant, hex(&case["grant"]["message"]));
+    let progress =
+        scripted(&mut companion, &case["confirm"]["draws"], now, &ContinueLinking { message: &grant });
+    let LinkProgress::Confirm { confirmation, comparison, address } = progress else {
+        panic!("{progress:?}")
+    };
+    assert_eq!(confirmation, hex(&case["confirm"]["message"]));
+    assert_eq!(
+        (comparison, u64::from(address.device.0)),
+        (request.comparison, number(&case["confirm"]["device_id"]))
+    );
+    let linked =
+        scripted(&mut phone, &case["list"]["draws"], now, &ConfirmLink { confirmation: &confirmation });
+    assert_eq!(linked.list.as_bytes(), hex(&case["list"]["list"]));
+    assert_eq!(linked.list.digest().0[..], hex(&case["list"]["digest"]));
+    assert_eq!(linked.acknowledgement, hex(&case["list"]["acknowledgement"]));
+    let progress =
+        scripted(&mut companion, &none, now, &ContinueLinking { message: &linked.acknowledgement });
+    let LinkProgress::Linked(joined) = progress else { panic!("{progress:?}") };
+    assert_eq!(joined.certificate, hex(&case["certificate"]));
+    Certificate::verify(&joined.certificate, &joined.address, &joined.list).unwrap();
+
+    let synced = &case["synced"];
+    let (plaintext, associated_data) = (hex(&synced["plaintext"]), hex(&synced["associated_data"]));
+    let seal = SealSynced { plaintext: &plaintext, associated_data: &associated_data };
+    assert_eq!(scripted(&mut phone, &synced["draws"], now, &seal), hex(&synced["sealed"]));
+    let id = HistoryId(array(&case["history"]["id"]));
+    for chunk in list(&case["history"]["chunks"]) {
+        let said = hex(&chunk["text"]);
+        let seal = SealHistory { companion: address.device, id, text: &said };
+        assert_eq!(scripted(&mut phone, &chunk["draws"], now, &seal).sealed, hex(&chunk["sealed"]));
+    }
 }

@@ -12,6 +12,7 @@ Licence: MIT OR Apache-2.0.
 """
 
 import copy
+import base64
 import hashlib
 import hmac
 import json
@@ -3589,9 +3590,217 @@ def known_answers():
 
 # ---------------------------------------------------------------------------------------------------------------------------
 
+# ---------------------------------------------------------------------------------------------------------------------------
+# companions.json: protocol.md, 10
+
+WINDOW = 14 * 24 * 3600 * 1000
+TOLERANCE = 10 * 60 * 1000
+
+
+def account_of(name, length):
+    return filler(f"account {name}", length)
+
+
+def entry_bytes(device, index, identity):
+    return uint_field(1, device) + uint_field(2, index) + bytes_field(3, enc(identity))
+
+
+def list_body(account_id, incarnation, epoch, issued_at, expires_at, next_index, entries, closed=False):
+    """`entries`: (device id, key index, identity key or the bytes of an entry)."""
+    return (
+        bytes_field(1, account_id) + bytes_field(2, incarnation) + uint_field(3, epoch) + uint_field(4, issued_at)
+        + uint_field(5, expires_at) + uint_field(6, next_index)
+        + b"".join(bytes_field(7, e if isinstance(e, bytes) else entry_bytes(*e)) for e in entries)
+        + uint_field(8, int(closed))
+    )
+
+
+def list_digest(account_id, incarnation, phone, entries):
+    devices = b"".join(u32be(device) + enc(key) for device, _, key in [(0, 0, phone)] + entries)
+    return sha256(lp(b"outrigger v1 devices") + lp(account_id) + lp(incarnation) + lp(devices))[:16]
+
+
+def sign_list(private, body, z):
+    signature = sign_published(private, b"\x06\x02" + body, z)
+    return b"\x01" + bytes_field(1, body) + bytes_field(2, signature)
+
+
+def certificate_body(account_id, device, index, linked_at, incarnation):
+    return (
+        bytes_field(1, account_id) + uint_field(2, device) + uint_field(3, index) + uint_field(4, linked_at)
+        + bytes_field(5, incarnation)
+    )
+
+
+def certificate_signed(prefix, body, phone, companion):
+    return prefix + lp(body) + enc(phone) + enc(companion)
+
+
+def encode_certificate(body, companion, account_signature, device_signature):
+    return (
+        b"\x01" + bytes_field(1, body) + bytes_field(2, enc(companion)) + bytes_field(3, account_signature)
+        + bytes_field(4, device_signature)
+    )
+
+
+def with_mac(key, front, number):
+    return front + bytes_field(number, hmac_sha256(key, front))
+
+
+def link_lists():
+    """Lists that are accepted, and lists that are not."""
+    private = draw("companions list phone", 32)
+    phone = public_key(private)
+    keys = [public_key(draw(f"companions list companion {i}", 32)) for i in range(5)]
+    inc = filler("companions incarnation", 16)
+    some = [(3, 1, keys[0]), (7, 4, keys[1]), (2**32 - 1, 2, keys[2])]
+    accepted, refused = [], []
+
+    def add(into, name, why=None, account_id=None, signer=private, signed=None, change=lambda b: b, wire=None, **fields):
+        account_id = account_id or account_of("companions list", 16)
+        given = dict(incarnation=inc, epoch=1, issued_at=TIME, expires_at=TIME + WINDOW, next_index=9, entries=some) | fields
+        body = change(list_body(account_id, **given))
+        z = draw(f"companions list {name} z", 64)
+        signature = sign_published(signer, b"\x06\x02" + (signed if signed is not None else body), z)
+        wire = wire or (lambda b, s: b"\x01" + bytes_field(1, b) + bytes_field(2, s))
+        one = {"name": name, "account_id": account_of("companions list", 16) if into is refused else account_id,
+               "list": wire(body, signature)}
+        if into is accepted:
+            one |= {
+                "signed_bytes": b"\x06\x02" + body, "epoch": given["epoch"], "issued_at": given["issued_at"],
+                "expires_at": given["expires_at"], "closed": given.get("closed", False),
+                "entries": [{"device_id": d, "key_index": i, "identity_key": k} for d, i, k in given["entries"]],
+                "digest": list_digest(account_id, inc, phone, given["entries"]),
+            }
+        else:
+            one["why"] = why
+        into.append(one)
+
+    add(accepted, "three companions")
+    add(accepted, "none", entries=[])
+    add(accepted, "one", entries=some[:1])
+    add(accepted, "four", entries=[(1, 3, keys[3])] + some)
+    add(accepted, "longest account id", account_id=account_of("companions long list", 64))
+    add(accepted, "highest numbers", epoch=2**32 - 1, issued_at=2**64 - 2, expires_at=2**64 - 1, next_index=2**32 - 1,
+        entries=[(2**32 - 1, 2**32 - 2, keys[0])])
+    add(accepted, "good for no time", expires_at=TIME)
+    add(accepted, "closed", entries=[], closed=True)
+
+    add(refused, "another signer", "not signed by the account's key", signer=draw("companions list stranger", 32))
+    add(refused, "signed with the prefix of an account", "the prefix is another",
+        change=lambda b: b, wire=lambda b, s: b"\x01" + bytes_field(1, b) + bytes_field(2, sign_published(
+            private, b"\x06\x00" + b, draw("companions list other prefix z", 64))))
+    add(refused, "changed after signing", "the signature is over another body", signed=b"another")
+    add(refused, "another account", "the body names another account", account_id=account_of("companions other list", 16))
+    add(refused, "five companions", "at most four", entries=[(i + 1, i + 1, keys[i]) for i in range(5)])
+    add(refused, "out of order", "entries ascend by device id", entries=[some[1], some[0]])
+    add(refused, "twice the same device", "entries ascend by device id", entries=[some[0], (3, 2, keys[1])])
+    add(refused, "device 0", "the phone is no companion", entries=[(0, 1, keys[0])])
+    add(refused, "index 0", "a key index is not 0", entries=[(3, 0, keys[0])])
+    add(refused, "index of the future", "a key index is below the next", entries=[(3, 9, keys[0])])
+    add(refused, "one key twice", "no two entries share a key", entries=[some[0], (7, 4, keys[0])])
+    add(refused, "one index twice", "no two entries share an index", entries=[some[0], (7, 1, keys[1])])
+    add(refused, "a key of low order", "keys are not of low order", entries=[uint_field(1, 3) + uint_field(2, 1) + bytes_field(3, b"\x05" + bytes(32))])
+    add(refused, "epoch 0", "an epoch is not 0", epoch=0)
+    add(refused, "time 0", "issued_at is not 0", issued_at=0)
+    add(refused, "over before it began", "expires_at is not below issued_at", expires_at=TIME - 1)
+    add(refused, "closed, with companions", "a closed account has no companions", closed=True)
+    add(refused, "short incarnation", "16 bytes", incarnation=inc[:15])
+    add(refused, "trailing byte in the body", "one encoding", change=lambda b: b + b"\x00")
+    add(refused, "unknown field in the body", "no unknown fields", change=lambda b: b + uint_field(9, 1))
+    add(refused, "trailing byte", "one encoding", wire=lambda b, s: b"\x01" + bytes_field(1, b) + bytes_field(2, s) + b"\x00")
+    add(refused, "fields swapped", "fields ascend", wire=lambda b, s: b"\x01" + bytes_field(2, s) + bytes_field(1, b))
+    add(refused, "another version", "version", wire=lambda b, s: b"\x02" + bytes_field(1, b) + bytes_field(2, s))
+    add(refused, "short signature", "64 bytes", wire=lambda b, s: b"\x01" + bytes_field(1, b) + bytes_field(2, s[:63]))
+    return {"phone": {"private": private, "public": phone}, "accepted": accepted, "refused": refused}
+
+
+def linking_case():
+    """One linking, from the code to the certificate, with every key and message; then what the two can do with what they share."""
+    account_id = account_of("companions linking", 20)
+    phone = draw("companions phone identity", 32)
+    companion, ephemeral = draw("companions companion identity", 32), draw("companions companion ephemeral", 32)
+    secret, reference = draw("companions linking secret", 32), draw("companions reference", 16)
+    ikp, ikc, ekc = public_key(phone), public_key(companion), public_key(ephemeral)
+    payload = b"\x01\x01" + ikc + ekc + secret + reference
+    code = "outrigger-link:" + base64.urlsafe_b64encode(payload).decode().rstrip("=")
+    binding = sha256(lp(b"outrigger v1 link payload") + lp(payload))
+    ekp_private = draw("companions phone ephemeral", 32)
+    ekp = public_key(ekp_private)
+    comparison = int.from_bytes(expand(secret, b"outrigger v1 link comparison" + binding + enc(ekp), 32)[:8], "big") % 10**8
+
+    incarnation, device_draw = draw("companions incarnation", 16), draw("companions device id", 16)
+    device = int.from_bytes(device_draw[:4], "big")
+    body = certificate_body(account_id, device, 1, TIME, incarnation)
+    account_z, grant_nonce = draw("companions account z", 64), draw("companions grant nonce", 12)
+    account_signature = sign_published(phone, certificate_signed(b"\x06\x00", body, ikp, ikc), account_z)
+    granted = bytes_field(1, body) + bytes_field(2, enc(ikp)) + bytes_field(3, account_signature)
+    grant_key = hkdf(secret, dh(ekp_private, ekc), b"outrigger v1 link grant" + binding + enc(ekp), 32)
+    assert dh(ekp_private, ekc) == dh(ephemeral, ekp)
+    sealed = grant_nonce + AESGCM(grant_key).encrypt(grant_nonce, granted, binding)
+    grant_mac = expand(secret, b"outrigger v1 link mac" + binding, 32)
+    grant = with_mac(grant_mac, b"\x01\x01" + bytes_field(1, reference) + bytes_field(2, enc(ekp)) + bytes_field(3, sealed), 4)
+    refusal = with_mac(grant_mac, b"\x01\x04" + bytes_field(1, reference) + uint_field(2, 1), 3)
+
+    device_z = draw("companions device z", 64)
+    device_signature = sign_published(companion, certificate_signed(b"\x06\x01", body, ikp, ikc), device_z)
+    spk, spk_z = draw("companions signed prekey", 32), draw("companions signed prekey z", 64)
+    opk, suites_z = draw("companions one-time prekey", 32), draw("companions suites z", 64)
+    bundle = encode_bundle(
+        enc(ikc), b"\x01", TIME, sign_published(companion, suites_statement(account_id, device, TIME, b"\x01"), suites_z),
+        enc(public_key(spk)), sign_published(companion, enc(public_key(spk)), spk_z), enc(public_key(opk)))
+    answer_digest = sha256(lp(b"outrigger v1 link answer") + grant)
+    answer_mac = expand(secret, b"outrigger v1 link answer" + binding + answer_digest, 32)
+    confirmation = with_mac(
+        answer_mac, b"\x01\x02" + bytes_field(1, reference) + bytes_field(2, device_signature) + bytes_field(3, bundle), 4)
+
+    ek, ratchet = draw("companions session ephemeral", 32), draw("companions first ratchet key", 32)
+    list_z, sync_key = draw("companions list z", 64), draw("companions sync key", 32)
+    entries = [(device, 1, ikc)]
+    signed = list_body(account_id, incarnation, 1, TIME, TIME + WINDOW, 2, entries)
+    signed_list = sign_list(phone, signed, list_z)
+    acknowledgement = with_mac(answer_mac, b"\x01\x03" + bytes_field(1, reference) + bytes_field(2, signed_list), 3)
+
+    salt, nonce = draw("companions synced salt", 32), draw("companions synced nonce", 12)
+    front = b"\x01" + u32be(1) + salt
+    synced_key = hkdf(salt, sync_key, b"outrigger v1 synced", 32)
+    synced = front + nonce + AESGCM(synced_key).encrypt(nonce, b"dark mode", front + b"settings 1")
+
+    history, history_key = filler("companions history id", 16), draw("companions history key", 32)
+    chunks = []
+    for index, text in enumerate((b"the newest", b"the one before")):
+        chunk_front = b"\x01" + history + u32be(index)
+        chunk_nonce = draw(f"companions chunk {index} nonce", 12)
+        chunk_key = expand(history_key, b"outrigger v1 history key" + history + u32be(index), 32)
+        chunk = chunk_front + chunk_nonce + AESGCM(chunk_key).encrypt(chunk_nonce, text, chunk_front)
+        chunks.append({"text": text, "draws": [history_key, chunk_nonce] if index == 0 else [chunk_nonce], "sealed": chunk,
+                       "digest": sha256(lp(b"outrigger v1 history chunk") + chunk)[:16]})
+    return {
+        "account_id": account_id, "time": TIME, "phone_private": phone, "phone_public": ikp,
+        "show": {"draws": [companion, ephemeral, secret, reference], "code": code},
+        "scan": {"draws": [ekp_private], "binding": binding, "comparison": f"{comparison // 10**4:04} {comparison % 10**4:04}"},
+        "grant": {"draws": [incarnation, device_draw, account_z, grant_nonce], "key": grant_key, "mac_key": grant_mac, "message": grant},
+        "confirm": {"draws": [device_z, spk, spk_z, opk, suites_z], "mac_key": answer_mac, "message": confirmation, "device_id": device},
+        "list": {"draws": [ek, ratchet, list_z, sync_key], "list": signed_list, "acknowledgement": acknowledgement,
+                 "digest": list_digest(account_id, incarnation, ikp, entries)},
+        "certificate": encode_certificate(body, ikc, account_signature, device_signature),
+        "refusal": refusal,
+        "synced": {"draws": [salt, nonce], "plaintext": b"dark mode", "associated_data": b"settings 1", "sealed": synced},
+        "history": {"id": history, "chunks": chunks},
+    }
+
+
+def companions_file():
+    linking = linking_case()
+    return {
+        "about": "Companions (protocol.md, 10): device lists, and one linking with what follows from it",
+        "lists": link_lists(), "linking": linking,
+    }
+
+
 FILES = {
     "xeddsa.json": xeddsa_file, "fingerprints.json": fingerprints_file, "prekeys.json": prekeys_file, "x3dh.json": x3dh_file,
-    "ratchet.json": ratchet_file, "session.json": session_file, "retry.json": retry_file,
+    "ratchet.json": ratchet_file, "session.json": session_file, "retry.json": retry_file, "companions.json": companions_file,
 }
 
 

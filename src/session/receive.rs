@@ -173,6 +173,8 @@ impl Arrived<'_> {
         let mut archived = self.have.read::<ArchivedSession>(archived_key, context, &mut needs)?;
         let handshake = self.envelope.handshake;
         let accept = handshake.map(|bytes| Accept::read(bytes, self, context, &mut needs)).transpose();
+        // Whatever session it is of, it may be stamped, and what is of none may be a removed companion's: asked for now, all settles in three rounds.
+        let lists = Lists::read(self.have, &self.from.account, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -189,21 +191,15 @@ impl Arrived<'_> {
         }
         match accept? {
             Some(accept) => accept.finish(self, slot, context),
-            None => self.of_no_session(&slot, context),
+            None => Err(self.of_no_session(&slot, &lists)),
         }
     }
 
-    /// An envelope of no session on record: a companion that its account has removed has none.
-    fn of_no_session(&self, slot: &Slot<Peer>, context: &Context<'_>) -> Result<Run<Received>, OpenError> {
-        if let (true, Some(peer)) = (self.from.device != DeviceId::PHONE, &slot.value) {
-            let mut needs = Needs::new();
-            let lists = Lists::read(self.have, &self.from.account, context, &mut needs)?;
-            if !needs.is_empty() {
-                return Ok(Run::Needs(needs));
-            }
-            lists.name(self.from, &peer.identity.key()).map_err(OpenError::Unlisted)?;
-        }
-        Err(OpenError::OutOfStep)
+    /// Why an envelope of no session on record is refused: a companion that its account has removed has none.
+    fn of_no_session(&self, slot: &Slot<Peer>, lists: &Lists) -> OpenError {
+        let unlisted = slot.value.as_ref().filter(|_| self.from.device != DeviceId::PHONE);
+        let unlisted = unlisted.and_then(|peer| lists.name(self.from, &peer.identity.key()).err());
+        unlisted.map_or(OpenError::OutOfStep, OpenError::Unlisted)
     }
 
     /// Opens the envelope in a session that is on record.
@@ -227,8 +223,7 @@ impl Arrived<'_> {
             true => Memory::to_ask(self.from, self.have, context, &mut needs)?,
             false => Memory::to_note(recent, self.from, self.have, context, &mut needs)?,
         };
-        // An archived session is met a round later than the active one: nothing may be left to be asked for after it.
-        if *listed || arrival == Arrival::Archived {
+        if *listed {
             Lists::read(self.have, &self.from.account, context, &mut needs)?;
         }
         if !needs.is_empty() {

@@ -381,6 +381,7 @@ impl Operation for ConfirmLink<'_> {
         let mut needs = Needs::new();
         let desk = Desk::read(have, context, &mut needs)?;
         let mut slot = Record::read(have, context, &mut needs)?;
+        let sync_keys = SyncKeys::read(have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -405,17 +406,13 @@ impl Operation for ConfirmLink<'_> {
         }
         let started = start_with_new_companion(&bundle, &signing.device, have, context, &mut needs)?;
         let Some(mut writes) = started else { return Ok(Run::Needs(needs)) };
-        let keys = SyncKeys::read(have, context, &mut needs)?;
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
         let identity_key = invitation.identity_key;
         let entry = DeviceEntry { device: body.address.device, key_index: body.key_index, identity_key };
         let (signed, write) = signing.sign(Change::Add { incarnation: body.incarnation, entry }, context)?;
-        if keys.value.is_none() {
+        if sync_keys.value.is_none() {
             let mut first = SyncKeys::default();
             first.rotate(signed.list.digest(), &mut context.random)?;
-            writes.push(keys.write(first, context));
+            writes.push(sync_keys.write(first, context));
         }
         let reference = invitation.reference;
         let acknowledgement = encode_acknowledgement(reference, signed.list.as_bytes(), &answer_key);
