@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-LESSONS=(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 19 20 21 22 23 28 29 30 32 35 36 44 45 46 47 48 50)
+LESSONS=(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 19 20 21 22 23 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 50)
 
 names="$(grep -rhoE --include='*.rs' '\bfn +[A-Za-z0-9_]+' src tests | awk '{ print tolower($2) }')"
 missing=()

@@ -1,6 +1,7 @@
 //! Accounts with companions: linking, lists, certificates, messages to accounts, and everyone who would like to be one of the devices.
 
 mod authentication;
+mod channels;
 mod fanout;
 mod ghosts;
 mod history;
