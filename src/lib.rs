@@ -16,15 +16,15 @@ mod step;
 pub mod wire;
 
 pub use companion::{
-    AbandonLinking, AskHistory, AskSupply, CloseAccount, ComparisonCode, ConfirmLink, ConfirmSupply, Consent,
-    Consequence, ContinueLinking, DeclineLink, DescribeDevices, DescribeGranting, DescribeLinking,
-    DevicesDescription, EnterLinkCode, FanOutError, FinishHistory, FromOwnPhone, GrantLink, Granting,
-    HistoryChunk, HistoryError, HistoryProgress, Joined, LearnDevices, Learned, LeaveAccount, LeaveError,
-    LinkCode, LinkError, LinkProgress, LinkReference, LinkRequest, Linked, Linking, OpenHistory, OpenSynced,
-    Plan, PlanMessage, Refusal, RemoveCompanion, RenewDevices, ScanLinkCode, SealHistory, SealSynced,
-    SendToAccount, SentToAccount, ShowLinkCode, ShowTypedCode, SignedList, Supplied, SupplyCompanion,
-    SupplyError, SupplyState, SyncEpoch, SyncError, TakeHistory, TakeInvitation, TakeSupply, TakenSupply,
-    Told, TypedCode,
+    AbandonLinking, Acknowledgement, AskHistory, AskSupply, CloseAccount, ComparisonCode, ConfirmLink,
+    ConfirmSupply, Consent, Consequence, ContinueLinking, DeclineLink, DescribeDevices, DescribeGranting,
+    DescribeLinking, DevicesDescription, EnterLinkCode, FanOutError, FinishHistory, FromOwnPhone, GrantLink,
+    Granting, GrantingStage, HistoryChunk, HistoryError, HistoryProgress, Joined, LearnDevices, Learned,
+    LeaveAccount, LeaveError, LinkCode, LinkError, LinkProgress, LinkReference, LinkRequest, Linked, Linking,
+    OpenHistory, OpenSynced, Plan, PlanMessage, Refusal, RemoveCompanion, RenewDevices, ScanLinkCode,
+    SealHistory, SealSynced, SendToAccount, SentToAccount, ShowLinkCode, ShowTypedCode, SignedList, Supplied,
+    SupplyCompanion, SupplyError, SupplyState, SyncEpoch, SyncError, TakeHistory, TakeInvitation, TakeSupply,
+    TakenSupply, Told, TypedCode,
 };
 pub use identity::{
     AccountId, AccountIdLength, Address, Certificate, CertificateError, ChangeNumber, Decision,

@@ -11,8 +11,8 @@ publish are asserted in `known_answers`.
 Licence: MIT OR Apache-2.0.
 """
 
-import copy
 import base64
+import copy
 import hashlib
 import hmac
 import json
@@ -119,6 +119,10 @@ MAX_HANDSHAKE = 4_096
 MAX_BUNDLE = 8_192
 MAX_NUMBER_STATEMENT = 128
 MAX_RETRY_REQUEST = 512
+MAX_DEVICE_LIST = 1_024
+MAX_CERTIFICATE = 512
+MAX_LINKING = 2_048
+MAX_COMPANIONS = 4                 # the devices of an account, without the phone
 MAX_KEPT_TEXT = 65_536
 
 
@@ -399,13 +403,14 @@ def read_varint(data, at):
 
 
 def read_message(data, shape, base=0):
-    """Reads one message; `shape` is {number: (name, wire type)}. Refuses all but the one encoding of the value."""
+    """Reads one message; `shape` is {number: (name, wire type)}, with "repeated" as a third where it is that. Refuses all but the one encoding of the value."""
     out, at, last = {}, 0, 0
     while at < len(data):
         key, at = read_varint(data, at)
         number, wire_type = key >> 3, key & 7
         refuse_if(number not in shape or shape[number][1] != wire_type, f"unknown field {number}")
-        refuse_if(number <= last, "fields not in ascending order")
+        repeated = "repeated" in shape[number]
+        refuse_if(number < last or number == last and not repeated, "fields not in ascending order")
         last = number
         name = shape[number][0]
         if wire_type == 0:
@@ -418,7 +423,10 @@ def read_message(data, shape, base=0):
             refuse_if(length > len(data) - at, "truncated field")
             out[name + " at"] = base + at
             value, at = data[at:at + length], at + length
-        out[name] = value
+        if repeated:
+            out.setdefault(name, []).append(value)
+        else:
+            out[name] = value
     return out
 
 
@@ -426,6 +434,13 @@ def need(message, name, low, high=None):
     value = message.get(name)
     refuse_if(value is None, f"{name} is missing")
     refuse_if(not low <= len(value) <= (high or low), f"length of {name}")
+    return value
+
+
+def need_uint(message, name, bits=32):
+    value = message.get(name, 0)
+    refuse_if(value == 0, f"{name} is 0")
+    refuse_if(value >= 2**bits, f"{name} is a uint{bits}")
     return value
 
 
@@ -757,23 +772,80 @@ class Ratchet:
 # protocol.md, 8: devices and sessions
 
 MESSAGE, AGAIN, LOST, MARK = 1, 2, 3, 0x80
+STAMP, HEADING = 0x40, 0x20
+TO_ACCOUNT, OWN_COPY, LEAVES, FRAME, TAKEN, ASKS_HISTORY, MANIFEST = range(1, 8)
+FROM_OWN_ACCOUNT, FROM_OWN_PHONE, FROM_OWN_COMPANION = (OWN_COPY,), (FRAME, MANIFEST), (LEAVES, TAKEN, ASKS_HISTORY)
+MAX_LEFT_OUT = 5
 
 
-def encode_content(kind, recovered, first, text):
+def encode_content(kind, recovered, first, text, stamp=b"", heading=b""):
     """`first` is a message id; `recovered` is the bit."""
-    return bytes([kind | (MARK if recovered else 0)]) + (first or b"") + text
+    bits = (MARK if recovered else 0) | (STAMP if stamp else 0) | (HEADING if heading else 0)
+    return bytes([kind | bits]) + (first or b"") + stamp + heading + text
+
+
+def encode_stamp(senders, recipients, left_out=()):
+    """The lists are (epoch, digest), or None."""
+    parts = [u32be(epoch) + digest for epoch, digest in (x or (0, bytes(16)) for x in (senders, recipients))]
+    return b"".join(parts) + bytes([len(left_out)]) + b"".join(u32be(x) for x in left_out)
+
+
+def may_say(heading, own_account, sender, receiver):
+    """`sender` and `receiver` are device ids."""
+    if heading in FROM_OWN_ACCOUNT:
+        return own_account
+    if heading in FROM_OWN_PHONE:
+        return own_account and sender == 0
+    return heading == TO_ACCOUNT or own_account and receiver == 0 and sender != 0
+
+
+def split_content(content, own_account=False, sender=0, receiver=0):
+    """The parts of a content. `own_account`: it comes from a device of the receiver's own account."""
+    refuse_if(not content, "content is empty")
+    kind, at = content[0] & 0x1f, 1
+    refuse_if(kind not in (MESSAGE, AGAIN, LOST), "kind")
+    refuse_if(kind == LOST and content[0] & HEADING, "kind 3 has no heading")
+
+    def take(length):
+        nonlocal at
+        refuse_if(length > len(content) - at, "body too short")
+        at += length
+        return content[at - length:at]
+
+    def number(length):
+        return int.from_bytes(take(length), "big")
+
+    out = {"kind": kind, "recovered": bool(content[0] & MARK), "first": take(16) if kind != MESSAGE else None, "stamp": None, "heading": None}
+    if content[0] & STAMP:
+        lists = [{"epoch": number(4), "digest": take(16)} for _ in range(2)]
+        count = number(1)
+        refuse_if(count > MAX_LEFT_OUT, "more devices than an account has")
+        out["stamp"] = {"sender": lists[0], "recipient": lists[1], "left_out": [number(4) for _ in range(count)]}
+        refuse_if(out["stamp"]["left_out"] != sorted(set(out["stamp"]["left_out"])), "left out, not ascending")
+    heading = number(1) if content[0] & HEADING else None
+    if heading is not None:
+        refuse_if(heading not in range(TO_ACCOUNT, MANIFEST + 1), "heading")
+        out["heading"] = {"type": heading}
+        if heading in (TO_ACCOUNT, OWN_COPY):
+            out["heading"]["shared_id"] = take(16)
+        if heading == OWN_COPY:
+            out["heading"]["account_id"] = take(number(1))
+            refuse_if(not 16 <= len(out["heading"]["account_id"]) <= 64, "length of an account id")
+        if heading == TAKEN:
+            out["heading"]["number"] = number(4)
+        if heading == ASKS_HISTORY:
+            out["heading"] |= {"history_id": take(16), "time": number(8)}
+    out["text"] = content[at:]
+    refuse_if((kind == LOST or heading in (LEAVES, TAKEN, ASKS_HISTORY)) and out["text"], "body too long")
+    if heading is not None and not may_say(heading, own_account, sender, receiver):
+        raise Refused("the heading is not for that device to say", "not of own account")
+    return out
 
 
 def read_content(content):
     """(kind, recovered, message id or None, text)"""
-    refuse_if(not content, "content is empty")
-    kind, recovered = content[0] & ~MARK, bool(content[0] & MARK)
-    refuse_if(kind not in (MESSAGE, AGAIN, LOST), "kind")
-    if kind == MESSAGE:
-        return kind, recovered, None, content[1:]
-    refuse_if(len(content) < 17, "body too short")
-    refuse_if(kind == LOST and len(content) > 17, "body too long")
-    return kind, recovered, content[1:17], content[17:]
+    out = split_content(content)
+    return out["kind"], out["recovered"], out["first"], out["text"]
 
 
 def message_id(envelope):
@@ -1131,6 +1203,138 @@ class Device:
             refuse_if(len(remembered) >= MAX_REMEMBERED, "too many sessions without one-time prekey")
         assert x["handshake"] == handshake
         return Session(x, Ratchet.responder(x["root_key"], spk_private), False, opk is not None, None), ik, opk
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# protocol.md, 10: device lists and certificates
+
+SIGNED_LIST = {1: ("body", 2), 2: ("signature", 2)}
+LIST_BODY = {
+    1: ("account_id", 2), 2: ("incarnation", 2), 3: ("epoch", 0), 4: ("issued_at", 0), 5: ("expires_at", 0), 6: ("next_key_index", 0),
+    7: ("entries", 2, "repeated"), 8: ("closed", 0),
+}
+LIST_ENTRY = {1: ("device_id", 0), 2: ("key_index", 0), 3: ("identity_key", 2)}
+CERTIFICATE = {1: ("body", 2), 2: ("identity_key", 2), 3: ("account_signature", 2), 4: ("device_signature", 2)}
+CERTIFICATE_BODY = {1: ("account_id", 2), 2: ("device_id", 0), 3: ("key_index", 0), 4: ("linked_at", 0), 5: ("incarnation", 2)}
+
+
+def list_signed_bytes(body):
+    return b"\x06\x02" + body
+
+
+def check_list(account, phone, data):
+    """The body as a dict, with entries as tuples and its bytes, or a refusal."""
+    refuse_if(len(data) > MAX_DEVICE_LIST, "device list too long")
+    refuse_if(data[:1] != b"\x01", "version")
+    m = read_message(data[1:], SIGNED_LIST)
+    body, signature = need(m, "body", 1, MAX_DEVICE_LIST), need(m, "signature", 64)
+    refuse_if(xeddsa_verify(phone, list_signed_bytes(body), signature), "signature")
+    b = read_message(body, LIST_BODY)
+    refuse_if(need(b, "account_id", 16, 64) != account, "another account")
+    need(b, "incarnation", 16)
+    need_uint(b, "epoch"), need_uint(b, "next_key_index")
+    refuse_if(need_uint(b, "expires_at", 64) < need_uint(b, "issued_at", 64), "expires_at is below issued_at")
+    entries = []
+    for raw in b.get("entries", []):
+        e = read_message(raw, LIST_ENTRY)
+        entries.append((need_uint(e, "device_id"), need_uint(e, "key_index"), parse_enc(need(e, "identity_key", 33))))
+    refuse_if(len(entries) > MAX_COMPANIONS, "too many companions")
+    refuse_if(b.get("closed", 1) != 1, "a bool is 0 or 1")
+    refuse_if("closed" in b and entries, "closed, with companions")
+    devices, indices, keys = zip(*entries) if entries else ((), (), ())
+    refuse_if(list(devices) != sorted(set(devices)), "entries not by ascending device id")
+    refuse_if(any(i >= b["next_key_index"] for i in indices), "key_index not below next_key_index")
+    refuse_if(len(set(indices)) < len(entries) or len({phone, *keys}) <= len(entries), "two of one key or index")
+    return b | {"entries": entries, "bytes": body}
+
+
+def which_list(kept, offered, time, own_phone=False):
+    """"newer", "same", "disputed", or the number of the rule that refuses. Lists as `check_list` gives them; `kept` may be None."""
+    if offered["issued_at"] > time + TOLERANCE:
+        return 1
+    if kept:
+        if offered["incarnation"] != kept["incarnation"]:
+            return 2
+        if offered["epoch"] < kept["epoch"]:
+            return 3
+        if offered["bytes"] == kept["bytes"]:
+            return "same"
+        if "closed" in kept:
+            return 4
+        if offered["epoch"] == kept["epoch"]:
+            return "disputed"
+        if offered["next_key_index"] < kept["next_key_index"]:
+            return 5
+        old = {e[0]: e for e in kept["entries"]}
+        for e in offered["entries"]:
+            if e[0] in old and e != old[e[0]] or e[0] not in old and e[1] < kept["next_key_index"]:
+                return 5
+    if time > offered["expires_at"] + TOLERANCE and not own_phone and "closed" not in offered:
+        return 6
+    return "newer"
+
+
+def read_certificate_body(body):
+    b = read_message(body, CERTIFICATE_BODY)
+    need(b, "account_id", 16, 64), need(b, "incarnation", 16)
+    need_uint(b, "device_id"), need_uint(b, "key_index"), need_uint(b, "linked_at", 64)
+    return b
+
+
+def check_certificate(account, device, phone, devices, data):
+    """`devices` is the list as `check_list` gives it. The companion's key."""
+    refuse_if(len(data) > MAX_CERTIFICATE, "certificate too long")
+    refuse_if(data[:1] != b"\x01", "version")
+    m = read_message(data[1:], CERTIFICATE)
+    body, key = need(m, "body", 1, MAX_CERTIFICATE), parse_enc(need(m, "identity_key", 33))
+    b = read_certificate_body(body)
+    for prefix, signer, name in ((b"\x06\x00", phone, "account_signature"), (b"\x06\x01", key, "device_signature")):
+        refuse_if(xeddsa_verify(signer, certificate_signed(prefix, body, phone, key), need(m, name, 64)), name)
+    refuse_if(b["account_id"] != account, "another account")
+    refuse_if(b["device_id"] != device, "another device")
+    refuse_if(b["incarnation"] != devices["incarnation"], "another incarnation")
+    refuse_if((b["device_id"], b["key_index"], key) not in devices["entries"], "not listed")
+    return key
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# protocol.md, 10: linking
+
+GRANT, CONFIRMATION, ACKNOWLEDGEMENT, REFUSAL = 1, 2, 3, 4
+LINKING = {
+    GRANT: {1: ("reference", 2), 2: ("ephemeral_key", 2), 3: ("sealed", 2), 4: ("mac", 2)},
+    CONFIRMATION: {1: ("reference", 2), 2: ("device_signature", 2), 3: ("bundle", 2), 4: ("mac", 2)},
+    ACKNOWLEDGEMENT: {1: ("reference", 2), 2: ("list", 2), 3: ("mac", 2)},
+    REFUSAL: {1: ("reference", 2), 2: ("reason", 0), 3: ("mac", 2)},
+}
+GRANTED = {1: ("certificate", 2), 2: ("account_key", 2), 3: ("account_signature", 2)}
+
+
+def link_keys(secret, payload, shared, ekp):
+    """All that follows from the code and the phone's ephemeral key."""
+    binding = sha256(lp(b"outrigger v1 link payload") + lp(payload))
+    comparison = expand(secret, b"outrigger v1 link comparison" + binding + enc(ekp), 32)
+    return {
+        "binding": binding, "comparison_key": comparison, "comparison_code": "%08d" % (int.from_bytes(comparison[:8], "big") % 10**8),
+        "dh": shared, "grant_key": hkdf(secret, shared, b"outrigger v1 link grant" + binding + enc(ekp), 32),
+        "grant_mac_key": expand(secret, b"outrigger v1 link mac" + binding, 32),
+    }
+
+
+def answer_mac_key(secret, binding, grant):
+    g = sha256(lp(b"outrigger v1 link answer") + grant)
+    return g, expand(secret, b"outrigger v1 link answer" + binding + g, 32)
+
+
+def read_linking(kind, key, reference, data):
+    refuse_if(len(data) > MAX_LINKING, "message too long")
+    refuse_if(data[:1] != b"\x01", "version")
+    refuse_if(data[1:2] != bytes([kind]), "another kind of message")
+    m = read_message(data[2:], LINKING[kind])
+    refuse_if(need(m, "reference", 16) != reference, "another reference")
+    front = data[:-len(bytes_field(4, bytes(32)))]
+    refuse_if(need(m, "mac", 32) != hmac_sha256(key, front), "MAC")
+    return m
 
 
 # ---------------------------------------------------------------------------------------------------------------------------
@@ -3589,8 +3793,6 @@ def known_answers():
 
 
 # ---------------------------------------------------------------------------------------------------------------------------
-
-# ---------------------------------------------------------------------------------------------------------------------------
 # companions.json: protocol.md, 10
 
 WINDOW = 14 * 24 * 3600 * 1000
@@ -3615,9 +3817,13 @@ def list_body(account_id, incarnation, epoch, issued_at, expires_at, next_index,
     )
 
 
-def list_digest(account_id, incarnation, phone, entries):
+def list_digest_input(account_id, incarnation, phone, entries):
     devices = b"".join(u32be(device) + enc(key) for device, _, key in [(0, 0, phone)] + entries)
-    return sha256(lp(b"outrigger v1 devices") + lp(account_id) + lp(incarnation) + lp(devices))[:16]
+    return lp(b"outrigger v1 devices") + lp(account_id) + lp(incarnation) + lp(devices)
+
+
+def list_digest(*parts):
+    return sha256(list_digest_input(*parts))[:16]
 
 
 def sign_list(private, body, z):
@@ -3647,6 +3853,14 @@ def with_mac(key, front, number):
     return front + bytes_field(number, hmac_sha256(key, front))
 
 
+def check_refused(check, *arguments):
+    try:
+        check(*arguments)
+    except Refused as e:
+        return str(e)
+    raise AssertionError("not refused")
+
+
 def link_lists():
     """Lists that are accepted, and lists that are not."""
     private = draw("companions list phone", 32)
@@ -3666,17 +3880,21 @@ def link_lists():
         one = {"name": name, "account_id": account_of("companions list", 16) if into is refused else account_id,
                "list": wire(body, signature)}
         if into is accepted:
+            assert check_list(account_id, phone, one["list"])["entries"] == given["entries"]
             one |= {
-                "signed_bytes": b"\x06\x02" + body, "epoch": given["epoch"], "issued_at": given["issued_at"],
+                "body": body, "signed_bytes": b"\x06\x02" + body, "z": z, "signature": signature, "epoch": given["epoch"], "issued_at": given["issued_at"],
                 "expires_at": given["expires_at"], "closed": given.get("closed", False),
                 "entries": [{"device_id": d, "key_index": i, "identity_key": k} for d, i, k in given["entries"]],
+                "next_key_index": given["next_index"], "digest_input": list_digest_input(account_id, inc, phone, given["entries"]),
                 "digest": list_digest(account_id, inc, phone, given["entries"]),
             }
         else:
+            check_refused(check_list, one["account_id"], phone, one["list"])
             one["why"] = why
         into.append(one)
 
     add(accepted, "three companions")
+    add(accepted, "two", entries=some[:2], next_index=5)
     add(accepted, "none", entries=[])
     add(accepted, "one", entries=some[:1])
     add(accepted, "four", entries=[(1, 3, keys[3])] + some)
@@ -3699,6 +3917,8 @@ def link_lists():
     add(refused, "index 0", "a key index is not 0", entries=[(3, 0, keys[0])])
     add(refused, "index of the future", "a key index is below the next", entries=[(3, 9, keys[0])])
     add(refused, "one key twice", "no two entries share a key", entries=[some[0], (7, 4, keys[0])])
+    add(refused, "the phone's own key", "no entry has the account's key", entries=[some[0], (7, 4, phone)])
+    add(refused, "next index 0", "it is above every index", entries=[], next_index=0)
     add(refused, "one index twice", "no two entries share an index", entries=[some[0], (7, 1, keys[1])])
     add(refused, "a key of low order", "keys are not of low order", entries=[uint_field(1, 3) + uint_field(2, 1) + bytes_field(3, b"\x05" + bytes(32))])
     add(refused, "epoch 0", "an epoch is not 0", epoch=0)
@@ -3708,6 +3928,25 @@ def link_lists():
     add(refused, "short incarnation", "16 bytes", incarnation=inc[:15])
     add(refused, "trailing byte in the body", "one encoding", change=lambda b: b + b"\x00")
     add(refused, "unknown field in the body", "no unknown fields", change=lambda b: b + uint_field(9, 1))
+    entry = bytes_field(7, entry_bytes(*some[0]))
+    for what, why, bad in (
+        ("an index not of least length", "one encoding", uint_field(1, 3) + b"\x10\x81\x00" + bytes_field(3, enc(keys[0]))),
+        ("an unknown field in an entry", "no unknown fields", entry_bytes(*some[0]) + uint_field(4, 1)),
+        ("a device of 2^32", "a device id is a uint32", entry_bytes(2**32, 1, keys[0])),
+        ("an index of 0, written out", "a uint that is 0 is left out", uint_field(1, 3) + b"\x10\x00" + bytes_field(3, enc(keys[0]))),
+        ("an entry without a key", "it has a key", uint_field(1, 3) + uint_field(2, 1)),
+        ("a bare key", "33 bytes", uint_field(1, 3) + uint_field(2, 1) + bytes_field(3, keys[0])),
+        ("a key of another type", "the type is 5", uint_field(1, 3) + uint_field(2, 1) + bytes_field(3, b"\x06" + keys[0])),
+        ("an empty entry", "no field may be left out", b""),
+    ):
+        add(refused, what, why, entries=[bad])
+    add(refused, "epoch not of least length", "one encoding", change=lambda b: b.replace(b"\x18\x01", b"\x18\x81\x00", 1))
+    add(refused, "epoch of 2^32", "an epoch is a uint32", epoch=2**32)
+    add(refused, "issued at 2^64", "a time has 64 bits", issued_at=2**64, expires_at=2**64)
+    add(refused, "closed, as 2", "a bool is 0 or 1", entries=[], closed=2)
+    add(refused, "closed, as 0", "a bool that is false is left out", entries=[], change=lambda b: b + b"\x40\x00")
+    add(refused, "an entry in front", "fields ascend", change=lambda b: entry + b, entries=[])
+    add(refused, "an account id of 15 bytes", "16 to 64", change=lambda b: b"\x0a\x0f" + b[2:17] + b[18:])
     add(refused, "trailing byte", "one encoding", wire=lambda b, s: b"\x01" + bytes_field(1, b) + bytes_field(2, s) + b"\x00")
     add(refused, "fields swapped", "fields ascend", wire=lambda b, s: b"\x01" + bytes_field(2, s) + bytes_field(1, b))
     add(refused, "another version", "version", wire=lambda b, s: b"\x02" + bytes_field(1, b) + bytes_field(2, s))
@@ -3790,11 +4029,586 @@ def linking_case():
     }
 
 
+def list_sequences():
+    """Lists that come one after the other: which one counts."""
+    private = draw("companions sequences phone", 32)
+    phone = public_key(private)
+    keys = [public_key(draw(f"companions sequences companion {i}", 32)) for i in range(5)]
+    account_id, inc, other_inc = account_of("companions sequences", 16), filler("companions incarnation 1", 16), filler("companions incarnation 2", 16)
+    some = [(3, 1, keys[0]), (7, 4, keys[1])]
+    count, out = 0, []
+
+    def make(**fields):
+        nonlocal count
+        count += 1
+        given = dict(incarnation=inc, epoch=5, issued_at=NOW, expires_at=NOW + WINDOW, next_index=10, entries=some) | fields
+        return sign_list(private, list_body(account_id, **given), draw(f"companions sequences {count} z", 64))
+
+    def sequence(name, *steps, own_phone=False):
+        """Steps: the list, the receiver's time, what is to come of it."""
+        kept, disputed, told = None, False, []
+        for data, time, outcome in steps:
+            offered = check_list(account_id, phone, data)
+            found = which_list(kept, offered, time, own_phone)
+            assert found == outcome, (name, len(told), found)
+            kept = offered if found == "newer" else kept
+            disputed = found == "disputed" or disputed and found != "newer"
+            told.append({"list": data, "time": time, "outcome": outcome, "disputed": disputed})
+        out.append({"name": name, "own_phone": own_phone, "steps": told})
+
+    base = make()
+    start = (base, NOW, "newer")
+    early, late = NOW - TOLERANCE, NOW + WINDOW + TOLERANCE
+    sequence("the first, issued 10 minutes ahead", (base, early, "newer"))
+    sequence("the first, issued a millisecond more ahead", (base, early - 1, 1), start)
+    sequence("the first, at the end of its time", (base, late, "newer"))
+    sequence("the first, past its time", (base, late + 1, 6))
+    sequence("no end of time", (make(expires_at=2**64 - 1), 2**64 - 1, "newer"))
+    six = make(epoch=6)
+    sequence("the next, issued 10 minutes ahead", (base, early, "newer"), (six, early, "newer"))
+    sequence("the next, issued a millisecond more ahead", (base, early, "newer"), (six, early - 1, 1))
+    sequence("the next, at the end of its time", start, (six, late, "newer"))
+    sequence("the next, past its time", start, (six, late + 1, 6))
+    sequence("the same, issued too far ahead by a clock that went back", start, (base, early - 1, 1), (base, early, "same"))
+    sequence("the same, past its time", start, (base, late, "same"), (base, late + 1, "same"))
+    sequence("the same body, signed again", start, (make(), NOW + 1, "same"))
+    sequence("the phone itself, past its time", (base, late + 1, "newer"), (six, late + 1, "newer"), own_phone=True)
+    sequence("the phone itself, issued too far ahead", (base, early - 1, 1), own_phone=True)
+    sequence("another incarnation", start, (make(epoch=6, incarnation=other_inc), NOW, 2))
+    sequence("another incarnation, the same epoch", start, (make(incarnation=other_inc), NOW, 2))
+    sequence("a lower epoch", start, (make(epoch=4), NOW, 3))
+    sequence("a lower epoch, no companions", start, (make(epoch=1, entries=[], next_index=1), NOW, 3))
+    sequence("epochs left out", start, (make(epoch=2**32 - 1, next_index=2**32 - 1), NOW, "newer"))
+    for name, outcome, fields in (
+        ("a lower next index", 5, dict(next_index=9)), ("the same next index", "newer", {}),
+        ("a device with another key", 5, dict(entries=[(3, 1, keys[2]), some[1]])),
+        ("a device with another index", 5, dict(next_index=11, entries=[(3, 10, keys[0]), some[1]])),
+        ("a device with another key and index", 5, dict(next_index=11, entries=[(3, 10, keys[2]), some[1]])),
+        ("a new entry of an old index", 5, dict(entries=[*some, (9, 9, keys[2])])),
+        ("a new entry of a removed one's index", 5, dict(entries=[some[1], (9, 1, keys[2])])),
+        ("a new entry of the next index", "newer", dict(next_index=11, entries=[*some, (9, 10, keys[2])])),
+        ("a companion removed", "newer", dict(entries=some[:1])), ("all removed", "newer", dict(entries=[])),
+        ("a key under another device id and a new index", "newer", dict(next_index=11, entries=[some[1], (9, 10, keys[0])])),
+        ("closed", "newer", dict(entries=[], closed=True)),
+    ):
+        sequence(f"a higher epoch, {name}", start, (make(epoch=6, **fields), NOW, outcome))
+    closed = make(epoch=6, entries=[], closed=True)
+    sequence("after the last", start, (closed, NOW, "newer"), (closed, NOW, "same"), (make(epoch=7, entries=[]), NOW, 4), (make(epoch=6), NOW, 4),
+             (make(epoch=5), NOW, 3))
+    sequence("closed, and past its time", start, (closed, late + 1, "newer"))
+    sequence("closed, the first that is seen, past its time", (closed, late + 1, "newer"))
+    sequence("closed, issued too far ahead", (closed, early - 1, 1))
+    gone = make(epoch=6, entries=some[:1])
+    sequence("removed, and back with its old index", start, (gone, NOW, "newer"), (make(epoch=7), NOW, 5))
+    sequence("removed, and its device id back with a new index", start, (gone, NOW, "newer"),
+             (make(epoch=7, next_index=11, entries=[some[0], (7, 10, keys[2])]), NOW, "newer"))
+    second, third = make(entries=some[:1]), make(expires_at=NOW + WINDOW + 1)
+    sequence("disputed", start, (second, NOW, "disputed"), (base, NOW, "same"), (third, NOW, "disputed"), (make(epoch=4), NOW, 3), (six, NOW, "newer"))
+    sequence("disputed, with a lower next index", start, (make(next_index=9), NOW, "disputed"))
+    sequence("disputed, with another key", start, (make(entries=[(3, 1, keys[2]), some[1]]), NOW, "disputed"))
+    sequence("disputed, by one that is issued too far ahead", start, (make(issued_at=NOW + TOLERANCE + 1), NOW, 1))
+    return {"account_id": account_id, "phone": {"private": private, "public": phone}, "sequences": out}
+
+
+def certificates():
+    accepted, refused = [], []
+    phone, other = draw("companions certificates phone", 32), draw("companions certificates other phone", 32)
+    keys = [draw(f"companions certificates companion {i}", 32) for i in range(3)]
+    pub = [public_key(k) for k in keys]
+    ikp, inc = public_key(phone), filler("companions incarnation 3", 16)
+    short, long = account_of("companions certificates", 16), account_of("companions certificates long", 64)
+
+    def signed_list(name, account_id, entries, incarnation=inc):
+        body = list_body(account_id, incarnation, 3, TIME, TIME + WINDOW, 2**32 - 1, entries)
+        return sign_list(phone, body, draw(f"companions certificates list {name} z", 64))
+
+    lists = {"short": signed_list("short", short, [(3, 1, pub[0]), (9, 7, pub[1])]), "long": signed_list("long", long, [(2**32 - 1, 2**32 - 2, pub[0])])}
+
+    def make(name, account_id=short, device=3, index=1, linked_at=TIME, key=keys[0], account_key=phone, signs=sign_published, body=None, incarnation=inc):
+        body = body or certificate_body(account_id, device, index, linked_at, incarnation)
+        signed = [certificate_signed(prefix, body, ikp, public_key(key)) for prefix in (b"\x06\x00", b"\x06\x01")]
+        z = [draw(f"companions certificate {name} {who} z", 64) for who in ("account", "device")]
+        return {
+            "body": body, "account_signed_bytes": signed[0], "device_signed_bytes": signed[1], "account_z": z[0], "device_z": z[1],
+            "account_signature": signs(account_key, signed[0], z[0]), "device_signature": signs(key, signed[1], z[1]),
+        }
+
+    def encoded(c, key=pub[0]):
+        return encode_certificate(c["body"], key, c["account_signature"], c["device_signature"])
+
+    for name, which, fields in (
+        ("shortest id", "short", {}), ("another companion", "short", dict(device=9, index=7, key=keys[1])),
+        ("highest numbers, longest id", "long", dict(account_id=long, device=2**32 - 1, index=2**32 - 2, linked_at=2**64 - 1)),
+        ("the deployed form of signatures", "short", dict(signs=sign_deployed)),
+    ):
+        one = make(name, **fields)
+        account_id, device, key = (fields.get(x, y) for x, y in (("account_id", short), ("device", 3), ("key", keys[0])))
+        certificate = encoded(one, public_key(key))
+        assert check_certificate(account_id, device, ikp, check_list(account_id, ikp, lists[which]), certificate) == public_key(key)
+        accepted.append({
+            "name": name, "account_id": account_id, "device_id": device, "list": lists[which], "identity_key": public_key(key),
+            "linked_at": fields.get("linked_at", TIME)} | one | {"certificate": certificate})
+
+    def refuse(name, certificate, why, account_id=short, device=3, listed=None):
+        listed = listed or lists["short"]
+        check_refused(check_certificate, account_id, device, ikp, check_list(account_id, ikp, listed), certificate)
+        refused.append({"name": name, "account_id": account_id, "device_id": device, "list": listed, "certificate": certificate, "why": why})
+
+    good = make("of which others differ")
+    a, d = good["account_signature"], good["device_signature"]
+    flip = lambda x: x[:40] + bytes([x[40] ^ 1]) + x[41:]
+    swapped = [sign_published(who, good[over], draw(f"companions certificate swapped {i} z", 64)) for i, (who, over) in enumerate(
+        ((phone, "device_signed_bytes"), (keys[0], "account_signed_bytes")))]
+    for name, part, why in (
+        ("the two signatures swapped", {"account_signature": d, "device_signature": a}, "each is over its own bytes by its own key"),
+        ("the account's signature twice", {"device_signature": a}, "the device signs, too"),
+        ("the device's signature twice", {"account_signature": d}, "the account signs, too"),
+        ("the account's over the device's bytes", {"account_signature": swapped[0]}, "the prefix is another"),
+        ("the device's over the account's bytes", {"device_signature": swapped[1]}, "the prefix is another"),
+        ("the account's altered", {"account_signature": flip(a)}, "it does not verify"),
+        ("the device's altered", {"device_signature": flip(d)}, "it does not verify"),
+        ("the account's of 63 bytes", {"account_signature": a[:63]}, "64 bytes"),
+        ("the body altered", {"body": certificate_body(short, 3, 1, TIME + 1, inc)}, "it is signed"),
+    ):
+        refuse(name, encoded(good | part), why)
+    refuse("another identity key beside it", encoded(good, pub[1]), "it is signed")
+    refuse("another phone's", encoded(make("of another phone", account_key=other)), "not signed by the account's key")
+    for name, fields, why in (
+        ("another incarnation", dict(incarnation=filler("companions incarnation 4", 16)), "both signatures verify; the list has another one"),
+        ("a device that is not listed", dict(device=4), "both signatures verify"),
+        ("another key index", dict(index=2), "both signatures verify; the list has another one"),
+        ("another account", dict(account_id=account_of("companions certificates else", 16)), "both signatures verify"),
+        ("device 0", dict(device=0), "a companion is not 0"), ("index 0", dict(index=0), "an index is not 0"),
+        ("linked at 0", dict(linked_at=0), "a time is not 0"),
+        ("incarnation of 15 bytes", dict(incarnation=inc[:15]), "16 bytes"),
+        ("an unknown field in the body", dict(body=certificate_body(short, 3, 1, TIME, inc) + uint_field(6, 1)), "no unknown fields"),
+        ("a device not of least length", dict(body=certificate_body(short, 3, 1, TIME, inc).replace(b"\x10\x03", b"\x10\x83\x00", 1)), "one encoding"),
+    ):
+        refuse(name, encoded(make(name, **fields)), why, device=4 if fields.get("device") == 4 else 3)
+    refuse("another device was asked for", encoded(good), "both signatures verify; both are listed", device=9)
+    refuse("another key than the list's", encoded(make("other key", key=keys[2]), pub[2]), "both signatures verify; the list has another one")
+    refuse("no longer listed", encoded(good), "both signatures verify", listed=signed_list("without it", short, [(9, 7, pub[1])]))
+    refuse("under a list of another incarnation", encoded(good), "both signatures verify", listed=signed_list(
+        "other incarnation", short, [(3, 1, pub[0])], filler("companions incarnation 5", 16)))
+    whole = encoded(good)
+    refuse("a trailing byte", whole + b"\0", "one encoding")
+    refuse("a byte cut", whole[:-1], "one encoding")
+    refuse("an unknown field", whole + uint_field(5, 1), "no unknown fields")
+    refuse("another version", b"\x02" + whole[1:], "version")
+    refuse("a bare key", b"\x01" + bytes_field(1, good["body"]) + bytes_field(2, pub[0]) + bytes_field(3, a) + bytes_field(4, d), "33 bytes")
+    refuse("too long", whole + bytes_field(5, bytes(512 - len(whole))), "at most 512 bytes")
+    refuse("nothing", b"", "version")
+    return {"phone": {"private": phone, "public": ikp}, "accepted": accepted, "refused": refused}
+
+
+class Linking:
+    """A linking into an account that has three companions: 64 bytes of id, high numbers. Each message can be made with other parts in it."""
+
+    def __init__(self):
+        take = lambda what, length: draw(f"companions second {what}", length)
+        self.account_id, self.incarnation = account_of("companions second", 64), filler("companions incarnation 6", 16)
+        self.phone, self.companion, self.ephemeral = take("phone identity", 32), take("companion identity", 32), take("companion ephemeral", 32)
+        self.secret, self.reference = take("secret", 32), take("reference", 16)
+        self.ikp, self.ikc = public_key(self.phone), public_key(self.companion)
+        self.payload = b"\x01\x01" + self.ikc + public_key(self.ephemeral) + self.secret + self.reference
+        self.kept = [(d, i, public_key(take(f"other companion {d}", 32))) for d, i in ((1, 37, ), (2**31, 2), (2**32 - 1, 39))]
+        self.before = sign_list(self.phone, self.body_of_list(7, TIME, 40, self.kept), take("list before z", 64))
+        self.ekp = take("phone ephemeral", 32)
+        self.keys = link_keys(self.secret, self.payload, dh(self.ekp, public_key(self.ephemeral)), public_key(self.ekp))
+        self.device_draw, self.account_z, self.nonce = take("device id", 16), take("account z", 64), take("grant nonce", 12)
+        self.device = int.from_bytes(self.device_draw[:4], "big")
+        self.granted_at, self.accepted_at, self.confirmed_at = NOW + 20_000, NOW + 30_000, NOW + 40_000
+        self.body = certificate_body(self.account_id, self.device, 40, self.granted_at, self.incarnation)
+        self.account_signed, self.device_signed = (certificate_signed(x, self.body, self.ikp, self.ikc) for x in (b"\x06\x00", b"\x06\x01"))
+        self.account_signature = sign_published(self.phone, self.account_signed, self.account_z)
+        self.granted = self.grant_body()
+        self.grant = self.make_grant()
+        self.g, self.answer_key = answer_mac_key(self.secret, self.keys["binding"], self.grant)
+        self.device_z, self.spk, self.spk_z = take("device z", 64), take("signed prekey", 32), take("signed prekey z", 64)
+        self.opk, self.suites_z = take("one-time prekey", 32), take("suites z", 64)
+        self.device_signature = sign_published(self.companion, self.device_signed, self.device_z)
+        self.bundle = self.make_bundle()
+        self.confirmation = self.make_confirmation()
+        self.session_draws, self.list_z = [take("session ephemeral", 32), take("first ratchet key", 32)], take("list z", 64)
+        self.sync_key = take("sync key", 32)  # this phone has drawn none yet
+        self.entries = sorted([*self.kept, (self.device, 40, self.ikc)])
+        self.list = sign_list(self.phone, self.body_of_list(8, self.confirmed_at, 41, self.entries), self.list_z)
+        self.acknowledgement = self.make_acknowledgement()
+        self.refusals = [self.make_refusal(uint_field(2, reason)) for reason in (1, 2)]
+        self.certificate = encode_certificate(self.body, self.ikc, self.account_signature, self.device_signature)
+        check_certificate(self.account_id, self.device, self.ikp, check_list(self.account_id, self.ikp, self.list), self.certificate)
+
+    def body_of_list(self, epoch, at, next_index, entries, incarnation=None, account_id=None):
+        return list_body(account_id or self.account_id, incarnation or self.incarnation, epoch, at, at + WINDOW, next_index, entries)
+
+    def grant_body(self, body=None, key=None, signature=None):
+        return bytes_field(1, body or self.body) + bytes_field(2, key or enc(self.ikp)) + bytes_field(3, signature or self.account_signature)
+
+    def seal(self, body, key=None, associated_data=None):
+        data = self.keys["binding"] if associated_data is None else associated_data
+        return self.nonce + AESGCM(key or self.keys["grant_key"]).encrypt(self.nonce, body, data)
+
+    def make_grant(self, sealed=None, key=None, reference=None, ephemeral=None, more=b"", front=b"\x01\x01"):
+        fields = bytes_field(1, reference or self.reference) + bytes_field(2, ephemeral or enc(public_key(self.ekp)))
+        return with_mac(key or self.keys["grant_mac_key"], front + fields + bytes_field(3, sealed or self.seal(self.granted)) + more, 4)
+
+    def make_bundle(self, signs=None, device=None, z=None):
+        signs, z = signs or self.companion, z or (self.suites_z, self.spk_z)
+        statement = suites_statement(self.account_id, self.device if device is None else device, self.accepted_at, b"\x01")
+        spk = enc(public_key(self.spk))
+        return encode_bundle(
+            enc(public_key(signs)), b"\x01", self.accepted_at, sign_published(signs, statement, z[0]), spk, sign_published(signs, spk, z[1]),
+            enc(public_key(self.opk)))
+
+    def make_confirmation(self, key=None, reference=None, signature=None, bundle=None, more=b"", front=b"\x01\x02"):
+        fields = bytes_field(1, reference or self.reference) + bytes_field(2, signature or self.device_signature)
+        return with_mac(key or self.answer_key, front + fields + bytes_field(3, bundle or self.bundle) + more, 4)
+
+    def make_acknowledgement(self, key=None, reference=None, signed_list=None, more=b"", front=b"\x01\x03"):
+        fields = bytes_field(1, reference or self.reference) + bytes_field(2, signed_list or self.list)
+        return with_mac(key or self.answer_key, front + fields + more, 3)
+
+    def make_refusal(self, reason, key=None, reference=None, more=b"", front=b"\x01\x04"):
+        return with_mac(key or self.keys["grant_mac_key"], front + bytes_field(1, reference or self.reference) + reason + more, 3)
+
+    def check_grant(self, message):
+        m = read_linking(GRANT, self.keys["grant_mac_key"], self.reference, message)
+        sealed, ekp = need(m, "sealed", 28, MAX_LINKING), parse_enc(need(m, "ephemeral_key", 33))
+        keys = link_keys(self.secret, self.payload, dh(self.ephemeral, ekp), ekp)
+        try:
+            opened = AESGCM(keys["grant_key"]).decrypt(sealed[:12], sealed[12:], keys["binding"])
+        except InvalidTag:
+            raise Refused("the tag does not verify") from None
+        g = read_message(opened, GRANTED)
+        body, phone = need(g, "certificate", 1, MAX_LINKING), parse_enc(need(g, "account_key", 33))
+        read_certificate_body(body)
+        refuse_if(phone == self.ikc, "the companion's own key")
+        signed = certificate_signed(b"\x06\x00", body, phone, self.ikc)
+        refuse_if(xeddsa_verify(phone, signed, need(g, "account_signature", 64)), "account's signature")
+
+    def check_confirmation(self, message):
+        m = read_linking(CONFIRMATION, self.answer_key, self.reference, message)
+        refuse_if(xeddsa_verify(self.ikc, self.device_signed, need(m, "device_signature", 64)), "device's signature")
+        identity, _, _ = check_bundle(need(m, "bundle", 1, MAX_LINKING), self.account_id, self.device)
+        refuse_if(identity != self.ikc, "the bundle of another key")
+
+    def check_acknowledgement(self, message):
+        m = read_linking(ACKNOWLEDGEMENT, self.answer_key, self.reference, message)
+        devices = check_list(self.account_id, self.ikp, need(m, "list", 1, MAX_DEVICE_LIST))
+        refuse_if(which_list(None, devices, self.confirmed_at) != "newer", "the list does not count")
+        check_certificate(self.account_id, self.device, self.ikp, devices, self.certificate)
+
+    def check_refusal(self, message):
+        m = read_linking(REFUSAL, self.keys["grant_mac_key"], self.reference, message)
+        need_uint(m, "reason")
+
+
+def second_linking():
+    """The values, and what each side must refuse in its course."""
+    l = Linking()
+    take = lambda what, length: draw(f"companions second wrong {what}", length)
+    other, other_z = take("key", 32), (take("z 0", 64), take("z 1", 64))
+    ikp, mac, answer = l.ikp, l.keys["grant_mac_key"], l.answer_key
+    flip = lambda x, at=-1: x[:at] + bytes([x[at] ^ 1]) + (x[at:][1:])
+    refused = {"grants": [], "confirmations": [], "acknowledgements": [], "refusals": []}
+
+    def refuse(into, check, *cases):
+        for name, message, why in cases:
+            check_refused(check, message)
+            refused[into].append({"name": name, "message": message, "why": why})
+
+    def granted(name, why, body=None, key=None, signs=None, over=b"\x06\x00", raw=None, account_key=None):
+        """A grant of which only what is sealed is wrong."""
+        body = body or l.body
+        signature = sign_published(signs or l.phone, certificate_signed(over, body, key or ikp, l.ikc), take(f"{name} z", 64))
+        raw = raw if raw is not None else l.grant_body(body, account_key or enc(key or ikp), signature)
+        return name, l.make_grant(l.seal(raw)), why + "; MAC and tag verify"
+
+    cert = lambda account_id=l.account_id, device=l.device, index=40, at=l.granted_at, inc=l.incarnation: certificate_body(account_id, device, index, at, inc)
+    l.check_grant(l.grant), l.check_confirmation(l.confirmation), l.check_acknowledgement(l.acknowledgement)
+    for message in l.refusals:
+        l.check_refusal(message)
+    low = b"\x05" + bytes(32)
+    refuse(
+        "grants", l.check_grant,
+        ("another reference", l.make_grant(reference=flip(l.reference)), "it answers another code; the MAC verifies"),
+        ("another key of the MAC", l.make_grant(key=flip(mac)), "MAC"),
+        ("the answer's MAC key", l.make_grant(key=answer), "MAC"),
+        ("the MAC over the fields alone", l.grant[:-32] + hmac_sha256(mac, l.grant[2:-34]), "version and kind are in it"),
+        ("the MAC over its own tag too", l.grant[:-32] + hmac_sha256(mac, l.grant[:-32]), "all bytes before that field"),
+        ("ephemeral key of low order", l.make_grant(ephemeral=low), "a key of low order; the MAC verifies"),
+        ("another ephemeral key", l.make_grant(ephemeral=enc(public_key(other))), "the tag does not verify; the MAC does"),
+        ("ephemeral key of another type", l.make_grant(ephemeral=b"\x06" + public_key(l.ekp)), "the type is 5; the MAC verifies"),
+        ("sealed under another key", l.make_grant(l.seal(l.granted, key=mac)), "the tag does not verify; the MAC does"),
+        ("sealed with other associated data", l.make_grant(l.seal(l.granted, associated_data=b"")), "the tag does not verify; the MAC does"),
+        ("sealed, 27 bytes", l.make_grant(bytes(27)), "nonce and tag have 28; the MAC verifies"),
+        ("an unknown field", l.make_grant(more=uint_field(5, 1)), "no unknown fields, and the MAC is the last; the MAC verifies"),
+        ("another version", l.make_grant(front=b"\x02\x01"), "version; the MAC verifies"),
+        ("of kind 5", l.make_grant(front=b"\x01\x05"), "kind; the MAC verifies"),
+        ("as a confirmation", l.make_grant(front=b"\x01\x02"), "kind; the MAC verifies"),
+        ("a trailing byte", l.grant + b"\0", "one encoding"),
+        ("without a MAC", l.grant[:-34], "the MAC is the last field"),
+        ("too long", l.grant + bytes(MAX_LINKING - len(l.grant) + 1), "at most 2,048 bytes"),
+        granted("signed by another key", "not the account's signature", signs=other),
+        granted("signed over the device's bytes", "the prefix is another", over=b"\x06\x01"),
+        granted("the key of another phone", "the signature is not by it", signs=l.phone, key=public_key(other)),
+        granted("account key of low order", "a key of low order", account_key=low),
+        granted("the companion's own key", "an account's phone is another device", key=l.ikc, signs=l.companion),
+        granted("device 0", "a companion is not 0", body=cert(device=0)),
+        granted("index 0", "an index is not 0", body=cert(index=0)),
+        granted("linked at 0", "a time is not 0", body=cert(at=0)),
+        granted("account id of 15 bytes", "16 to 64", body=cert(account_id=bytes(15))),
+        granted("incarnation of 17 bytes", "16", body=cert(inc=bytes(17))),
+        granted("an unknown field in the body", "no unknown fields", body=l.body + uint_field(6, 1)),
+        granted("an unknown field beside it", "no unknown fields", raw=l.granted + uint_field(4, 1)),
+        granted("no certificate", "no field may be left out", raw=l.granted[len(bytes_field(1, l.body)):]),
+        granted("nothing sealed", "no field may be left out", raw=b""),
+    )
+    swap = lambda x: sign_published(*x)
+    refuse(
+        "confirmations", l.check_confirmation,
+        ("another reference", l.make_confirmation(reference=flip(l.reference)), "another linking; the MAC verifies"),
+        ("the grant's MAC key", l.make_confirmation(key=mac), "MAC"),
+        ("of another grant", l.make_confirmation(key=answer_mac_key(l.secret, l.keys["binding"], flip(l.grant))[1]), "the key is of the grant's bytes"),
+        ("the account's signature", l.make_confirmation(signature=l.account_signature), "not the device's; the MAC verifies"),
+        ("signed over the account's bytes", l.make_confirmation(signature=swap((l.companion, l.account_signed, take("over account z", 64)))),
+         "the prefix is another; the MAC verifies"),
+        ("signed by another key", l.make_confirmation(signature=swap((other, l.device_signed, take("by other z", 64)))), "not the device's; the MAC verifies"),
+        ("a bundle of another key", l.make_confirmation(bundle=l.make_bundle(other, z=other_z)), "not the companion's; the MAC verifies"),
+        ("a bundle of another device", l.make_confirmation(bundle=l.make_bundle(device=0, z=other_z)), "not that device's; the MAC verifies"),
+        ("a bundle altered", l.make_confirmation(bundle=flip(l.bundle, l.bundle.index(enc(public_key(l.spk))) + 5)), "signed; the MAC verifies"),
+        ("an unknown field", l.make_confirmation(more=uint_field(5, 1)), "the MAC is the last field; the MAC verifies"),
+        ("another version", l.make_confirmation(front=b"\x02\x02"), "version; the MAC verifies"),
+        ("as an acknowledgement", l.make_confirmation(front=b"\x01\x03"), "kind; the MAC verifies"),
+        ("a trailing byte", l.confirmation + b"\0", "one encoding"),
+        ("the grant itself", l.grant, "it is of the phone"),
+        ("nothing", b"", "version"),
+    )
+    count = 0
+
+    def listed(signs=l.phone, epoch=8, entries=l.entries, **more):
+        nonlocal count
+        count += 1
+        return l.make_acknowledgement(signed_list=sign_list(signs, l.body_of_list(epoch, l.confirmed_at, 41, entries, **more), take(f"list {count} z", 64)))
+
+    dated = lambda at: l.make_acknowledgement(signed_list=sign_list(l.phone, l.body_of_list(8, at, 41, l.entries), take(f"list of {at} z", 64)))
+
+    refuse(
+        "acknowledgements", l.check_acknowledgement,
+        ("another reference", l.make_acknowledgement(reference=flip(l.reference)), "another linking; the MAC verifies"),
+        ("the grant's MAC key", l.make_acknowledgement(key=mac), "MAC"),
+        ("another version", l.make_acknowledgement(front=b"\x02\x03"), "version; the MAC verifies"),
+        ("as a refusal", l.make_acknowledgement(front=b"\x01\x04"), "kind; the MAC verifies"),
+        ("an unknown field", l.make_acknowledgement(more=uint_field(4, 1)), "the MAC is the last field; the MAC verifies"),
+        ("a trailing byte", l.acknowledgement + b"\0", "one encoding"),
+        ("the list before", l.make_acknowledgement(signed_list=l.before), "it does not name the companion; the MAC verifies"),
+        ("a list signed by another key", listed(signs=other), "not the account's; the MAC verifies"),
+        ("a list without it", listed(entries=l.kept), "it does not name the companion; the MAC verifies"),
+        ("under another index", listed(entries=[(d, 38 if d == l.device else i, k) for d, i, k in l.entries]), "not the certificate's; the MAC verifies"),
+        ("with another key", listed(entries=[(d, i, public_key(other) if d == l.device else k) for d, i, k in l.entries]),
+         "not the companion's; the MAC verifies"),
+        ("of another incarnation", listed(incarnation=filler("companions incarnation 7", 16)), "not the certificate's; the MAC verifies"),
+        ("of another account", listed(account_id=account_of("companions second else", 64)), "not the certificate's; the MAC verifies"),
+        ("past its time", dated(l.confirmed_at - WINDOW - TOLERANCE - 1), "rule 6; the MAC verifies"),
+        ("issued too far ahead", dated(l.confirmed_at + TOLERANCE + 1), "rule 1; the MAC verifies"),
+        ("the grant again", l.grant, "out of order"),
+    )
+    refuse(
+        "refusals", l.check_refusal,
+        ("another reference", l.make_refusal(uint_field(2, 1), reference=flip(l.reference)), "another linking; the MAC verifies"),
+        ("the answer's MAC key", l.make_refusal(uint_field(2, 1), key=answer), "MAC"),
+        ("reason 0", l.make_refusal(b""), "a reason is not 0; the MAC verifies"),
+        ("reason 0, written out", l.make_refusal(b"\x10\x00"), "a uint that is 0 is left out; the MAC verifies"),
+        ("reason not of least length", l.make_refusal(b"\x10\x81\x00"), "one encoding; the MAC verifies"),
+        ("reason of 2^32", l.make_refusal(uint_field(2, 2**32)), "a uint32; the MAC verifies"),
+        ("another version", l.make_refusal(uint_field(2, 1), front=b"\x02\x04"), "version; the MAC verifies"),
+        ("an unknown field", l.make_refusal(uint_field(2, 1), more=uint_field(4, 1)), "the MAC is the last field; the MAC verifies"),
+        ("a trailing byte", l.refusals[0] + b"\0", "one encoding"),
+    )
+    for message, check in ((l.grant, l.check_grant), (l.confirmation, l.check_confirmation), (l.acknowledgement, l.check_acknowledgement)):
+        for bit in range(8 * len(message)):
+            if bit % 61 == 0 or bit >= 8 * len(message) - 256:
+                check_refused(check, message[:bit // 8] + bytes([message[bit // 8] ^ 1 << bit % 8]) + message[bit // 8 + 1:])
+    digest = list_digest(l.account_id, l.incarnation, ikp, l.entries)
+    return {
+        "account_id": l.account_id, "time": NOW, "phone_private": l.phone, "phone_public": ikp, "before": l.before,
+        "show": {"draws": [l.companion, l.ephemeral, l.secret, l.reference], "payload": l.payload,
+                 "code": "outrigger-link:" + base64.urlsafe_b64encode(l.payload).decode().rstrip("=")},
+        "scan": {"draws": [l.ekp], "ephemeral_public": public_key(l.ekp)} | l.keys,
+        "grant": {"time": l.granted_at, "draws": [l.device_draw, l.account_z, l.nonce], "device_id": l.device, "certificate_body": l.body,
+                  "signed_bytes": l.account_signed, "account_signature": l.account_signature, "sealed_body": l.granted, "message": l.grant},
+        "confirm": {"time": l.accepted_at, "draws": [l.device_z, l.spk, l.spk_z, l.opk, l.suites_z], "signed_bytes": l.device_signed,
+                    "device_signature": l.device_signature, "grant_digest": l.g, "mac_key": answer, "bundle": l.bundle, "message": l.confirmation},
+        "list": {"time": l.confirmed_at, "draws": [*l.session_draws, l.list_z, l.sync_key], "list": l.list, "digest": digest, "acknowledgement": l.acknowledgement},
+        "certificate": l.certificate, "refusals": [{"reason": i + 1, "message": m} for i, m in enumerate(l.refusals)], "refused": refused,
+    }
+
+
+VIEWS = ("same", "receiver behind", "sender behind", "two lists")
+
+
+def seen(told, own):
+    """How the receiver stands to what a stamp says of an account. `own` is (epoch, digest), or None."""
+    told, own = (told["epoch"], told["digest"]), own or (0, bytes(16))
+    return VIEWS[0 if told == own else 3 if told[0] == own[0] else 1 if told[0] > own[0] else 2]
+
+
+def contents():
+    """What is sealed for each kind, stamp and heading; b is a phone, c its companion, a the phone of another account, which d knows without its list."""
+    theirs, ours = account_of("companions contents a", 16), account_of("companions contents b", 64)
+    b, d = Device("companions contents b", ours, 0, TIME, 0), Device("companions contents d", account_of("companions contents d", 20), 0, TIME, 0)
+    private = {x: draw(f"companions contents {x} identity", 32) for x in "ac"}
+    pub = {x: public_key(k) for x, k in private.items()} | {"b": b.public}
+    sender = {"a": (theirs, 0), "c": (ours, 9)}
+    to = {"b": b, "d": d}
+    lists, steps = {}, []
+    for x, account_id, epoch, key, entries in (
+        ("a", theirs, 3, private["a"], [(17, 1, public_key(draw("companions contents other", 32)))]), ("b", ours, 5, b.identity, [(9, 6, pub["c"])]),
+    ):
+        inc = filler(f"companions contents incarnation {x}", 16)
+        body = list_body(account_id, inc, epoch, TIME, TIME + WINDOW, 8, entries)
+        signed = sign_list(key, body, draw(f"companions contents list {x} z", 64))
+        check_list(account_id, pub[x], signed)
+        lists[x] = (epoch, list_digest(account_id, inc, pub[x], entries)), signed
+    ways = {}
+
+    def learn(at, whose):
+        steps.append({"op": "learn", "by": at, "account_id": theirs if whose == "a" else ours, "list": lists[whose][1]})
+
+    def one(name, by, of, content, expect="opens", why=None):
+        if (by, of) not in ways:
+            ways[by, of] = ByHand(f"companions contents {by}{of}", to[of], private[by], addr(*sender[by]))
+        envelope = ways[by, of].envelope(content)
+        step = {"op": "receive", "name": name, "by": of, "from": by, "content": content, "envelope": envelope, "associated_data": b"data", "expect": expect}
+        try:
+            out = split_content(content, sender[by][0] == to[of].account, sender[by][1], 0)
+            result, views = "opens", None
+        except Refused as e:
+            out, result = None, e.kind
+        assert result == expect, (name, result)
+        if out:
+            known = {"d": (None, None), "b": (lists["a" if by == "a" else "b"][0], lists["b"][0])}[of]
+            views = [seen(out["stamp"][x], k) for x, k in zip(("sender", "recipient"), known)] if out["stamp"] else None
+            step |= {"message_id": out.pop("first") or message_id(envelope), "views": views} | out
+        steps.append(step | ({"why": why} if why else {}))
+
+    la, lb = lists["a"][0], lists["b"][0]
+    shared = filler("companions shared id", 16)
+    count = 0
+
+    def fresh():
+        nonlocal count
+        count += 1
+        return filler(f"companions contents message id {count}", 16)
+
+    other = filler("companions contents another digest", 16)
+    stamps = {
+        "both lists": (la, lb), "both lists, one left out": (la, lb, [9]), "both lists, five left out": (la, lb, [0, 9, 2**31, 2**32 - 2, 2**32 - 1]),
+        "newer of its own": ((4, other), lb), "older of its own": ((2, other), lb), "another of its own": ((3, other), lb),
+        "newer of the recipient": (la, (6, other)), "older of the recipient": (la, (4, other)), "another of the recipient": (la, (5, other)),
+        "none of its own": (None, lb), "none of the recipient": (la, None), "none": (None, None), "highest": ((2**32 - 1, other), (2**32 - 1, other)),
+    }
+    headings = {
+        "to the account": bytes([TO_ACCOUNT]) + shared, "own copy, shortest id": bytes([OWN_COPY]) + shared + b"\x10" + theirs,
+        "own copy, longest id": bytes([OWN_COPY]) + shared + b"\x40" + ours, "taken": bytes([TAKEN]) + u32be(0),
+        "asks for history": bytes([ASKS_HISTORY]) + filler("companions contents history", 16) + u64be(NOW), "leaves": bytes([LEAVES]),
+    }
+    frames = {"frame": bytes([FRAME]), "manifest": bytes([MANIFEST])}
+    foreign = [x for x in headings if x != "to the account"]
+    names = {MESSAGE: "message", AGAIN: "again", LOST: "lost"}
+
+    learn("b", "b")
+    one("the first of a", "a", "b", b"\x01hello")
+    learn("b", "a")
+    for name, stamp in stamps.items():
+        for kind in (MESSAGE, AGAIN, LOST):
+            first = None if kind == MESSAGE else fresh()
+            one(f"{names[kind]}, {name}", "a", "b", encode_content(kind, False, first, b"" if kind == LOST else b"text", encode_stamp(*stamp)))
+    for name, kind, recovered, stamp, text in (
+        ("no stamp", MESSAGE, False, b"", b"text"), ("no stamp, no text", MESSAGE, False, b"", b""), ("no stamp, again", AGAIN, False, b"", b"text"),
+        ("stamp", MESSAGE, False, encode_stamp(la, lb), b"text"), ("stamp, no text", MESSAGE, False, encode_stamp(la, lb), b""),
+        ("stamp, again", AGAIN, False, encode_stamp(la, lb), b"text"), ("recovered", MESSAGE, True, encode_stamp(la, lb), b"text"),
+        ("recovered, again", AGAIN, True, encode_stamp(la, lb), b"text"),
+    ):
+        first = None if kind == MESSAGE else fresh()
+        one(f"to the account, {name}", "a", "b", encode_content(kind, recovered, first, text, stamp, headings["to the account"]))
+    one("a list, where there is none", "a", "d", encode_content(MESSAGE, False, None, b"text", encode_stamp(la, None)))
+    one("no list, where there is none", "a", "d", encode_content(MESSAGE, False, None, b"text", encode_stamp(None, None)))
+    one("lists of both, where there are none", "a", "d", encode_content(MESSAGE, False, None, b"text", encode_stamp(la, lb, [17])))
+
+    own = encode_stamp(lb, lb)
+    for name in foreign:
+        no_text = headings[name][0] in (LEAVES, TAKEN, ASKS_HISTORY)
+        for stamp in (b"", own):
+            content = encode_content(MESSAGE, False, None, b"" if no_text else b"text", stamp, headings[name])
+            one(f"{name}, from another account{', stamped' * bool(stamp)}", "a", "b", content, "not of own account")
+    for name, front in frames.items():
+        one(f"{name}, from another account", "a", "b", encode_content(MESSAGE, False, None, b"", b"", front), "not of own account")
+        one(f"{name}, from the own companion", "c", "b", encode_content(MESSAGE, False, None, b"", b"", front), "not of own account")
+
+    stamp, to_account = encode_stamp(la, lb), headings["to the account"]
+    short = lambda name, content, why="body too short": one(name, "a", "b", content, "refused", why + "; the tag verifies")
+    for cut in (0, 3, 4, 19, 20, 23, 24, 39, 40):
+        short(f"a stamp of {cut} bytes", b"\x41" + stamp[:cut])
+    five = encode_stamp(la, lb, [1, 2, 3, 4, 5])
+    short("six left out", b"\x41" + encode_stamp(la, lb, range(1, 7)) + b"text", "at most five")
+    short("255 left out", b"\x41" + stamp[:40] + b"\xff" + bytes(4 * 255), "at most five")
+    for name, devices in (("twice", [9, 9]), ("not ascending", [9, 3])):
+        short(f"left out, {name}", b"\x41" + encode_stamp(la, lb, devices) + b"text", "strictly ascending")
+    for cut in (1, 4, 19):
+        short(f"five left out, {cut} bytes cut", b"\x41" + five[:-cut])
+    short("again, a stamp cut", b"\x42" + fresh() + stamp[:-1])
+    short("again, a message id cut", b"\x42" + fresh()[:15])
+    short("lost, a stamp cut", b"\x43" + fresh() + stamp[:-1])
+    short("lost, a stamp and a byte", b"\x43" + fresh() + stamp + b"x", "body too long")
+    short("lost, a stamp announced only", b"\x43" + fresh())
+    short("lost, a heading", b"\x23" + fresh() + to_account, "kind 0x03 has no heading")
+    short("lost, a stamp and a heading", b"\x63" + fresh() + stamp + to_account, "kind 0x03 has no heading")
+    short("lost, a heading announced only", b"\x23" + fresh(), "kind 0x03 has no heading")
+    short("no heading", b"\x21")
+    short("a stamp, no heading", b"\x61" + stamp)
+    for kind in (0, 8, 0x7f, 0x80, 0xff):
+        short(f"heading {kind:#04x}", b"\x21" + bytes([kind]) + bytes(40), "heading")
+    for cut in (0, 15):
+        short(f"to the account, {cut} bytes of a shared id", b"\x21" + to_account[:1 + cut])
+    short("heading in front of the stamp", b"\x61" + to_account + stamp, "heading, where the epoch's bytes are read")
+    for bits in (0x20, 0x40, 0x60, 0xe0):
+        for kind in (0, 4, 0x10, 0x11, 0x1f):
+            short(f"kind {bits | kind:#04x}", bytes([bits | kind]) + stamp + to_account + bytes(16), "kind")
+
+    wrong = lambda name, content, why="body too short": one(name, "c", "b", content, "refused", why + "; the tag verifies")
+    one("the first of c", "c", "b", b"\x01hello")
+    wrong("own copy, no length", b"\x21" + bytes([OWN_COPY]) + shared)
+    wrong("own copy, the id cut", b"\x21" + bytes([OWN_COPY]) + shared + b"\x10" + theirs[:15])
+    wrong("own copy, an id of 15 bytes", b"\x21" + bytes([OWN_COPY]) + shared + b"\x0f" + theirs[:15], "16 to 64")
+    wrong("own copy, an id of 65 bytes", b"\x21" + bytes([OWN_COPY]) + shared + b"\x41" + ours + b"x", "16 to 64")
+    wrong("own copy, an id of no bytes", b"\x21" + bytes([OWN_COPY]) + shared + b"\0", "16 to 64")
+    wrong("leaves, and says more", b"\x21" + bytes([LEAVES]) + b"x", "body too long")
+    wrong("leaves, stamped, and says more", b"\x61" + own + bytes([LEAVES]) + b"x", "body too long")
+    wrong("taken, three bytes", b"\x21" + headings["taken"][:-1])
+    wrong("taken, five bytes", b"\x21" + headings["taken"] + b"x", "body too long")
+    wrong("asks for history, a byte cut", b"\x21" + headings["asks for history"][:-1])
+    wrong("asks for history, and says more", b"\x21" + headings["asks for history"] + b"x", "body too long")
+    for name in headings:
+        no_text = headings[name][0] in (LEAVES, TAKEN, ASKS_HISTORY)
+        for stamp in (b"", own):
+            for kind in (MESSAGE, AGAIN):
+                if name == "leaves" and (kind == AGAIN or not stamp):
+                    continue
+                first = None if kind == MESSAGE else fresh()
+                text = b"" if no_text else b"text"
+                one(f"{name}, of the own companion, {names[kind]}{', stamped' * bool(stamp)}", "c", "b", encode_content(kind, False, first, text, stamp, headings[name]))
+    peers = {x: {"account_id": sender[x][0], "device_id": sender[x][1], "identity_private": private[x], "identity_public": pub[x]} for x in "ac"}
+    return {"time": NOW, "devices": peers | {"b": b.description, "d": d.description}, "steps": steps}
+
+
 def companions_file():
     linking = linking_case()
     return {
-        "about": "Companions (protocol.md, 10): device lists, and one linking with what follows from it",
-        "lists": link_lists(), "linking": linking,
+        "about": "Companions (protocol.md, 8 and 10): device lists, and which one counts; certificates; one linking with what follows from it, another "
+                 "with what is to be refused in its course; content with stamps and headings",
+        "lists": link_lists(), "which_list": list_sequences(), "certificates": certificates(), "linking": linking,
+        "second_linking": second_linking(), "contents": contents(),
     }
 
 

@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 use outrigger::{
     AbandonLinking, Address, AskHistory, Certificate, ConfirmLink, Consent, Consequence, Content,
     ContinueLinking, DeclineLink, DescribeDevice, DescribeDevices, DescribeGranting, DescribeLinking,
-    DeviceList, EnterLinkCode, GrantLink, Granting, HistoryManifest, IdentityKey, LearnDevices, LinkProgress,
-    LinkReference, Linking, OpenHistory, OpenSynced, Operation, Receive, Register, RenewDevices,
-    ScanLinkCode, SealSynced, ShowLinkCode, ShowTypedCode, SupplyCompanion, SupplyFrame, TakeHistory,
-    TakeInvitation, TakeSupply,
+    DeviceList, EnterLinkCode, GrantLink, GrantingStage, HistoryManifest, IdentityKey, LearnDevices,
+    LinkProgress, LinkReference, Linking, OpenHistory, OpenSynced, Operation, Receive, Register,
+    RenewDevices, ScanLinkCode, SealSynced, ShowLinkCode, ShowTypedCode, SupplyCompanion, SupplyFrame,
+    TakeHistory, TakeInvitation, TakeSupply,
 };
 
 use super::world::{Choices, Store, Toy, address, context};
@@ -247,11 +247,14 @@ pub fn linking(data: &[u8]) {
             }
             9 => drop(step(&mut phone, &AbandonLinking, toy)),
             10 => drop(step(&mut desk, &AbandonLinking, toy)),
-            11 => match step(&mut phone, &DescribeGranting, toy) {
-                Some(Granting::Granted { grant, .. }) => messages.push(grant),
-                Some(Granting::Linked { acknowledgement, .. }) => messages.push(acknowledgement),
-                _ => {}
-            },
+            11 => {
+                let granting = step(&mut phone, &DescribeGranting, toy);
+                let acknowledgements = granting.iter().flat_map(|granting| &granting.acknowledgements);
+                messages.extend(acknowledgements.map(|one| one.message.clone()));
+                if let Some(GrantingStage::Granted { grant, .. }) = granting.map(|granting| granting.stage) {
+                    messages.push(grant);
+                }
+            }
             _ => {
                 let mut altered = message;
                 if !altered.is_empty() {

@@ -96,10 +96,6 @@ struct Taken {
 }
 
 impl Taken {
-    fn is_own_phone(&self) -> bool {
-        self.own && self.address.device == DeviceId::PHONE
-    }
-
     fn put(
         self,
         mut lists: Lists,
@@ -110,11 +106,8 @@ impl Taken {
         let phone = Address::new(self.address.account, DeviceId::PHONE);
         let place = if self.own { phone } else { Address::new(*self.list.account(), DeviceId::PHONE) };
         let former = lists.of(&place).filter(|known| *known.list.account_key() == self.account_key);
-        let (known, changes) = match Known::follows(former, &self.list, context.now)? {
-            // The phone itself needs its newest list, however old, to sign the next one.
-            Follows::Newer if !self.is_own_phone() && !self.list.is_live(context.now) => {
-                return Err(ListError::Expired { expired_at: self.list.expires_at() });
-            }
+        let own_phone = self.own && self.address.device == DeviceId::PHONE;
+        let (known, changes) = match Known::follows(former, &self.list, context.now, own_phone)? {
             Follows::Newer => {
                 let changes = Known::changes(former, self.list.entries());
                 (Known::new(self.list), changes)
@@ -133,7 +126,7 @@ impl Taken {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let is_companion = self.own && self.address.device != DeviceId::PHONE;
+        let is_companion = self.own && !own_phone;
         let learned = Learned {
             changes,
             disputed: known.disputed,

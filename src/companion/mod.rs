@@ -30,10 +30,10 @@ pub use history::{
 pub use learn::{LearnDevices, Learned};
 pub use leave::{LeaveAccount, LeaveError};
 pub use link::{
-    AbandonLinking, ComparisonCode, ConfirmLink, Consent, Consequence, ContinueLinking, DeclineLink,
-    DescribeGranting, DescribeLinking, EnterLinkCode, GrantLink, Granting, Joined, LinkCode, LinkError,
-    LinkProgress, LinkReference, LinkRequest, Linked, Linking, Refusal, ScanLinkCode, ShowLinkCode,
-    ShowTypedCode, TakeInvitation, TypedCode,
+    AbandonLinking, Acknowledgement, ComparisonCode, ConfirmLink, Consent, Consequence, ContinueLinking,
+    DeclineLink, DescribeGranting, DescribeLinking, EnterLinkCode, GrantLink, Granting, GrantingStage,
+    Joined, LinkCode, LinkError, LinkProgress, LinkReference, LinkRequest, Linked, Linking, Refusal,
+    ScanLinkCode, ShowLinkCode, ShowTypedCode, TakeInvitation, TypedCode,
 };
 pub use sign::{CloseAccount, RemoveCompanion, RenewDevices, SignedList};
 pub use supply::{

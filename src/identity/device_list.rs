@@ -114,7 +114,11 @@ impl DeviceList {
         account_key
             .verify(&signed_bytes(&message.body), &Signature::from_bytes(signature))
             .map_err(|_| ListError::BadSignature)?;
-        let list = Self::new(ListBody::decode(&message.body)?, *account_key, bytes.to_vec());
+        let body = ListBody::decode(&message.body)?;
+        if body.entries.iter().any(|entry| entry.identity_key == *account_key) {
+            return Err(DecodeError::Malformed(Field::Entry).into());
+        }
+        let list = Self::new(body, *account_key, bytes.to_vec());
         if list.body.account != *account {
             return Err(ListError::OtherAccount);
         }
@@ -385,6 +389,9 @@ impl ListBody {
         }
         if message.expires_at < message.issued_at {
             return Err(bad(Field::ExpiresAt));
+        }
+        if message.next_key_index == 0 {
+            return Err(bad(Field::KeyIndex));
         }
         if message.entries.len() >= MAX_DEVICES || message.closed && !message.entries.is_empty() {
             return Err(bad(Field::Entry));

@@ -44,11 +44,13 @@ impl Known {
         Self { list, disputed: false }
     }
 
-    /// Whether `list` may stand on record after `former` at this time. `docs/protocol.md`, section 10 "Which list counts".
+    /// Whether `list` may stand on record after `former` at this time. `docs/protocol.md`, section 10 "Which list counts"; the account's own phone takes its lists
+    /// however old.
     pub(crate) fn follows(
         former: Option<&Self>,
         list: &DeviceList,
         now: UnixMillis,
+        own_phone: bool,
     ) -> Result<Follows, ListError> {
         let issued_at = list.issued_at();
         if issued_at > now.plus(DeviceList::CLOCK_TOLERANCE) {
@@ -61,18 +63,24 @@ impl Known {
             if list.incarnation() != former.incarnation() {
                 return Err(ListError::ForeignIncarnation);
             }
-            if former.is_closed() && list.epoch() > former.epoch() {
-                return Err(ListError::LineEnded);
-            }
             if list.epoch() < former.epoch() {
                 return Err(ListError::RolledBack { known: former.epoch(), offered: list.epoch() });
             }
+            if list.body == former.body {
+                return Ok(Follows::Same);
+            }
+            if former.is_closed() {
+                return Err(ListError::LineEnded);
+            }
             if list.epoch() == former.epoch() {
-                return Ok(if list.body == former.body { Follows::Same } else { Follows::Disputes });
+                return Ok(Follows::Disputes);
             }
             if list.body.next_key_index < former.body.next_key_index || gives_away(former, list) {
                 return Err(ListError::Reused);
             }
+        }
+        if !(own_phone || list.is_closed() || list.is_live(now)) {
+            return Err(ListError::Expired { expired_at: list.expires_at() });
         }
         Ok(Follows::Newer)
     }

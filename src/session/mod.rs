@@ -54,8 +54,8 @@ pub use retry::{
 pub use send::{Send, Sent};
 pub(crate) use send::{Single, ask_ahead, can_send, encode_stamp};
 pub use stamp::{Standing, View};
-pub(crate) use start::start_with_new_companion;
 pub use start::{Restart, Start, Started};
+pub(crate) use start::{start_with_new_companion, was_heard_from};
 pub use state::Strength;
 pub(crate) use tell::ToldIdentity;
 pub use tidy::Tidy;

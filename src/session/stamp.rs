@@ -75,7 +75,10 @@ impl Stamp {
         let side = |body: &mut RecordReader<'_>| Some((Epoch(body.u32()?), ListDigest(body.array()?)));
         let (sender, recipient) = (side(body)?, side(body)?);
         let count = body.u8().filter(|count| usize::from(*count) <= MAX_DEVICES)?;
-        let left_out = (0..count).map(|_| body.u32().map(DeviceId)).collect::<Option<_>>()?;
+        let left_out = (0..count).map(|_| body.u32().map(DeviceId)).collect::<Option<Vec<_>>>()?;
+        if !left_out.is_sorted_by(|one, next| one < next) {
+            return None;
+        }
         Some(Self { sender, recipient, left_out })
     }
 

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     handshake::{Initiated, Party, initiate},
-    identity::{Device, Lists},
+    identity::{Address, Device, Lists},
     prekey::VerifiedBundle,
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
+    step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, UnixMillis, Write},
     wire::SessionId,
 };
 
@@ -201,4 +201,15 @@ pub(crate) fn start_with_new_companion(
     let Some(mut writes) = renewal.renew(&mut peer, archive, have, context, needs)? else { return Ok(None) };
     writes.push(slot.write(peer, context));
     Ok(Some(writes))
+}
+
+/// Whether anything has come from a device in the session that is active with it.
+pub(crate) fn was_heard_from(
+    device: &Address,
+    have: &Loaded,
+    context: &Context<'_>,
+    needs: &mut Needs,
+) -> Result<bool, RecordError> {
+    let peer = Peer::read(have, device, context, needs)?;
+    Ok(peer.value.and_then(|peer| peer.session).is_some_and(|session| !session.is_unanswered()))
 }

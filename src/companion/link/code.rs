@@ -318,7 +318,7 @@ impl Operation for TakeInvitation<'_> {
             return Ok(Run::Needs(needs));
         }
         let signing = desk.open()?;
-        let Record { used, stage } = slot.value.take().unwrap_or_default();
+        let Record { used, linked, stage } = slot.value.take().unwrap_or_default();
         let Stage::Entered { reference, seal_key, expires_at, .. } = stage else {
             return Err(LinkError::OutOfOrder);
         };
@@ -334,6 +334,6 @@ impl Operation for TakeInvitation<'_> {
             return Err(LinkError::OtherLinking);
         }
         let (stage, request) = ask(invitation, &signing, context)?;
-        Ok(Run::Done(Step::new(Vec::from([slot.write(Record { used, stage }, context)]), request)))
+        Ok(Run::Done(Step::new(Vec::from([slot.write(Record { used, linked, stage }, context)]), request)))
     }
 }

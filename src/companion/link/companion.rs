@@ -288,6 +288,9 @@ impl Granted {
         let certificate = CertificateBody::decode(&message.certificate)?;
         let account_key = IdentityKey::parse_encoded(&message.account_key);
         let account_key = account_key.map_err(|_| DecodeError::Malformed(Field::IdentityKey))?;
+        if account_key == invitation.identity_key {
+            return Err(LinkError::OwnDevice);
+        }
         let keys = Keys { account: &account_key, device: &invitation.identity_key };
         keys.check_account(&message.certificate, &message.account_signature)?;
         Ok(Self {
@@ -342,6 +345,7 @@ impl Confirmed {
         context: &Context<'_>,
     ) -> Result<Run<LinkProgress>, LinkError> {
         let list = DeviceList::verify(list, &self.address.account, &self.account_key)?;
+        Known::follows(None, &list, context.now, false)?;
         Certificate::verify(&self.certificate, &self.address, &list)?;
         let mut needs = Needs::new();
         let device = Device::read(have, context, &mut needs)?;

@@ -133,8 +133,6 @@ impl From<NonContributory> for LinkError {
 pub enum Refusal {
     /// Its user said no.
     Declined,
-    /// The account has as many devices as it can.
-    TooManyDevices,
     /// A reason of a later version.
     Other(u32),
 }
@@ -143,7 +141,6 @@ impl Refusal {
     pub(super) fn to_wire(self) -> u32 {
         match self {
             Self::Declined => 1,
-            Self::TooManyDevices => 2,
             Self::Other(reason) => reason,
         }
     }
@@ -151,7 +148,6 @@ impl Refusal {
     pub(super) fn from_wire(reason: u32) -> Self {
         match reason {
             1 => Self::Declined,
-            2 => Self::TooManyDevices,
             other => Self::Other(other),
         }
     }

@@ -14,6 +14,7 @@ mod code;
 mod companion;
 mod companion_record;
 mod error;
+mod granting;
 mod invitation;
 mod message;
 mod phone;
@@ -24,8 +25,8 @@ pub use companion::{
     AbandonLinking, ContinueLinking, DescribeLinking, Joined, LinkCode, LinkProgress, Linking, ShowLinkCode,
 };
 pub use error::{LinkError, Refusal};
+pub use granting::{Acknowledgement, DescribeGranting, Granting, GrantingStage};
 pub use invitation::{ComparisonCode, LinkReference};
 pub use phone::{
-    ConfirmLink, Consent, Consequence, DeclineLink, DescribeGranting, GrantLink, Granting, LinkRequest,
-    Linked, ScanLinkCode,
+    ConfirmLink, Consent, Consequence, DeclineLink, GrantLink, LinkRequest, Linked, ScanLinkCode,
 };

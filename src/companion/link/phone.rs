@@ -9,7 +9,7 @@ use super::{
     ComparisonCode, LinkError, LinkReference, Refusal,
     invitation::Invitation,
     message::{decode_confirmation, encode_acknowledgement, encode_grant, encode_refusal},
-    phone_record::{Record, Stage},
+    phone_record::{Finished, Record, Stage},
 };
 use crate::{
     companion::{
@@ -41,7 +41,8 @@ pub(super) const PATIENCE: u64 = 5 * 60 * 1_000;
 ///
 /// # Errors
 /// [`LinkError`]: [`NotALinkCode`](LinkError::NotALinkCode), [`AlreadyUsed`](LinkError::AlreadyUsed) for a second scan, [`OwnDevice`](LinkError::OwnDevice),
-/// [`OutOfOrder`](LinkError::OutOfOrder) while another linking was granted and waits, [`List`](LinkError::List) where this device cannot sign lists.
+/// [`OutOfOrder`](LinkError::OutOfOrder) while another linking was granted and waits, [`List`](LinkError::List) where this device cannot sign lists or the account has as many
+/// devices as it can.
 ///
 /// # Spec
 /// `docs/protocol.md`, section 10 "Linking".
@@ -99,7 +100,7 @@ pub struct Consent {
 ///
 /// # Errors
 /// [`LinkError`]: [`OutOfOrder`](LinkError::OutOfOrder), [`OtherLinking`](LinkError::OtherLinking), [`OtherConsent`](LinkError::OtherConsent),
-/// [`Expired`](LinkError::Expired), [`List`](LinkError::List) where the account has as many devices as it can.
+/// [`Expired`](LinkError::Expired), [`List`](LinkError::List) where this device cannot sign lists.
 ///
 /// # Spec
 /// `docs/protocol.md`, section 10 "Linking".
@@ -155,55 +156,6 @@ pub struct Linked {
     pub acknowledgement: Vec<u8>,
 }
 
-/// Says how far the last linking is at the phone: for what must be sent again. Writes nothing.
-///
-/// # Errors
-/// [`RecordError`]: a record cannot be used.
-#[derive(Clone, Copy, Debug)]
-pub struct DescribeGranting;
-
-/// How far a linking is at the phone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Granting {
-    /// None, or it was abandoned.
-    Nothing,
-    /// A code was typed, and the companion's invitation has not come.
-    Entered {
-        /// Which linking.
-        reference: LinkReference,
-        /// What goes to the companion, again.
-        answer: Vec<u8>,
-    },
-    /// A code was scanned or typed: ask the user.
-    Scanned(LinkRequest),
-    /// It was granted, and no confirmation has come.
-    Granted {
-        /// Which linking.
-        reference: LinkReference,
-        /// What goes to the companion, again.
-        grant: Vec<u8>,
-        /// Until when a confirmation is taken.
-        expires_at: UnixMillis,
-    },
-    /// It was declined.
-    Declined {
-        /// Which linking.
-        reference: LinkReference,
-        /// What goes to the companion, again.
-        refusal: Vec<u8>,
-    },
-    /// The list names the companion.
-    Linked {
-        /// Which linking.
-        reference: LinkReference,
-        /// The companion.
-        device: DeviceId,
-        /// What goes to it, again.
-        acknowledgement: Vec<u8>,
-    },
-}
-
 /// The write that gives up what is under way at the phone, if anything is.
 pub(super) fn abandon(
     have: &Loaded,
@@ -214,11 +166,10 @@ pub(super) fn abandon(
     Ok(match slot.value.take() {
         Some(Record {
             used,
+            linked,
             stage: Stage::Entered { .. } | Stage::Scanned { .. } | Stage::Granted { .. },
-        }) => Some(slot.write(Record { used, stage: Stage::Idle }, context)),
-        Some(Record { stage: Stage::Idle | Stage::Declined { .. } | Stage::Linked { .. }, .. }) | None => {
-            None
-        }
+        }) => Some(slot.write(Record { used, linked, stage: Stage::Idle }, context)),
+        Some(Record { stage: Stage::Idle | Stage::Declined { .. }, .. }) | None => None,
     })
 }
 
@@ -285,7 +236,7 @@ impl Operation for GrantLink {
             return Ok(Run::Needs(needs));
         }
         let signing = desk.open()?;
-        let Record { used, stage } = slot.value.take().unwrap_or_default();
+        let Record { used, linked, stage } = slot.value.take().unwrap_or_default();
         let Stage::Scanned { invitation, ephemeral, expires_at } = stage else {
             return Err(LinkError::OutOfOrder);
         };
@@ -299,7 +250,7 @@ impl Operation for GrantLink {
         let (certificate, grant) = grant(&signing, &invitation, &ephemeral, context)?;
         let expires_at = context.now.plus(PATIENCE);
         let stage = Stage::Granted { invitation, certificate, grant: grant.clone(), expires_at };
-        Ok(Run::Done(Step::new(Vec::from([slot.write(Record { used, stage }, context)]), grant)))
+        Ok(Run::Done(Step::new(Vec::from([slot.write(Record { used, linked, stage }, context)]), grant)))
     }
 }
 
@@ -359,14 +310,14 @@ impl Operation for DeclineLink {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let Record { used, stage } = slot.value.take().unwrap_or_default();
+        let Record { used, linked, stage } = slot.value.take().unwrap_or_default();
         let Stage::Scanned { invitation, .. } = stage else { return Err(LinkError::OutOfOrder) };
         if invitation.reference != self.reference {
             return Err(LinkError::OtherLinking);
         }
         let refusal = encode_refusal(self.reference, Refusal::Declined, &invitation.grant_mac());
         let stage = Stage::Declined { reference: self.reference, refusal: refusal.clone() };
-        Ok(Run::Done(Step::new(Vec::from([slot.write(Record { used, stage }, context)]), refusal)))
+        Ok(Run::Done(Step::new(Vec::from([slot.write(Record { used, linked, stage }, context)]), refusal)))
     }
 }
 
@@ -386,7 +337,7 @@ impl Operation for ConfirmLink<'_> {
             return Ok(Run::Needs(needs));
         }
         let signing = desk.open()?;
-        let Record { used, stage } = slot.value.take().unwrap_or_default();
+        let Record { used, mut linked, stage } = slot.value.take().unwrap_or_default();
         let Stage::Granted { invitation, certificate, grant, expires_at } = stage else {
             return Err(LinkError::OutOfOrder);
         };
@@ -416,43 +367,11 @@ impl Operation for ConfirmLink<'_> {
         }
         let reference = invitation.reference;
         let acknowledgement = encode_acknowledgement(reference, signed.list.as_bytes(), &answer_key);
-        let device = body.address.device;
-        let stage = Stage::Linked { reference, device, acknowledgement: acknowledgement.clone() };
-        writes.extend([write, slot.write(Record { used, stage }, context)]);
+        linked.retain(|finished| signed.list.entry(finished.device).is_some());
+        linked.push(Finished { reference, device: body.address.device, answer_key });
+        let record = Record { used, linked, stage: Stage::Idle };
+        writes.extend([write, slot.write(record, context)]);
         let (list, changes) = (signed.list, signed.changes);
         Ok(Run::Done(Step::new(writes, Linked { device: body.address, list, changes, acknowledgement })))
-    }
-}
-
-impl Sealed for DescribeGranting {}
-
-impl Operation for DescribeGranting {
-    type Output = Granting;
-    type Error = RecordError;
-
-    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Granting>, RecordError> {
-        let mut needs = Needs::new();
-        let slot = Record::read(have, context, &mut needs)?;
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        let granting = match slot.value.unwrap_or_default().stage {
-            Stage::Idle => Granting::Nothing,
-            Stage::Entered { reference, answer, .. } => Granting::Entered { reference, answer },
-            Stage::Scanned { invitation, ephemeral, expires_at } => Granting::Scanned(LinkRequest {
-                reference: invitation.reference,
-                companion: invitation.identity_key,
-                comparison: invitation.comparison(ephemeral.public()),
-                expires_at,
-            }),
-            Stage::Granted { invitation, grant, expires_at, .. } => {
-                Granting::Granted { reference: invitation.reference, grant, expires_at }
-            }
-            Stage::Declined { reference, refusal } => Granting::Declined { reference, refusal },
-            Stage::Linked { reference, device, acknowledgement } => {
-                Granting::Linked { reference, device, acknowledgement }
-            }
-        };
-        Ok(Run::Done(Step::new(Vec::new(), granting)))
     }
 }

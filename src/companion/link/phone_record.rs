@@ -13,6 +13,7 @@ use crate::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKind, RecordReader, RecordType, RecordWriter,
         Slot, UnixMillis,
     },
+    wire::MAX_DEVICES,
 };
 
 /// Codes that were used, and are refused when they come again.
@@ -23,7 +24,17 @@ const REMEMBERED: usize = 16;
 pub(super) struct Record {
     /// Codes that were scanned or typed, newest last.
     pub(super) used: Vec<LinkReference>,
+    /// Linkings that came to their end here: at most one for each companion of the list.
+    pub(super) linked: Vec<Finished>,
     pub(super) stage: Stage,
+}
+
+/// What an acknowledgement is made with, again: over the newest list.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) reference: LinkReference,
+    pub(super) device: DeviceId,
+    pub(super) answer_key: MacKey,
 }
 
 #[derive(Debug, Default)]
@@ -51,11 +62,6 @@ pub(super) enum Stage {
         reference: LinkReference,
         refusal: Vec<u8>,
     },
-    Linked {
-        reference: LinkReference,
-        device: DeviceId,
-        acknowledgement: Vec<u8>,
-    },
 }
 
 impl Record {
@@ -81,9 +87,9 @@ impl RecordType<'_> for Record {
                 texts.saturating_add(Invitation::STORED_LEN + 2 + 2 + 8)
             }
             Stage::Declined { refusal, .. } => refusal.len().saturating_add(16 + 2),
-            Stage::Linked { acknowledgement, .. } => acknowledgement.len().saturating_add(16 + 4 + 2),
         };
-        self.used.len().saturating_mul(16).saturating_add(stage).saturating_add(2)
+        let linked = self.linked.len().saturating_mul(16 + 4 + 32);
+        self.used.len().saturating_mul(16).saturating_add(linked).saturating_add(stage).saturating_add(3)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
@@ -91,12 +97,16 @@ impl RecordType<'_> for Record {
         self.used.iter().for_each(|reference| {
             body.bytes(&reference.0);
         });
+        body.u8(u8::try_from(self.linked.len()).unwrap_or(u8::MAX));
+        for Finished { reference, device, answer_key } in &self.linked {
+            body.bytes(&reference.0).u32(device.0).bytes(answer_key.expose_bytes());
+        }
         match &self.stage {
             Stage::Idle => {
                 body.u8(0);
             }
             Stage::Entered { reference, seal_key, answer, expires_at } => {
-                body.u8(5)
+                body.u8(4)
                     .bytes(&reference.0)
                     .bytes(seal_key.expose_bytes())
                     .prefixed(answer)
@@ -113,15 +123,21 @@ impl RecordType<'_> for Record {
             Stage::Declined { reference, refusal } => {
                 body.u8(3).bytes(&reference.0).prefixed(refusal);
             }
-            Stage::Linked { reference, device, acknowledgement } => {
-                body.u8(4).bytes(&reference.0).u32(device.0).prefixed(acknowledgement);
-            }
         }
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         let count = body.u8()?;
         let used = (0..count).map(|_| body.array().map(LinkReference)).collect::<Option<_>>()?;
+        let count = body.u8().filter(|count| usize::from(*count) <= MAX_DEVICES)?;
+        let finished = |body: &mut RecordReader<'_>| {
+            Some(Finished {
+                reference: LinkReference(body.array()?),
+                device: DeviceId(body.u32()?),
+                answer_key: MacKey::take_from(&mut body.array()?),
+            })
+        };
+        let linked = (0..count).map(|_| finished(body)).collect::<Option<_>>()?;
         let stage = match body.u8()? {
             0 => Stage::Idle,
             1 => Stage::Scanned {
@@ -139,12 +155,7 @@ impl RecordType<'_> for Record {
                 reference: LinkReference(body.array()?),
                 refusal: body.prefixed()?.to_vec(),
             },
-            4 => Stage::Linked {
-                reference: LinkReference(body.array()?),
-                device: DeviceId(body.u32()?),
-                acknowledgement: body.prefixed()?.to_vec(),
-            },
-            5 => Stage::Entered {
+            4 => Stage::Entered {
                 reference: LinkReference(body.array()?),
                 seal_key: MacKey::take_from(&mut body.array()?),
                 answer: body.prefixed()?.to_vec(),
@@ -152,7 +163,7 @@ impl RecordType<'_> for Record {
             },
             _ => return None,
         };
-        Some(Self { used, stage })
+        Some(Self { used, linked, stage })
     }
 }
 

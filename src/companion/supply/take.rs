@@ -205,8 +205,8 @@ fn take(
     let former_counts = former.as_ref().filter(|former| former.list.account_key() == key);
     let offered = fact.list.as_deref().and_then(|list| DeviceList::verify(list, &fact.account, key).ok());
     // A list that does not follow is as good as none: this companion may know a newer one.
-    let offered =
-        offered.filter(|list| Known::follows(former_counts, list, context.now) == Ok(Follows::Newer));
+    let follows = |list: &DeviceList| Known::follows(former_counts, list, context.now, false);
+    let offered = offered.filter(|list| follows(list) == Ok(Follows::Newer));
     let changes = match (&offered, former_counts) {
         (Some(list), _) => Known::changes(former.as_ref(), list.entries()),
         (None, Some(_)) => Vec::new(),

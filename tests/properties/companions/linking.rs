@@ -2,15 +2,16 @@
 
 use outrigger::{
     AbandonLinking, Advice, ConfirmLink, Consent, ContinueLinking, DeclineLink, DescribeDevice,
-    DescribeDevices, DescribeGranting, DescribeLinking, DeviceDescription, GrantLink, Granting, LinkCode,
-    LinkError, LinkProgress, LinkRequest, Linking, ListError, RecordKind, Refusal, ScanLinkCode,
-    ShowLinkCode,
+    DescribeDevices, DescribeGranting, DescribeLinking, DeviceDescription, DeviceList, Epoch, GrantLink,
+    GrantingStage, LinkCode, LinkError, LinkProgress, LinkRequest, Linking, ListError, RecordKind, Refusal,
+    RenewDevices, ScanLinkCode, ShowLinkCode, UnixMillis,
 };
 
 use super::household::{Directory, Traffic, consent};
 use crate::world::Device;
 
 const MINUTE: u64 = 60 * 1_000;
+const DAY: u64 = 24 * 60 * MINUTE;
 
 /// A phone, and a device with an empty store.
 fn strangers() -> (Directory, Device, Device) {
@@ -41,6 +42,15 @@ fn refuses(desk: &mut Device, message: &[u8]) -> LinkError {
     desk.run(&ContinueLinking { message }).unwrap_err()
 }
 
+fn stage(phone: &mut Device) -> GrantingStage {
+    phone.run(&DescribeGranting).unwrap().stage
+}
+
+fn acknowledgements(phone: &mut Device) -> Vec<Vec<u8>> {
+    let granting = phone.run(&DescribeGranting).unwrap();
+    granting.acknowledgements.into_iter().map(|one| one.message).collect()
+}
+
 fn companions(phone: &mut Device) -> usize {
     let account = phone.address.account;
     phone.run(&DescribeDevices { account }).unwrap().list.map_or(0, |list| list.entries().len())
@@ -54,15 +64,17 @@ fn a_linking_makes_a_device_that_both_sides_agree_on() {
     let expected: DeviceDescription = described.clone();
     assert_eq!((expected.address, expected.identity_key), (linked.device, desk.identity));
     assert!(matches!(desk.run(&DescribeLinking).unwrap(), Linking::Nothing));
-    let Granting::Linked { device, acknowledgement, .. } = ada.run(&DescribeGranting).unwrap() else {
-        panic!()
-    };
-    assert_eq!((device, acknowledgement), (linked.device.device, linked.acknowledgement));
+    let granting = ada.run(&DescribeGranting).unwrap();
+    assert_eq!(granting.stage, GrantingStage::Nothing);
+    let [kept] = &granting.acknowledgements[..] else { panic!("{granting:?}") };
+    assert_eq!((kept.device, &kept.message), (linked.device.device, &linked.acknowledgement));
     // The session of the two stands at once, in both directions.
     let first = ada.send(desk.address, b"welcome");
     desk.opens(ada.address, &first, b"welcome");
     let answer = desk.send(ada.address, b"thank you");
     ada.opens(desk.address, &answer, b"thank you");
+    // It is heard from, so its linking waits for nothing more.
+    assert_eq!(ada.run(&DescribeGranting).unwrap().acknowledgements, []);
 }
 
 /// L38: a code is good for a minute, and once.
@@ -271,7 +283,7 @@ fn a_declined_companion_knows_it_and_can_try_again() {
     for altered in alterations(&refusal) {
         refuses(&mut desk, &altered);
     }
-    let Granting::Declined { refusal: kept, .. } = ada.run(&DescribeGranting).unwrap() else { panic!() };
+    let GrantingStage::Declined { refusal: kept, .. } = stage(&mut ada) else { panic!() };
     assert_eq!(kept, refusal);
     let progress = desk.run(&ContinueLinking { message: &refusal }).unwrap();
     assert_eq!(progress, LinkProgress::Refused(Refusal::Declined));
@@ -328,9 +340,9 @@ fn a_lost_message_is_sent_again_from_the_records() {
     let Linking::Shown(code) = desk.run(&DescribeLinking).unwrap() else { panic!() };
     assert_eq!((code.text(), code.expires_at), (shown.text(), shown.expires_at));
     let request = scan(&mut ada, &code);
-    assert_eq!(ada.run(&DescribeGranting).unwrap(), Granting::Scanned(request));
+    assert_eq!(stage(&mut ada), GrantingStage::Scanned(request));
     let lost = grant(&mut ada, &request);
-    let Granting::Granted { grant, .. } = ada.run(&DescribeGranting).unwrap() else { panic!() };
+    let GrantingStage::Granted { grant, .. } = stage(&mut ada) else { panic!() };
     assert_eq!(grant, lost);
     let lost = confirm(&mut desk, &grant);
     let Linking::Confirmed { confirmation, comparison } = desk.run(&DescribeLinking).unwrap() else {
@@ -338,11 +350,62 @@ fn a_lost_message_is_sent_again_from_the_records() {
     };
     assert_eq!((&confirmation, comparison), (&lost, request.comparison));
     let lost = ada.run(&ConfirmLink { confirmation: &confirmation }).unwrap().acknowledgement;
-    let Granting::Linked { acknowledgement, .. } = ada.run(&DescribeGranting).unwrap() else { panic!() };
-    assert_eq!(acknowledgement, lost);
-    // However late it comes: the list proves what it says.
-    desk.wait(3 * 24 * 60 * MINUTE);
-    desk.run(&ContinueLinking { message: &acknowledgement }).unwrap();
+    assert_eq!(acknowledgements(&mut ada), std::slice::from_ref(&lost));
+    // However late it comes, while its list is good.
+    desk.wait(3 * DAY);
+    desk.run(&ContinueLinking { message: &lost }).unwrap();
+}
+
+/// A companion becomes a device by a list that counts, as any other taker of lists: not past its time, not from the future. The phone has the newest for it.
+#[test]
+fn an_acknowledgement_whose_list_does_not_count_is_refused() {
+    let (_, mut ada, mut desk) = strangers();
+    let code = show(&mut desk);
+    let request = scan(&mut ada, &code);
+    let grant = grant(&mut ada, &request);
+    let confirmation = confirm(&mut desk, &grant);
+    let linked = ada.run(&ConfirmLink { confirmation: &confirmation }).unwrap();
+    let (issued_at, expires_at) = (linked.list.issued_at(), linked.list.expires_at());
+    let tolerance = DeviceList::CLOCK_TOLERANCE;
+    desk.now = UnixMillis(issued_at.0 - tolerance - 1);
+    let refused = refuses(&mut desk, &linked.acknowledgement);
+    assert_eq!(refused, LinkError::List(ListError::FromTheFuture { issued_at }));
+    desk.now = UnixMillis(expires_at.0 + tolerance + 1);
+    let refused = refuses(&mut desk, &linked.acknowledgement);
+    assert_eq!(refused, LinkError::List(ListError::Expired { expired_at: expires_at }));
+    // What the phone sends again has the list that it signed last.
+    ada.now = desk.now;
+    ada.run(&RenewDevices).unwrap();
+    let [newest] = &acknowledgements(&mut ada)[..] else { panic!() };
+    assert_ne!(*newest, linked.acknowledgement);
+    let LinkProgress::Linked(joined) = desk.run(&ContinueLinking { message: newest }).unwrap() else {
+        panic!()
+    };
+    assert_eq!(joined.list.epoch(), Epoch(2));
+}
+
+/// Another linking, and the removal of one companion, take from the phone nothing that a linking still waits for.
+#[test]
+fn a_later_linking_keeps_what_an_earlier_one_waits_for() {
+    let (mut directory, mut ada, mut desk) = strangers();
+    let mut lab = Device::empty("lab");
+    let code = show(&mut desk);
+    let request = scan(&mut ada, &code);
+    let grant = grant(&mut ada, &request);
+    let confirmation = confirm(&mut desk, &grant);
+    let lost = ada.run(&ConfirmLink { confirmation: &confirmation }).unwrap();
+    directory.link_traffic(&mut ada, &mut lab);
+    let granting = ada.run(&DescribeGranting).unwrap();
+    let waits = |device| granting.acknowledgements.iter().find(|one| one.device == device);
+    let again = waits(lost.device.device).unwrap();
+    assert_eq!(again.reference, request.reference);
+    let progress = desk.run(&ContinueLinking { message: &again.message }).unwrap();
+    let LinkProgress::Linked(joined) = progress else { panic!("{progress:?}") };
+    assert_eq!(joined.list.entries().len(), 2);
+    // What is removed gets nothing more.
+    directory.remove(&mut ada, lost.device.device);
+    let granting = ada.run(&DescribeGranting).unwrap();
+    assert!(granting.acknowledgements.iter().all(|one| one.device == lab.address.device));
 }
 
 /// Only the phone links, and no more companions than there is room for.

@@ -1,7 +1,7 @@
 //! Linking by a typed code: one try for each code, nothing to try later, and the same consent as after a scan.
 
 use outrigger::{
-    ConfirmLink, ContinueLinking, DescribeGranting, DescribeLinking, EnterLinkCode, GrantLink, Granting,
+    ConfirmLink, ContinueLinking, DescribeGranting, DescribeLinking, EnterLinkCode, GrantLink, GrantingStage,
     LinkError, LinkProgress, Linking, ListError, ShowLinkCode, ShowTypedCode, TakeInvitation, TypedCode,
 };
 
@@ -127,7 +127,9 @@ fn altered_late_and_foreign_messages_are_refused() {
     assert_eq!(desk.run(&ContinueLinking { message: &answer }).unwrap_err(), LinkError::OutOfOrder);
     let Linking::Invited { invitation: kept } = desk.run(&DescribeLinking).unwrap() else { panic!() };
     assert_eq!(kept, invitation);
-    let Granting::Entered { answer: kept, .. } = sound.run(&DescribeGranting).unwrap() else { panic!() };
+    let GrantingStage::Entered { answer: kept, .. } = sound.run(&DescribeGranting).unwrap().stage else {
+        panic!()
+    };
     assert_eq!(kept, answer);
     for bit in 0..invitation.len() * 8 {
         let mut altered = invitation.clone();

@@ -1,16 +1,17 @@
 //! `vectors/*.json`, made by an independent script of `docs/protocol.md`, replayed through the public API with a scripted random source.
 //! (`vectors/xeddsa.json` is replayed in `src/primitives/vectors.rs`.)
 
+mod companions;
+mod contents;
+
 use std::{collections::BTreeMap, convert::Infallible};
 
 use outrigger::{
-    AccountId, Address, Advice, AnswerRetry, BundleError, Certificate, ConfirmLink, Consent, Consequence,
-    Context, ContinueLinking, DeclineLink, DescribePeer, DeviceId, DeviceList, DriveError,
-    EnvelopeDescription, Generation, GrantLink, HistoryId, IdentityKey, IdentityKeyPair, Keep, KeyPair,
-    Limits, LinkProgress, MemoryStore, MessageId, OpenError, Operation, PrekeyId, PublicKey, Random, Receive,
-    Record, RecordKey, Recover, Register, ReplenishPrekeys, RequestRetry, Restart, RetryError, RetryOutcome,
-    RetryReason, Revision, RootSecret, SafetyNumber, ScanLinkCode, SealHistory, SealSynced, Send,
-    ShowLinkCode, Start, Strength, Suite, UnixMillis, VerifiedBundle, drive,
+    AccountId, Address, Advice, AnswerRetry, BundleError, Context, DescribePeer, DeviceId, DriveError,
+    EnvelopeDescription, Generation, IdentityKey, IdentityKeyPair, Keep, KeyPair, Limits, MemoryStore,
+    MessageId, OpenError, Operation, PrekeyId, PublicKey, Random, Receive, Record, RecordKey, Recover,
+    Register, ReplenishPrekeys, RequestRetry, Restart, RetryError, RetryOutcome, RetryReason, Revision,
+    RootSecret, SafetyNumber, Send, Start, Strength, Suite, UnixMillis, VerifiedBundle, drive,
     handshake::{Handshake, Party, initiate, respond},
     ratchet::{DecryptError, Ratchet},
 };
@@ -91,7 +92,7 @@ fn identity(value: &Value) -> IdentityKeyPair {
 
 #[test]
 fn safety_numbers() {
-    let file = file(include_str!("../vectors/fingerprints.json"));
+    let file = file(include_str!("../../vectors/fingerprints.json"));
     for entry in list(&file["pairs"]) {
         let key = |name: &str| IdentityKey::parse_encoded(&hex(&entry[name])).unwrap();
         let (a, b) = (key("key_a"), key("key_b"));
@@ -166,7 +167,7 @@ fn replenish(store: &mut Store, prekeys: &Value) {
 
 #[test]
 fn prekeys_and_bundles() {
-    let file = file(include_str!("../vectors/prekeys.json"));
+    let file = file(include_str!("../../vectors/prekeys.json"));
     for entry in list(&file["prekey_ids"]) {
         let key = PublicKey::parse(&array(&entry["public"])).unwrap();
         assert_eq!(PrekeyId::of(&key).as_bytes()[..], hex(&entry["id"]), "{}", entry["name"]);
@@ -192,7 +193,7 @@ fn prekeys_and_bundles() {
 fn number_statements() {
     use outrigger::{ChangeNumber, LearnNumber, PhoneNumber};
 
-    let file = file(include_str!("../vectors/prekeys.json"));
+    let file = file(include_str!("../../vectors/prekeys.json"));
     for entry in list(&file["numbers"]) {
         let mut store = MemoryStore::new();
         let account = AccountId::new(&hex(&entry["account_id"])).unwrap();
@@ -241,7 +242,7 @@ fn knows_phone(account: AccountId, key: &[u8]) -> MemoryStore {
 
 #[test]
 fn x3dh() {
-    let file = file(include_str!("../vectors/x3dh.json"));
+    let file = file(include_str!("../../vectors/x3dh.json"));
     for entry in list(&file["cases"]) {
         let (a, b) = (&entry["initiator"], &entry["responder"]);
         let (address_a, address_b) = (address(a), address(b));
@@ -303,7 +304,7 @@ fn x3dh() {
 
 #[test]
 fn the_ratchet_alone() {
-    let file = file(include_str!("../vectors/ratchet.json"));
+    let file = file(include_str!("../../vectors/ratchet.json"));
     for case in list(&file["cases"]) {
         let mut source = Script::new(&case["initiator_draws"]);
         let responder = pair(&case["responder_private"]);
@@ -341,7 +342,7 @@ fn the_ratchet_alone() {
 
 #[test]
 fn whole_sessions() {
-    let file = file(include_str!("../vectors/session.json"));
+    let file = file(include_str!("../../vectors/session.json"));
     for case in list(&file["cases"]) {
         let mut stores = play(case);
         let at = |name: &Value| address(&case["devices"][text(name)]);
@@ -526,7 +527,7 @@ fn recover(store: &mut Store, prekeys: &Value, now: UnixMillis) {
 
 #[test]
 fn retry_requests() {
-    let file = file(include_str!("../vectors/retry.json"));
+    let file = file(include_str!("../../vectors/retry.json"));
     for entry in list(&file["envelopes"]) {
         let envelope = hex(&entry["envelope"]);
         assert_eq!(MessageId::of(&envelope).unwrap().as_bytes()[..], hex(&entry["message_id"]));
@@ -638,102 +639,4 @@ fn active_is(store: &mut Store, peer: Address, id: &Value, name: &str) {
     let mut context = Context::new(UnixMillis(0), store.generation, &mut source);
     let active = store.run(&DescribePeer { peer }, &mut context).unwrap().session;
     assert_eq!(active.map(|session| session.id.0.to_vec()), id.as_str().map(|_| hex(id)), "{name}");
-}
-
-/// A device with a store of its own and scripted draws.
-fn scripted<O: Operation>(store: &mut MemoryStore, draws: &Value, now: u64, operation: &O) -> O::Output {
-    let mut source = Script::new(draws);
-    let output = store.run(operation, &mut Context::new(UnixMillis(now), Generation([9; 16]), &mut source));
-    source.assert_drawn(draws);
-    output.unwrap_or_else(|error| panic!("{error}"))
-}
-
-#[test]
-fn device_lists() {
-    let file = file(include_str!("../vectors/companions.json"));
-    let lists = &file["lists"];
-    let phone = IdentityKey::parse_encoded(&[&[5], &hex(&lists["phone"]["public"])[..]].concat()).unwrap();
-    let account = |entry: &Value| AccountId::new(&hex(&entry["account_id"])).unwrap();
-    for entry in list(&lists["accepted"]) {
-        let verified = DeviceList::verify(&hex(&entry["list"]), &account(entry), &phone);
-        let verified = verified.unwrap_or_else(|error| panic!("{}: {error}", entry["name"]));
-        assert_eq!(u64::from(verified.epoch().0), number(&entry["epoch"]));
-        assert_eq!(verified.issued_at(), UnixMillis(number(&entry["issued_at"])));
-        assert_eq!(verified.expires_at(), UnixMillis(number(&entry["expires_at"])));
-        assert_eq!(verified.is_closed(), entry["closed"].as_bool().unwrap());
-        assert_eq!(verified.digest().0[..], hex(&entry["digest"]), "{}", entry["name"]);
-        let entries = list(&entry["entries"]);
-        assert_eq!(verified.entries().len(), entries.len());
-        for (found, expected) in verified.entries().iter().zip(entries) {
-            assert_eq!(u64::from(found.device.0), number(&expected["device_id"]));
-            assert_eq!(u64::from(found.key_index.0), number(&expected["key_index"]));
-            assert_eq!(found.identity_key.public_key().as_bytes()[..], hex(&expected["identity_key"]));
-        }
-    }
-    for entry in list(&lists["refused"]) {
-        let verified = DeviceList::verify(&hex(&entry["list"]), &account(entry), &phone);
-        assert!(verified.is_err(), "{}: {}", entry["name"], entry["why"]);
-    }
-    assert!(list(&lists["refused"]).len() > 20);
-}
-
-/// One linking, both sides with the script's draws: every message byte for byte, and what the two can do with what they share.
-#[test]
-fn a_linking() {
-    let file = file(include_str!("../vectors/companions.json"));
-    let case = &file["linking"];
-    let now = number(&case["time"]);
-    let address = Address::new(AccountId::new(&hex(&case["account_id"])).unwrap(), DeviceId::PHONE);
-    let (mut phone, mut companion) = (MemoryStore::new(), MemoryStore::new());
-    let none = Value::Array(Vec::new());
-    let identity = Value::Array(vec![case["phone_private"].clone()]);
-    let account_key = scripted(&mut phone, &identity, now, &Register { address });
-    assert_eq!(account_key.public_key().as_bytes()[..], hex(&case["phone_public"]));
-
-    let code = scripted(&mut companion, &case["show"]["draws"], now, &ShowLinkCode);
-    assert_eq!(code.text(), text(&case["show"]["code"]));
-    let request = scripted(&mut phone, &case["scan"]["draws"], now, &ScanLinkCode { code: code.text() });
-    assert_eq!(request.comparison.to_string(), text(&case["scan"]["comparison"]));
-    let mut declines = MemoryStore::new();
-    scripted(&mut declines, &identity, now, &Register { address });
-    scripted(&mut declines, &case["scan"]["draws"], now, &ScanLinkCode { code: code.text() });
-    let refusal = scripted(&mut declines, &none, now, &DeclineLink { reference: request.reference });
-    assert_eq!(refusal, hex(&case["refusal"]));
-
-    let consequence = Consequence::ReadsAndSpeaksForTheAccount;
-    let consent = Consent { companion: request.companion, consequence };
-    let granted = GrantLink { reference: request.reference, consent };
-    let grant = scripted(&mut phone, &case["grant"]["draws"], now, &granted);
-    assert_eq!(grant, hex(&case["grant"]["message"]));
-    let progress =
-        scripted(&mut companion, &case["confirm"]["draws"], now, &ContinueLinking { message: &grant });
-    let LinkProgress::Confirm { confirmation, comparison, address } = progress else {
-        panic!("{progress:?}")
-    };
-    assert_eq!(confirmation, hex(&case["confirm"]["message"]));
-    assert_eq!(
-        (comparison, u64::from(address.device.0)),
-        (request.comparison, number(&case["confirm"]["device_id"]))
-    );
-    let linked =
-        scripted(&mut phone, &case["list"]["draws"], now, &ConfirmLink { confirmation: &confirmation });
-    assert_eq!(linked.list.as_bytes(), hex(&case["list"]["list"]));
-    assert_eq!(linked.list.digest().0[..], hex(&case["list"]["digest"]));
-    assert_eq!(linked.acknowledgement, hex(&case["list"]["acknowledgement"]));
-    let progress =
-        scripted(&mut companion, &none, now, &ContinueLinking { message: &linked.acknowledgement });
-    let LinkProgress::Linked(joined) = progress else { panic!("{progress:?}") };
-    assert_eq!(joined.certificate, hex(&case["certificate"]));
-    Certificate::verify(&joined.certificate, &joined.address, &joined.list).unwrap();
-
-    let synced = &case["synced"];
-    let (plaintext, associated_data) = (hex(&synced["plaintext"]), hex(&synced["associated_data"]));
-    let seal = SealSynced { plaintext: &plaintext, associated_data: &associated_data };
-    assert_eq!(scripted(&mut phone, &synced["draws"], now, &seal), hex(&synced["sealed"]));
-    let id = HistoryId(array(&case["history"]["id"]));
-    for chunk in list(&case["history"]["chunks"]) {
-        let said = hex(&chunk["text"]);
-        let seal = SealHistory { companion: address.device, id, text: &said };
-        assert_eq!(scripted(&mut phone, &chunk["draws"], now, &seal).sealed, hex(&chunk["sealed"]));
-    }
 }
