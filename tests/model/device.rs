@@ -1,18 +1,13 @@
 //! A device of the model: real records, and the app's own tables beside them, committed together.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use outrigger::{
-    AccountId, Address, Context, DeviceId, Generation, Limits, Loaded, Operation, Record, RecordKey,
-    Revision, Run, UnixMillis, Write,
-};
-use rand_core::{TryCryptoRng, TryRng};
-use sha2::{Digest, Sha256};
+use outrigger::{AccountId, Address, Context, DeviceId, Generation, Limits, Operation, UnixMillis, Write};
 
-use crate::view::DatabaseView;
+use crate::{
+    store::{Counting, Records, prepare, store},
+    view::DatabaseView,
+};
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,7 +59,7 @@ impl Packet {
 /// The database: everything in it goes back together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Database {
-    pub(crate) records: BTreeMap<RecordKey, (Revision, Vec<u8>)>,
+    pub(crate) records: Records,
     /// What is not acknowledged, and whether the network has it.
     pub(crate) outbox: BTreeMap<Packet, bool>,
     pub(crate) inbox: BTreeSet<Message>,
@@ -129,66 +124,13 @@ impl Device {
         let now = UnixMillis(1_800_000_000_000);
         let generation = Generation([self.generation; 16]);
         let mut context = Context::new(now, generation, &mut source).with_limits(limits);
-        let mut have = Loaded::new();
-        loop {
-            match operation.run(&have, &mut context)? {
-                Run::Needs(needs) => {
-                    let load = |key: &RecordKey| {
-                        let record = self.database.records.get(key);
-                        Ok::<_, Infallible>(
-                            record.map(|(revision, bytes)| Record::new(*revision, bytes.clone())),
-                        )
-                    };
-                    have.answer(needs, load).unwrap();
-                }
-                Run::Done(step) => {
-                    let (writes, held) = step.split();
-                    return Ok((writes, held.release_after_store()));
-                }
-            }
-        }
+        prepare(&self.database.records, operation, &mut context)
     }
 
     /// Stores a step's writes and changes the app's tables, in one transaction.
     pub(crate) fn commit(&mut self, writes: &[Write], tables: impl FnOnce(&mut Database)) {
         self.history.push((self.database.clone(), self.view.clone()));
-        for write in writes {
-            let current = self.database.records.get(write.key()).map(|(revision, _)| *revision);
-            assert_eq!(current, write.replaces(), "a conflict in a store with one process");
-            match write.bytes() {
-                Some(bytes) => {
-                    self.database.records.insert(*write.key(), (write.revision(), bytes.to_vec()));
-                }
-                None => {
-                    self.database.records.remove(write.key());
-                }
-            }
-        }
+        store(&mut self.database.records, writes);
         tables(&mut self.database);
     }
 }
-
-/// SHA-256 of a counter of the world's: never the same bytes twice on one path.
-struct Counting<'a>(&'a mut u64);
-
-impl TryRng for Counting<'_> {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        rand_core::utils::next_word_via_fill(self)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        rand_core::utils::next_word_via_fill(self)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        for chunk in bytes.chunks_mut(32) {
-            *self.0 += 1;
-            chunk.copy_from_slice(&Sha256::digest(self.0.to_be_bytes())[..chunk.len()]);
-        }
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Counting<'_> {}

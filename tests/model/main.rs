@@ -7,6 +7,8 @@
 mod checker;
 mod config;
 mod device;
+#[path = "../stage/store.rs"]
+mod store;
 mod view;
 mod world;
 
