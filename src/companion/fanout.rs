@@ -54,7 +54,7 @@ pub struct Plan {
 /// | in | `plaintext` | 0 to 1,044,300 B | |
 /// | in | `associated_data` | 0 to 4,096 B | bound, not sent: each recipient passes the same bytes |
 /// | in | [`Keep`] | | as of [`Send`](crate::Send) |
-/// | out | [`SentToAccount`] | for each device, as of [`Send`](crate::Send), and 58 to 126 B | the envelopes |
+/// | out | [`SentToAccount`] | for each device, as of [`Send`](crate::Send), and 17 to 82 B, and 4 for each device of its account that was left out | the envelopes |
 ///
 /// Recipients get [`Content::ForAccount`](crate::Content::ForAccount), the own account's other devices [`Content::SentByOwn`](crate::Content::SentByOwn). Each copy is
 /// stamped with both lists and with the devices that were left out.

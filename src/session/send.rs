@@ -23,10 +23,10 @@ use crate::{
 /// | | type | size | meaning |
 /// |---|---|---|---|
 /// | in | [`Address`] | | the device |
-/// | in | `plaintext` | 0 to 1,044,463 B | |
+/// | in | `plaintext` | 0 to 1,044,463 B, less a stamp | |
 /// | in | `associated_data` | 0 to 4,096 B | bound, not sent: the recipient passes the same bytes |
 /// | in | [`Keep`] | | whether it can be sent again, should the recipient ask |
-/// | out | [`Sent`] | plaintext and 76 to 90 B; about 120 B more until the first reply | the envelope |
+/// | out | [`Sent`] | plaintext and 76 to 90 B; 41 B of stamp more where a device list of either account is on record; about 120 B more until the first reply | the envelope |
 ///
 /// Reads and writes two records: the peer's, at most 400 bytes in a settled session, and the message's copy, about 160 bytes and what is kept. Draws 12 random bytes, and 32
 /// more for the first message after one from the peer's next turn, which also costs one key generation and one Diffie-Hellman.

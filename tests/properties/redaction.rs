@@ -20,22 +20,22 @@ use crate::world::{
 };
 
 /// Secrets, and everything that was printed.
-struct Printed {
+pub(crate) struct Printed {
     needles: Vec<(String, Vec<u8>)>,
-    leaks: Vec<String>,
+    pub(crate) leaks: Vec<String>,
 }
 
 impl Printed {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { needles: Vec::new(), leaks: Vec::new() }
     }
 
-    fn plant(&mut self, name: &str, secret: &[u8]) {
+    pub(crate) fn plant(&mut self, name: &str, secret: &[u8]) {
         self.needles.push((name.to_owned(), secret.to_vec()));
     }
 
     /// All private keys that a device drew, and the keys in its records.
-    fn plant_device(&mut self, device: &Device) {
+    pub(crate) fn plant_device(&mut self, device: &Device) {
         for draw in device.random.tape.iter().filter(|draw| draw.len() >= 32) {
             self.plant("a drawn key", &draw[1..]);
         }
@@ -64,7 +64,7 @@ impl Printed {
         }
     }
 
-    fn debug(&mut self, what: &str, value: &dyn Debug) {
+    pub(crate) fn debug(&mut self, what: &str, value: &dyn Debug) {
         self.look(what, &format!("{value:?}"));
         self.look(what, &format!("{value:#?}"));
         self.look(what, &format!("{value:02x?}"));
@@ -253,7 +253,12 @@ fn contains(bytes: &[u8], text: &[u8]) -> bool {
 }
 
 /// Formats an operation, all that it loads, and its step, which is not stored.
-fn stages<O: Operation + Debug>(printed: &mut Printed, name: &str, device: &mut Device, operation: &O) {
+pub(crate) fn stages<O: Operation + Debug>(
+    printed: &mut Printed,
+    name: &str,
+    device: &mut Device,
+    operation: &O,
+) {
     printed.debug(name, operation);
     let mut have = Loaded::new();
     let mut context = Context::new(device.now, device.generation, &mut device.random);
@@ -347,6 +352,8 @@ fn l22_secret_types_wipe_themselves() {
     const { wipes::<SecretBytes>() };
     const { wipes::<RootSecret>() };
     const { wipes::<KeyPair>() };
+    const { wipes::<outrigger::LinkCode>() };
+    const { wipes::<outrigger::TypedCode>() };
     assert!(needs_drop::<KeyPair>() && needs_drop::<IdentityKeyPair>() && needs_drop::<Ratchet>());
     assert!(needs_drop::<outrigger::handshake::Established>() && needs_drop::<Context<'_>>());
     assert!(!needs_drop::<Limits>());
@@ -372,6 +379,8 @@ macro_rules! lacks {
 lacks! {
     SecretBytes: Clone, RootSecret: Clone, KeyPair: Clone, IdentityKeyPair: Clone, Ratchet: Clone, Record: Clone,
     outrigger::handshake::Established: Clone, outrigger::Received: Clone, outrigger::Write: Clone,
+    outrigger::LinkCode: Clone, outrigger::TypedCode: Clone, outrigger::SupplyFrame: Clone, outrigger::HistoryManifest: Clone,
+    outrigger::LinkCode: std::fmt::Display, outrigger::TypedCode: std::fmt::Display,
     SecretBytes: PartialEq, RootSecret: PartialEq, KeyPair: PartialEq, IdentityKeyPair: PartialEq,
     SecretBytes: std::fmt::Display, RootSecret: std::fmt::Display, KeyPair: std::fmt::Display,
     RootSecret: AsRef<[u8]>, KeyPair: AsRef<[u8]>, RootSecret: std::ops::Deref, KeyPair: std::ops::Deref,
