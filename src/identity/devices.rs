@@ -7,8 +7,8 @@ use super::{
     Unlisted,
 };
 use crate::step::{
-    Context, KeyWriter, Loaded, Needs, RecordError, RecordKind, RecordReader, RecordType, RecordWriter, Slot,
-    UnixMillis,
+    Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
+    RecordWriter, Slot, UnixMillis,
 };
 
 /// What became of the devices of an account, seen from the list before.
@@ -157,7 +157,11 @@ impl Devices {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Slot<Self>, RecordError> {
-        have.read(account.write_key(KeyWriter::new(RecordKind::Devices)).finish(), context, needs)
+        have.read(Self::key(account), context, needs)
+    }
+
+    fn key(account: &AccountId) -> RecordKey {
+        account.write_key(KeyWriter::new(RecordKind::Devices)).finish()
     }
 }
 
@@ -203,7 +207,11 @@ impl Account {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Slot<Self>, RecordError> {
-        have.read(KeyWriter::new(RecordKind::Account).finish(), context, needs)
+        have.read(Self::key(), context, needs)
+    }
+
+    fn key() -> RecordKey {
+        KeyWriter::new(RecordKind::Account).finish()
     }
 
     /// When a companion was linked, if this store knows.
@@ -271,6 +279,12 @@ impl Lists {
             own: Account::read(have, context, needs)?,
             theirs: Devices::read(have, peer, context, needs)?,
         })
+    }
+
+    /// Asks for them, for a later round.
+    pub(crate) fn ask_ahead(have: &Loaded, peer: &AccountId, needs: &mut Needs) {
+        have.slot::<Account>(Account::key(), needs);
+        have.slot::<Devices>(Devices::key(peer), needs);
     }
 
     pub(crate) fn own(&self) -> Option<&Account> {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     handshake::{Handshake, Party, respond},
-    identity::{Device, Lists},
+    identity::Device,
     prekey::{OneTimePrekey, Prekeys, SignedPrekey},
     ratchet::SkippedKeys,
     step::{Context, Needs, Run, Slot, Step, Write},
@@ -27,8 +27,6 @@ pub(super) struct Accept {
     signed: Slot<SignedPrekey>,
     one_time: Option<Slot<OneTimePrekey>>,
     archive: Slot<Archive>,
-    memory: Memory,
-    lists: Lists,
 }
 
 /// The private keys that a handshake names.
@@ -47,6 +45,7 @@ impl Accept {
     ) -> Result<Self, OpenError> {
         let handshake = Handshake::decode(handshake)?;
         let have = arrived.have;
+        Memory::ask_ahead(arrived.from, have, needs);
         let one_time = |id| have.read(OneTimePrekey::key(id), context, needs);
         Ok(Self {
             one_time: handshake.one_time_prekey.as_ref().map(one_time).transpose()?,
@@ -54,8 +53,6 @@ impl Accept {
             prekeys: Prekeys::read(have, context, needs)?,
             signed: have.read(SignedPrekey::key(&handshake.signed_prekey), context, needs)?,
             archive: Archive::read(have, arrived.from, context, needs)?,
-            memory: Memory::to_ask(arrived.from, have, context, needs)?,
-            lists: Lists::read(have, &arrived.from.account, context, needs)?,
             handshake,
         })
     }
@@ -76,8 +73,10 @@ impl Accept {
         if archive.knows_weak_start(arrived.envelope.session_id) {
             return Err(OpenError::OutOfStep);
         }
-        let keys = self.keys(arrived, &prekeys, context)?;
         let mut needs = Needs::new();
+        let lists = arrived.lists(context, &mut needs)?;
+        lists.name(arrived.from, &offered).map_err(OpenError::Unlisted)?;
+        let keys = self.keys(arrived, &prekeys, context)?;
         let place = ArchivePlace { have: arrived.have, peer: arrived.from };
         if let Some(former) = &peer.session {
             archive.prepare(former.id, place, context, &mut needs)?;
@@ -95,8 +94,9 @@ impl Accept {
         if weak && !archive.has_room_for_weak_start(&prekeys, &context.limits) {
             return Err(OpenError::TooManyWeakStarts);
         }
-        let noted = arrived.note(&unsealed, self.memory, &mut peer.recent, context, &mut needs)?;
-        let view = arrived.view(&unsealed, context, &mut needs)?;
+        let memory = Memory::to_ask(arrived.from, arrived.have, context, &mut needs)?;
+        let noted = arrived.note(&unsealed, memory, &mut peer.recent, context, &mut needs)?;
+        let view = arrived.view(&unsealed, &lists)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -110,7 +110,7 @@ impl Accept {
             archive.remember_weak_start(session.id, self.handshake.signed_prekey);
         }
         let mut received = Received::new(unsealed, view, arrived.id(), Arrival::NewSession, &session);
-        peer.listed |= self.lists.matter();
+        peer.listed |= lists.matter();
         let archived = peer.take_in(session);
         if archived.as_ref().is_some_and(|archived| archived.id == received.session) {
             received.arrival = Arrival::NewArchived;
@@ -137,7 +137,6 @@ impl Accept {
         if self.handshake.identity_key == device.identity.public() || *arrived.from == device.address {
             return Err(OpenError::NotAuthentic);
         }
-        self.lists.name(arrived.from, &self.handshake.identity_key).map_err(OpenError::Unlisted)?;
         let signed_id = self.handshake.signed_prekey;
         let signed = self.signed.value.take().filter(|_| prekeys.accepts(&signed_id, context.now));
         let signed = signed.ok_or(OpenError::MissingPrekey(signed_id))?;

@@ -9,8 +9,8 @@ use super::MessageId;
 use crate::{
     identity::Address,
     step::{
-        Context, KeyWriter, Loaded, Needs, RecordError, RecordKind, RecordReader, RecordType, RecordWriter,
-        Slot, Write,
+        Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
+        RecordWriter, Slot, Write,
     },
 };
 
@@ -121,6 +121,15 @@ impl Memory {
         }
     }
 
+    /// Asks for the record, for a later round.
+    pub(super) fn ask_ahead(peer: &Address, have: &Loaded, needs: &mut Needs) {
+        have.slot::<Accepted>(Self::key(peer), needs);
+    }
+
+    fn key(peer: &Address) -> RecordKey {
+        peer.write_key(KeyWriter::new(RecordKind::Accepted)).finish()
+    }
+
     /// Reads the record.
     pub(super) fn to_ask(
         peer: &Address,
@@ -128,8 +137,7 @@ impl Memory {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Self, RecordError> {
-        let key = peer.write_key(KeyWriter::new(RecordKind::Accepted)).finish();
-        Ok(Self(Some(have.read(key, context, needs)?)))
+        Ok(Self(Some(have.read(Self::key(peer), context, needs)?)))
     }
 
     /// Whether the message of an envelope that opens has come before, by another envelope.

@@ -312,6 +312,16 @@ impl Unsealed {
         Ok(Self { kind, recovered: first & RECOVERED != 0, stamp, heading, text: sealed })
     }
 
+    /// Whether device lists say what it means, or whether it may be said.
+    pub(super) fn concerns_lists(&self) -> bool {
+        self.stamp.is_some() || self.sayers() != Sayers::Anyone
+    }
+
+    /// Who may say it.
+    pub(super) fn sayers(&self) -> Sayers {
+        self.heading.map_or(Sayers::Anyone, |heading| heading.sayers())
+    }
+
     /// What stands before the text, and its length.
     fn fronts(first: u8, sealed: &[u8]) -> Option<(Kind, Option<Stamp>, Option<Heading>, usize)> {
         let mut rest = RecordReader::over(sealed.get(1..)?);

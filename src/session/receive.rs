@@ -15,7 +15,7 @@ use super::{
 use crate::{
     identity::{Address, DeviceId, Lists},
     ratchet::{SkippedKeys, associated_fits},
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, Write},
+    step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, Write},
     wire::{Envelope, SessionId},
 };
 
@@ -168,13 +168,13 @@ impl Arrived<'_> {
             });
         }
 
-        let mut needs = Needs::new();
+        let mut needs = Needs::about(if self.envelope.handshake.is_some() { 9 } else { 3 });
         let archived_key = ArchivedSession::key(self.from, named);
         let mut archived = self.have.read::<ArchivedSession>(archived_key, context, &mut needs)?;
         let handshake = self.envelope.handshake;
         let accept = handshake.map(|bytes| Accept::read(bytes, self, context, &mut needs)).transpose();
         // Whatever session it is of, it may be stamped, and what is of none may be a removed companion's: asked for now, all settles in three rounds.
-        let lists = Lists::read(self.have, &self.from.account, context, &mut needs)?;
+        Lists::ask_ahead(self.have, &self.from.account, &mut needs);
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -191,15 +191,17 @@ impl Arrived<'_> {
         }
         match accept? {
             Some(accept) => accept.finish(self, slot, context),
-            None => Err(self.of_no_session(&slot, &lists)),
+            None => Err(self.of_no_session(&slot, context)?),
         }
     }
 
     /// Why an envelope of no session on record is refused: a companion that its account has removed has none.
-    fn of_no_session(&self, slot: &Slot<Peer>, lists: &Lists) -> OpenError {
-        let unlisted = slot.value.as_ref().filter(|_| self.from.device != DeviceId::PHONE);
-        let unlisted = unlisted.and_then(|peer| lists.name(self.from, &peer.identity.key()).err());
-        unlisted.map_or(OpenError::OutOfStep, OpenError::Unlisted)
+    fn of_no_session(&self, slot: &Slot<Peer>, context: &Context<'_>) -> Result<OpenError, RecordError> {
+        let companion = slot.value.as_ref().filter(|_| self.from.device != DeviceId::PHONE);
+        let Some(companion) = companion else { return Ok(OpenError::OutOfStep) };
+        let lists = self.lists(context, &mut Needs::new())?;
+        let unlisted = lists.name(self.from, &companion.identity.key()).err();
+        Ok(unlisted.map_or(OpenError::OutOfStep, OpenError::Unlisted))
     }
 
     /// Opens the envelope in a session that is on record.
@@ -223,48 +225,46 @@ impl Arrived<'_> {
             true => Memory::to_ask(self.from, self.have, context, &mut needs)?,
             false => Memory::to_note(recent, self.from, self.have, context, &mut needs)?,
         };
-        if *listed {
-            Lists::read(self.have, &self.from.account, context, &mut needs)?;
-        }
+        let mut lists = match *listed {
+            true => Some(self.lists(context, &mut needs)?),
+            false => None,
+        };
         if !needs.is_empty() {
             return Ok(InSession::Needs(needs));
         }
         let mut skipped = slot.value.take().unwrap_or(SkippedKeys::none());
         let unsealed = session.open(place, &self.envelope, self.associated_data, &mut skipped, context)?;
         let noted = self.note(&unsealed, memory, recent, context, &mut needs)?;
-        let view = self.view(&unsealed, context, &mut needs)?;
+        if unsealed.concerns_lists() && lists.is_none() {
+            lists = Some(self.lists(context, &mut needs)?);
+        }
         if !needs.is_empty() {
             return Ok(InSession::Needs(needs));
         }
+        let view = lists.map_or(Ok(None), |lists| self.view(&unsealed, &lists))?;
         *listed |= view.is_some();
         let others = noted.into_iter().chain(write_skipped(&slot, skipped, context)).collect();
         Ok(InSession::Opened(Received::new(unsealed, view, self.id(), arrival, session), others))
     }
 
     /// What the stamp says, and whether the sender may say what it did.
-    pub(super) fn view(
-        &self,
-        unsealed: &Unsealed,
-        context: &Context<'_>,
-        needs: &mut Needs,
-    ) -> Result<Option<View>, OpenError> {
-        let sayers = unsealed.heading.map_or(Sayers::Anyone, |heading| heading.sayers());
-        if unsealed.stamp.is_none() && sayers == Sayers::Anyone {
-            return Ok(None);
-        }
-        let lists = Lists::read(self.have, &self.from.account, context, needs)?;
+    pub(super) fn view(&self, unsealed: &Unsealed, lists: &Lists) -> Result<Option<View>, OpenError> {
         let own = lists.own().filter(|own| *own.known.list.account() == self.from.account);
         let phone = self.from.device == DeviceId::PHONE;
-        let entitled = match (sayers, own) {
+        let entitled = match (unsealed.sayers(), own) {
             (Sayers::Anyone, _) | (Sayers::OwnAccount, Some(_)) => true,
             (Sayers::OwnPhone, Some(_)) => phone,
             (Sayers::OwnCompanion, Some(own)) => !phone && own.device == DeviceId::PHONE,
             (Sayers::OwnAccount | Sayers::OwnPhone | Sayers::OwnCompanion, None) => false,
         };
-        if !entitled && needs.is_empty() {
+        if !entitled {
             return Err(OpenError::NotEntitled);
         }
-        Ok(unsealed.stamp.clone().map(|stamp| stamp.compare(&lists, self.from)))
+        Ok(unsealed.stamp.clone().map(|stamp| stamp.compare(lists, self.from)))
+    }
+
+    pub(super) fn lists(&self, context: &Context<'_>, needs: &mut Needs) -> Result<Lists, RecordError> {
+        Lists::read(self.have, &self.from.account, context, needs)
     }
 
     /// Notes what was opened; a message that came before in another envelope is refused. Nothing is noted where more records are needed.

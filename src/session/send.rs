@@ -154,7 +154,8 @@ pub(crate) fn ask_ahead(
     if let Some(next) = Peer::next_copy(have, to, context, needs)? {
         next.slot(to, have, context, needs);
     }
-    Lists::read(have, &to.account, context, needs).map(drop)
+    Lists::ask_ahead(have, &to.account, needs);
+    Ok(())
 }
 
 /// The stamp of a message for a device's account, encoded; empty where no list is on record.

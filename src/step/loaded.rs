@@ -31,27 +31,37 @@ impl Record {
 /// The records that an operation must see before it can go on. Answer each with [`Loaded::answer`], then run it again.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "load these records, answer them and run the operation again"]
-pub struct Needs(Vec<RecordKey>);
+pub struct Needs {
+    keys: Vec<RecordKey>,
+    /// How many there will be, so that the list grows once.
+    about: usize,
+}
 
 impl Needs {
     pub(crate) const fn new() -> Self {
-        Self(Vec::new())
+        Self::about(0)
+    }
+
+    /// Needs that will be so many, if there are any.
+    pub(crate) const fn about(keys: usize) -> Self {
+        Self { keys: Vec::new(), about: keys }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
     }
 
     pub(crate) fn add(&mut self, key: &RecordKey) {
-        if !self.0.contains(key) {
-            self.0.push(*key);
+        if !self.keys.contains(key) {
+            self.keys.reserve_exact(if self.keys.is_empty() { self.about } else { 0 });
+            self.keys.push(*key);
         }
     }
 
     /// The keys that are asked for, each once.
     #[must_use]
     pub fn keys(&self) -> &[RecordKey] {
-        &self.0
+        &self.keys
     }
 }
 
@@ -87,7 +97,7 @@ impl Loaded {
         needs: Needs,
         mut load: impl FnMut(&RecordKey) -> Result<Option<Record>, E>,
     ) -> Result<(), E> {
-        for key in needs.0 {
+        for key in needs.keys {
             let record = load(&key)?;
             self.insert(key, record);
         }
@@ -104,7 +114,7 @@ impl Loaded {
         answers: impl IntoIterator<Item = (RecordKey, Option<Record>)>,
     ) -> Result<(), Unanswered> {
         answers.into_iter().for_each(|(key, record)| self.insert(key, record));
-        match needs.0.iter().find(|key| self.place(key).is_err()) {
+        match needs.keys.iter().find(|key| self.place(key).is_err()) {
             Some(key) => Err(Unanswered(*key)),
             None => Ok(()),
         }

@@ -5,15 +5,18 @@ use outrigger::{AnswerRetry, Batch, Keep, OpenError, Receive, RequestRetry, Send
 use crate::{
     forge::{Forged, altered},
     report::{Measured, Report},
-    world::{BOUND, World},
+    world::{Accounts, BOUND, World},
 };
 
 pub(crate) fn check(report: &mut Report) {
-    in_session(report);
-    gaps(report);
-    first_messages(report);
-    archives(report);
-    storm(report);
+    for accounts in [Accounts::Phones, Accounts::Full] {
+        report.in_world(if accounts == Accounts::Full { ", full accounts" } else { "" });
+        in_session(report, accounts);
+        gaps(report, accounts);
+        first_messages(report, accounts);
+        archives(report, accounts);
+        storm(report, accounts);
+    }
 }
 
 /// No envelope that cannot be opened, and no request that is not answered, makes a step allocate more than this beyond its own size.
@@ -22,8 +25,8 @@ const STORM: usize = 8 * 1_024;
 const LOOKED_THROUGH: usize = 96 * 1_024;
 
 /// Envelopes that cannot be opened, as one who goes back or forges sends them by the thousand, with a full memory of what was opened. A refusal has no step, so nothing is written.
-fn storm(report: &mut Report) {
-    let mut world = World::settled();
+fn storm(report: &mut Report, accounts: Accounts) {
+    let mut world = World::settled(accounts);
     (0..300).for_each(|_| world.deliver());
     let used = world.send(64).envelope;
     world.receive(&used);
@@ -66,7 +69,7 @@ fn storm(report: &mut Report) {
     (0..64).for_each(|_| drop(world.alice.run(&send)));
     let last = world.alice.run(&send).envelope;
     let unknown = altered(&last);
-    let mut other = World::settled();
+    let mut other = World::settled(accounts);
     let ask = RequestRetry { from, envelope: &unknown, error: OpenError::KeyGone };
     let request = other.bob.run(&ask).request;
     for (name, request, limit) in [
@@ -100,12 +103,12 @@ fn refused(report: &mut Report, name: &str, world: &mut World, envelope: &[u8], 
 }
 
 /// In a settled session, next in order.
-fn in_session(report: &mut Report) {
-    let mut world = World::settled();
+fn in_session(report: &mut Report, accounts: Accounts) {
+    let mut world = World::settled(accounts);
     let small = world.send(64).envelope;
     let accepted = pair(report, "64 B, next", &mut world, &small);
     world.receive(&small);
-    let long = world.send(1_044_479).envelope;
+    let long = world.send(accounts.longest()).envelope;
     pair(report, "longest, next", &mut world, &long);
 
     let base = Forged { counter: 2, ..Forged::from(&small) };
@@ -124,8 +127,8 @@ fn in_session(report: &mut Report) {
 }
 
 /// Gaps of 1,000 messages in the old and the new chain, with 1,000 keys stored already, and a late message among them.
-fn gaps(report: &mut Report) {
-    let mut world = World::settled();
+fn gaps(report: &mut Report, accounts: Accounts) {
+    let mut world = World::settled(accounts);
     let late = world.send(64).envelope;
     world.lose(999);
     let ahead = world.send(64).envelope;
@@ -137,7 +140,7 @@ fn gaps(report: &mut Report) {
     pair(report, "1,000 ahead, 1,000 stored", &mut world, &ahead);
 
     // Bob answers, so that Alice turns; of the old chain and of the new one 1,000 are lost.
-    let mut world = turned_with_gaps();
+    let mut world = turned_with_gaps(accounts);
     let turn = world.send(64).envelope;
     pair(report, "1,000 + 1,000 ahead, 1,000 stored", &mut world, &turn);
     let from = world.alice.address;
@@ -148,8 +151,8 @@ fn gaps(report: &mut Report) {
 }
 
 /// 1,000 keys are stored; Alice has turned, and 1,000 messages of the old chain and of the new one are lost.
-fn turned_with_gaps() -> World {
-    let mut world = World::settled();
+fn turned_with_gaps(accounts: Accounts) -> World {
+    let mut world = World::settled(accounts);
     world.lose(1_000);
     world.turn();
     world.turn();
@@ -160,12 +163,12 @@ fn turned_with_gaps() -> World {
     world
 }
 
-fn first_messages(report: &mut Report) {
-    let mut world = World::started();
+fn first_messages(report: &mut Report, accounts: Accounts) {
+    let mut world = World::started(accounts);
     let long = world.send(1_044_000).envelope;
     pair(report, "first message, longest", &mut world, &long);
 
-    let mut world = World::started();
+    let mut world = World::started(accounts);
     let first = world.send(64).envelope;
     let accepted = pair(report, "first message", &mut world, &first);
     world.lose(999);
@@ -200,8 +203,8 @@ fn first_messages(report: &mut Report) {
 }
 
 /// A first message that archives a session and drops the oldest of 16, each with 1,000 stored keys.
-fn archives(report: &mut Report) {
-    let mut world = World::started();
+fn archives(report: &mut Report, accounts: Accounts) {
+    let mut world = World::started(accounts);
     for _ in 0..18 {
         world.turn();
         world.lose(1_000);

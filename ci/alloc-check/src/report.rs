@@ -22,6 +22,8 @@ impl Measured {
 /// One row for each figure: name, measured, limit, verdict, separated by tabs.
 #[derive(Default)]
 pub(crate) struct Report {
+    /// In which world the following figures are, to be read after their names.
+    world: &'static str,
     over: usize,
     dearest: Option<(String, usize)>,
     most_held: usize,
@@ -30,16 +32,22 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Names the world of the following figures.
+    pub(crate) fn in_world(&mut self, world: &'static str) {
+        self.world = world;
+    }
+
     /// A figure with a limit.
     pub(crate) fn at_most(&mut self, name: &str, measured: usize, limit: usize) {
+        let world = self.world;
         let verdict = if measured <= limit { "ok" } else { "over" };
         self.over += usize::from(measured > limit);
-        println!("{name}\t{measured}\t{limit}\t{verdict}");
+        println!("{name}{world}\t{measured}\t{limit}\t{verdict}");
     }
 
     /// A figure for information.
     pub(crate) fn note(&self, name: &str, measured: usize) {
-        println!("{name}\t{measured}\t-\t-");
+        println!("{name}{}\t{measured}\t-\t-", self.world);
     }
 
     /// A hostile message; the dearest of all makes a row.
@@ -50,7 +58,7 @@ impl Report {
         }
         self.most_held = self.most_held.max(measured.cost.peak.saturating_sub(measured.len));
         if self.dearest.as_ref().is_none_or(|(_, most)| beyond > *most) {
-            self.dearest = Some((name.to_owned(), beyond));
+            self.dearest = Some((format!("{name}{}", self.world), beyond));
         }
     }
 
@@ -66,6 +74,7 @@ impl Report {
 
     /// Prints what was gathered; how many figures were over their limits.
     pub(crate) fn finish(mut self) -> usize {
+        self.world = "";
         if let Some((name, beyond)) = self.dearest.take() {
             self.at_most(&format!("bytes in all rounds of the dearest step ({name})"), beyond, HOSTILE);
         }

@@ -8,7 +8,7 @@ use outrigger::{
 use crate::{
     counting::{Cost, counted},
     report::Report,
-    world::{BOUND, Device, Source, World},
+    world::{Accounts, BOUND, Device, Source, World},
 };
 
 /// Allocations of a message.
@@ -33,7 +33,7 @@ pub(crate) fn check(report: &mut Report) {
     report.at_most("allocations: encrypt in memory", encrypt.calls, CALLS);
     report.at_most("allocations: decrypt in memory", decrypt.calls, CALLS);
 
-    let mut world = World::settled();
+    let mut world = World::settled(Accounts::Phones);
     // Bob has answered, so that his record holds two chains too; the answer is lost.
     let (to, from) = (world.bob.address, world.alice.address);
     world.bob.run(&Send { to: from, plaintext: &[2; 64], associated_data: BOUND, keep: Keep::ForRetry });
@@ -108,7 +108,7 @@ fn through_records<O: Operation>(
 /// Sixteen archived sessions cost a message nothing: as many bytes loaded and written, and as many allocations, as with none.
 fn archived(report: &mut Report) {
     let figures = |sessions: usize| {
-        let mut world = World::archived(sessions);
+        let mut world = World::archived(sessions, Accounts::Phones);
         let (to, from) = (world.bob.address, world.alice.address);
         let send = Send { to, plaintext: &[1; TEXT], associated_data: BOUND, keep: Keep::ForRetry };
         let mut figures = figures_of(&mut world.alice, &send).to_vec();

@@ -3,8 +3,10 @@
 use std::convert::Infallible;
 
 use outrigger::{
-    AccountId, Address, Context, DeviceId, Generation, Keep, Loaded, MemoryStore, OpenError, Operation,
-    Receive, Received, Register, ReplenishPrekeys, Run, Send, Sent, Start, Step, UnixMillis, VerifiedBundle,
+    AccountId, Address, ConfirmLink, Consent, Consequence, Context, ContinueLinking, DeviceId, DeviceList,
+    Generation, GrantLink, Keep, LearnDevices, LinkProgress, Loaded, MemoryStore, OpenError, Operation,
+    Receive, Received, Register, ReplenishPrekeys, Run, ScanLinkCode, Send, Sent, ShowLinkCode, Start, Step,
+    UnixMillis, VerifiedBundle,
 };
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -55,17 +57,39 @@ pub(crate) struct Device {
 
 impl Device {
     /// With the longest account id, so that keys are as long as they can be.
-    fn new(name: u8) -> Self {
-        let address = Address::new(AccountId::new(&[name; 64]).unwrap(), DeviceId::PHONE);
-        let mut device = Self {
-            address,
-            store: MemoryStore::new(),
-            loaded: 0,
-            source: Source(u64::from(name)),
-            now: 1_000,
-        };
-        device.run(&Register { address });
+    pub(crate) fn new(name: u8) -> Self {
+        let mut device = Self::empty(name, u64::from(name));
+        device.run(&Register { address: device.address });
         device
+    }
+
+    fn empty(name: u8, seed: u64) -> Self {
+        let address = Address::new(AccountId::new(&[name; 64]).unwrap(), DeviceId::PHONE);
+        Self { address, store: MemoryStore::new(), loaded: 0, source: Source(seed), now: 1_000 }
+    }
+
+    /// Links four companions; the last list.
+    fn fill(&mut self) -> DeviceList {
+        (0..3).for_each(|number| drop(self.link(number)));
+        self.link(3).list
+    }
+
+    /// Links a companion; what a server has of it: bundle and certificate, and the account's list.
+    pub(crate) fn link(&mut self, number: u8) -> Companion {
+        let mut companion = Self::empty(self.address.account.as_bytes()[0], 1_000 + u64::from(number));
+        companion.now = self.now;
+        let code = companion.run(&ShowLinkCode);
+        let request = self.run(&ScanLinkCode { code: code.text() });
+        let consequence = Consequence::ReadsAndSpeaksForTheAccount;
+        let consent = Consent { companion: request.companion, consequence };
+        let grant = self.run(&GrantLink { reference: request.reference, consent });
+        let progress = companion.run(&ContinueLinking { message: &grant });
+        let LinkProgress::Confirm { confirmation, .. } = progress else { panic!("{progress:?}") };
+        let linked = self.run(&ConfirmLink { confirmation: &confirmation });
+        let progress = companion.run(&ContinueLinking { message: &linked.acknowledgement });
+        let LinkProgress::Linked(joined) = progress else { panic!("{progress:?}") };
+        let bundle = companion.run(&ReplenishPrekeys { one_time: 0 }).bundle;
+        Companion { address: linked.device, bundle, certificate: joined.certificate, list: linked.list }
     }
 
     fn context<'a>(source: &'a mut Source, now: &mut u64) -> Context<'a> {
@@ -109,6 +133,33 @@ impl Device {
     }
 }
 
+/// A companion, as a server knows it, and the first list that names it.
+pub(crate) struct Companion {
+    pub(crate) address: Address,
+    pub(crate) bundle: Vec<u8>,
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) list: DeviceList,
+}
+
+/// What the two accounts have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accounts {
+    /// A phone each.
+    Phones,
+    /// Each a phone and four companions, and both phones know the other's list.
+    Full,
+}
+
+impl Accounts {
+    /// The longest text of a message between them.
+    pub(crate) const fn longest(self) -> usize {
+        match self {
+            Self::Phones => 1_044_479,
+            Self::Full => 1_044_479 - 41,
+        }
+    }
+}
+
 /// Alice and Bob.
 pub(crate) struct World {
     pub(crate) alice: Device,
@@ -118,24 +169,33 @@ pub(crate) struct World {
 
 impl World {
     /// Alice has started a session.
-    pub(crate) fn started() -> Self {
+    pub(crate) fn started(accounts: Accounts) -> Self {
         let (alice, mut bob) = (Device::new(b'a'), Device::new(b'b'));
         let upload = bob.run(&ReplenishPrekeys { one_time: SESSIONS });
         let bundles =
             upload.one_time_prekeys.iter().map(|field| [&upload.bundle[..], field].concat()).collect();
         let mut world = Self { alice, bob, bundles };
         world.start();
+        if accounts == Accounts::Full {
+            // A phone takes the list of an account whose key it has, so that there is a session before.
+            world.turn();
+            let lists = [&mut world.alice, &mut world.bob].map(Device::fill);
+            let [alice, bob] = [world.alice.address.account, world.bob.address.account];
+            world.bob.run(&LearnDevices { account: alice, list: lists[0].as_bytes() });
+            world.alice.run(&LearnDevices { account: bob, list: lists[1].as_bytes() });
+            world.start();
+        }
         world
     }
 
     /// After some turns, so that all four earlier chains are remembered; Bob has opened all of Alice's.
-    pub(crate) fn settled() -> Self {
-        Self::archived(0)
+    pub(crate) fn settled(accounts: Accounts) -> Self {
+        Self::archived(0, accounts)
     }
 
     /// The same with so many sessions archived on both sides.
-    pub(crate) fn archived(sessions: usize) -> Self {
-        let mut world = Self::started();
+    pub(crate) fn archived(sessions: usize, accounts: Accounts) -> Self {
+        let mut world = Self::started(accounts);
         for _ in 0..sessions {
             world.turn();
             world.start();
