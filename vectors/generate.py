@@ -832,7 +832,7 @@ def split_content(content, own_account=False, sender=0, receiver=0):
             out["heading"]["account_id"] = take(number(1))
             refuse_if(not 16 <= len(out["heading"]["account_id"]) <= 64, "length of an account id")
         if heading == TAKEN:
-            out["heading"]["number"] = number(4)
+            out["heading"]["number"] = number(8)
         if heading == ASKS_HISTORY:
             out["heading"] |= {"history_id": take(16), "time": number(8)}
     out["text"] = content[at:]
@@ -4510,7 +4510,7 @@ def contents():
     }
     headings = {
         "to the account": bytes([TO_ACCOUNT]) + shared, "own copy, shortest id": bytes([OWN_COPY]) + shared + b"\x10" + theirs,
-        "own copy, longest id": bytes([OWN_COPY]) + shared + b"\x40" + ours, "taken": bytes([TAKEN]) + u32be(0),
+        "own copy, longest id": bytes([OWN_COPY]) + shared + b"\x40" + ours, "taken": bytes([TAKEN]) + u64be(0),
         "asks for history": bytes([ASKS_HISTORY]) + filler("companions contents history", 16) + u64be(NOW), "leaves": bytes([LEAVES]),
     }
     frames = {"frame": bytes([FRAME]), "manifest": bytes([MANIFEST])}
@@ -4585,8 +4585,8 @@ def contents():
     wrong("own copy, an id of no bytes", b"\x21" + bytes([OWN_COPY]) + shared + b"\0", "16 to 64")
     wrong("leaves, and says more", b"\x21" + bytes([LEAVES]) + b"x", "body too long")
     wrong("leaves, stamped, and says more", b"\x61" + own + bytes([LEAVES]) + b"x", "body too long")
-    wrong("taken, three bytes", b"\x21" + headings["taken"][:-1])
-    wrong("taken, five bytes", b"\x21" + headings["taken"] + b"x", "body too long")
+    wrong("taken, seven bytes", b"\x21" + headings["taken"][:-1])
+    wrong("taken, nine bytes", b"\x21" + headings["taken"] + b"x", "body too long")
     wrong("asks for history, a byte cut", b"\x21" + headings["asks for history"][:-1])
     wrong("asks for history, and says more", b"\x21" + headings["asks for history"] + b"x", "body too long")
     for name in headings:

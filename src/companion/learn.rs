@@ -127,6 +127,8 @@ impl Taken {
             return Ok(Run::Needs(needs));
         }
         let is_companion = self.own && !own_phone;
+        // Who signs lists meets one that this store did not sign.
+        let missed = own_phone && former != Some(&known);
         let learned = Learned {
             changes,
             disputed: known.disputed,
@@ -134,10 +136,10 @@ impl Taken {
             list: known.list.clone(),
         };
         if self.own {
-            let account = match lists.own.value.take() {
-                Some(account) => Account { known, restored: false, ..account },
-                None => Account::new(known, self.address.device, Vec::new()),
-            };
+            let before = lists.own.value.take();
+            let before =
+                before.unwrap_or_else(|| Account::new(known.clone(), self.address.device, Vec::new()));
+            let account = Account { known, restored: false, missed: before.missed || missed, ..before };
             writes.push(lists.own.write(account, context));
         } else {
             writes.push(lists.theirs.write(Devices(known), context));

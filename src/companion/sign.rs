@@ -16,7 +16,7 @@ use crate::{
 /// Signs the account's device list anew, with the same companions and a new time: they speak for the account for 14 days more. Run it on the phone every day or two while
 /// it is online, so that companions outlive a phone that is off for long; what lapsed resumes with the new list and nothing else.
 ///
-/// Writes one record. Draws 64 random bytes.
+/// Writes one record. Draws 64 random bytes. On a phone that came back from a backup, or whose store went back, the first list brings another sync key: one record and 32 bytes more.
 ///
 /// # Errors
 /// [`ListError::NotThePhone`], [`UnknownDevice`](ListError::UnknownDevice) where the account never had a companion,
@@ -81,8 +81,12 @@ impl Operation for RenewDevices {
         }
         let signing = desk.open()?;
         signing.former().ok_or(ListError::UnknownDevice)?;
-        let (signed, write) = signing.sign(Change::Renew, context)?;
-        Ok(Run::Done(Step::new(Vec::from([write]), signed)))
+        let keys = SyncKeys::read(have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let (signed, writes) = signing.sign(Change::Renew, keys, context)?;
+        Ok(Run::Done(Step::new(writes, signed)))
     }
 }
 
@@ -103,14 +107,12 @@ impl Operation for RemoveCompanion {
         named.ok_or(ListError::UnknownDevice)?;
         let gone = Address::new(signing.device.address.account, self.device);
         let mut writes = end_sessions(&gone, have, context, &mut needs)?;
-        let mut keys = SyncKeys::read(have, context, &mut needs)?;
+        let keys = SyncKeys::read(have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let (signed, write) = signing.sign(Change::Remove(self.device), context)?;
-        let mut held = keys.value.take().unwrap_or_default();
-        held.rotate(signed.list.digest(), &mut context.random)?;
-        writes.extend([write, keys.write(held, context)]);
+        let (signed, changed) = signing.sign(Change::Remove(self.device), keys, context)?;
+        writes.extend(changed);
         Ok(Run::Done(Step::new(writes, signed)))
     }
 }
@@ -133,12 +135,13 @@ impl Operation for CloseAccount {
             let companion = Address::new(signing.device.address.account, entry.device);
             writes.extend(end_sessions(&companion, have, context, &mut needs)?);
         }
+        let keys = SyncKeys::read(have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
         let incarnation = Incarnation(context.random.draw()?);
-        let (signed, write) = signing.sign(Change::Close { incarnation }, context)?;
-        writes.push(write);
+        let (signed, changed) = signing.sign(Change::Close { incarnation }, keys, context)?;
+        writes.extend(changed);
         Ok(Run::Done(Step::new(writes, signed)))
     }
 }
@@ -186,15 +189,18 @@ impl Signing {
         self.account.value.as_ref().map(|account| &account.known.list)
     }
 
-    /// Signs the next list, and gives the write of the account's record.
+    /// Signs the next list, and draws another sync key where one is due: one place for `docs/protocol.md`, section 10 "Sync keys". The writes are of the account's record
+    /// and of the keys.
     pub(super) fn sign(
         mut self,
         change: Change,
+        mut keys: Slot<SyncKeys>,
         context: &mut Context<'_>,
-    ) -> Result<(SignedList, Write), ListError> {
-        let (former, mut linked) = match self.account.value.take() {
-            Some(account) => (Some(account.known), account.linked),
-            None => (None, Vec::new()),
+    ) -> Result<(SignedList, Vec<Write>), ListError> {
+        let removes = matches!(change, Change::Remove(_));
+        let (former, mut linked, missed) = match self.account.value.take() {
+            Some(account) => (Some(account.known), account.linked, account.missed),
+            None => (None, Vec::new(), false),
         };
         let issue = Issue {
             account: &self.device.address.account,
@@ -214,7 +220,12 @@ impl Signing {
         linked.extend(new.map(|entry| (entry.device, context.now)));
         let account = Account::new(Known::new(list.clone()), DeviceId::PHONE, Vec::new());
         let account = Account { linked, ..account };
-        let write = self.account.write(account, context);
-        Ok((SignedList { list, changes }, write))
+        let mut writes = Vec::from([self.account.write(account, context)]);
+        let mut held = keys.value.take().unwrap_or_default();
+        if removes || missed || held.is_empty() && !list.entries().is_empty() {
+            held.rotate(list.epoch(), &mut context.random)?;
+            writes.push(keys.write(held, context));
+        }
+        Ok((SignedList { list, changes }, writes))
     }
 }

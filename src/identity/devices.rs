@@ -189,6 +189,8 @@ pub(crate) struct Account {
     pub(crate) device: DeviceId,
     /// The phone came back from a backup and may have signed later lists than this one: it signs none before it has seen the newest.
     pub(crate) restored: bool,
+    /// The newest list was signed by this phone and is not of this store, which went back: with it went sync keys, perhaps.
+    pub(crate) missed: bool,
     /// When each companion was linked, at the phone.
     pub(crate) linked: Vec<(DeviceId, UnixMillis)>,
     /// This companion has left the account.
@@ -199,7 +201,7 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) const fn new(known: Known, device: DeviceId, certificate: Vec<u8>) -> Self {
-        Self { known, device, restored: false, left: false, linked: Vec::new(), certificate }
+        Self { known, device, restored: false, missed: false, left: false, linked: Vec::new(), certificate }
     }
 
     pub(crate) fn read(
@@ -232,13 +234,14 @@ impl RecordType<'_> for Account {
         self.known
             .max_len()
             .saturating_add(self.certificate.len())
-            .saturating_add(4 + 1 + 1 + 2 + 1)
+            .saturating_add(4 + 1 + 1 + 1 + 2 + 1)
             .saturating_add(self.linked.len().saturating_mul(12))
     }
 
     fn encode(&self, body: &mut RecordWriter) {
         self.known.encode(body);
-        body.u32(self.device.0).flag(self.restored).flag(self.left).prefixed(&self.certificate);
+        body.u32(self.device.0).flag(self.restored).flag(self.missed).flag(self.left);
+        body.prefixed(&self.certificate);
         body.u8(u8::try_from(self.linked.len()).unwrap_or(u8::MAX));
         for (device, at) in &self.linked {
             body.u32(device.0).u64(at.0);
@@ -250,6 +253,7 @@ impl RecordType<'_> for Account {
             known: Known::decode(body)?,
             device: DeviceId(body.u32()?),
             restored: body.flag()?,
+            missed: body.flag()?,
             left: body.flag()?,
             certificate: body.prefixed()?.to_vec(),
             linked: {
@@ -310,6 +314,11 @@ impl Lists {
             None if address.device == DeviceId::PHONE => Ok(()),
             None => Err(Unlisted::NoList),
         }
+    }
+
+    /// The key under which the account's list names a companion.
+    pub(crate) fn listed_key(&self, address: &Address) -> Option<IdentityKey> {
+        self.of(address)?.list.entry(address.device).map(|entry| entry.identity_key)
     }
 
     /// Whether anything may be encrypted for the device at this address under this key.

@@ -134,9 +134,9 @@ impl HistoryManifest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HistoryId(pub [u8; 16]);
 
-/// Numbers what a phone tells one companion, from 1.
+/// Numbers what a phone tells one companion: rising, and of the time when it was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SupplyNumber(pub u32);
+pub struct SupplyNumber(pub u64);
 
 /// What is sealed, but for the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -285,7 +285,7 @@ impl Heading {
             }
             Self::LEAVES => Some(Self::Leaves),
             Self::SUPPLY => Some(Self::Supply),
-            Self::SUPPLY_TAKEN => Some(Self::SupplyTaken(SupplyNumber(body.u32()?))),
+            Self::SUPPLY_TAKEN => Some(Self::SupplyTaken(SupplyNumber(body.u64()?))),
             Self::ASK_HISTORY => Some(Self::AskHistory(HistoryId(body.array()?), UnixMillis(body.u64()?))),
             Self::HISTORY => Some(Self::History),
             _ => None,

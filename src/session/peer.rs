@@ -57,6 +57,11 @@ impl Peer {
         Self { identity: PeerIdentity::scanned(key), listed: true, ..Self::pinned(key) }
     }
 
+    /// Whether a session sends.
+    pub(super) fn speaks(&self) -> bool {
+        self.session.is_some() && !self.stale
+    }
+
     /// The session that sends, if there is one.
     pub(super) fn speaking(&mut self) -> Option<&mut Session> {
         self.session.as_mut().filter(|_| !self.stale)

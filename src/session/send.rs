@@ -173,7 +173,12 @@ pub(crate) fn can_send(
 ) -> Result<(), SendError> {
     speaks_for_account(lists, to, context.now)?;
     let mut slot = Peer::read(have, to, context, needs)?;
-    let peer = slot.value.as_mut().ok_or(SendError::NoSession)?;
+    let Some(peer) = slot.value.as_mut().filter(|peer| peer.speaks()) else {
+        // No session is worth starting with a companion that may not be sent to.
+        let listed = lists.listed_key(to);
+        let may = listed.map_or(Ok(()), |key| lists.may_be_sent_to(to, &key, context.now));
+        return Err(may.err().map_or(SendError::NoSession, SendError::Unlisted));
+    };
     let (stored, offered) = (peer.identity.key(), peer.identity.offered());
     let session = peer.speaking().ok_or(SendError::NoSession)?;
     if let Some(offered) = offered {

@@ -226,10 +226,10 @@ pub(crate) struct RefusalMessage {
 /// `Supply`.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct SupplyMessage {
-    #[prost(uint32, tag = "1")]
-    pub(crate) number: u32,
-    #[prost(uint32, tag = "2")]
-    pub(crate) after: u32,
+    #[prost(uint64, tag = "1")]
+    pub(crate) number: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) after: u64,
     #[prost(message, repeated, tag = "3")]
     pub(crate) facts: Vec<FactMessage>,
     #[prost(message, repeated, tag = "4")]
@@ -258,8 +258,6 @@ pub(crate) struct SyncKeyMessage {
     pub(crate) epoch: u32,
     #[prost(bytes = "vec", tag = "2")]
     pub(crate) key: Vec<u8>,
-    #[prost(bytes = "vec", tag = "3")]
-    pub(crate) list: Vec<u8>,
 }
 
 /// `CodeOffer`: of a linking by code.

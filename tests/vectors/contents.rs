@@ -44,7 +44,7 @@ fn is_as_said(received: &Received, step: &Value) {
             is_shared(id) && text[..] == said && *to == AccountId::new(&hex(&heading["account_id"])).unwrap()
         }
         (Content::Leaves, Some(3)) => true,
-        (Content::SupplyTaken(taken), Some(5)) => u64::from(taken.0) == number(&heading["number"]),
+        (Content::SupplyTaken(taken), Some(5)) => taken.0 == number(&heading["number"]),
         (Content::HistoryAsked { id, since }, Some(6)) => {
             id.0[..] == hex(&heading["history_id"]) && since.0 == number(&heading["time"])
         }

@@ -359,18 +359,15 @@ impl Operation for ConfirmLink<'_> {
         let Some(mut writes) = started else { return Ok(Run::Needs(needs)) };
         let identity_key = invitation.identity_key;
         let entry = DeviceEntry { device: body.address.device, key_index: body.key_index, identity_key };
-        let (signed, write) = signing.sign(Change::Add { incarnation: body.incarnation, entry }, context)?;
-        if sync_keys.value.is_none() {
-            let mut first = SyncKeys::default();
-            first.rotate(signed.list.digest(), &mut context.random)?;
-            writes.push(sync_keys.write(first, context));
-        }
+        let change = Change::Add { incarnation: body.incarnation, entry };
+        let (signed, changed) = signing.sign(change, sync_keys, context)?;
+        writes.extend(changed);
         let reference = invitation.reference;
         let acknowledgement = encode_acknowledgement(reference, signed.list.as_bytes(), &answer_key);
         linked.retain(|finished| signed.list.entry(finished.device).is_some());
         linked.push(Finished { reference, device: body.address.device, answer_key });
         let record = Record { used, linked, stage: Stage::Idle };
-        writes.extend([write, slot.write(record, context)]);
+        writes.push(slot.write(record, context));
         let (list, changes) = (signed.list, signed.changes);
         Ok(Run::Done(Step::new(writes, Linked { device: body.address, list, changes, acknowledgement })))
     }

@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 use super::keys::SyncKey;
 use crate::{
-    identity::{AccountId, DeviceList, IdentityKey, ListDigest},
+    identity::{AccountId, DeviceList, IdentityKey},
     primitives::{SecretBytes, kdf, labels},
     session::{SupplyNumber, ToldIdentity},
     wire::{
@@ -77,11 +77,7 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn encode(&self) -> SecretBytes {
-        let key = |key: &SyncKey| SyncKeyMessage {
-            epoch: key.epoch.0,
-            key: key.expose_bytes().to_vec(),
-            list: key.list.0.to_vec(),
-        };
+        let key = |key: &SyncKey| SyncKeyMessage { epoch: key.epoch.0, key: key.expose_bytes().to_vec() };
         let mut message = SupplyMessage {
             number: self.number.0,
             after: self.after.0,
@@ -102,8 +98,7 @@ impl Frame {
         let key = |mut key: SyncKeyMessage| {
             let mut bytes: [u8; 32] = key.key.as_slice().try_into().map_err(|_| bad(Field::Frame))?;
             key.key.as_mut_slice().zeroize();
-            let list = key.list.as_slice().try_into().map_err(|_| bad(Field::Frame))?;
-            Ok(SyncKey::take_from(key.epoch, &mut bytes, ListDigest(list)))
+            Ok(SyncKey::take_from(key.epoch, &mut bytes))
         };
         let facts = message.facts.into_iter().map(Fact::decode).collect::<Result<Vec<_>, _>>()?;
         let twice = |(place, fact): (usize, &Fact)| {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::{
-    identity::ListDigest,
+    identity::Epoch,
     primitives::{
         Random, RandomError, SecretBytes,
         aead::{self, AeadKey, SealError},
@@ -29,21 +29,20 @@ secret_key! {
     SyncSecret
 }
 
-/// Numbers the account's sync keys, from 1.
+/// Numbers the account's sync keys: the epoch of the list that was signed in the same step, so that no two have the same, whatever a phone went back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SyncEpoch(pub u32);
 
-/// One sync key, and the list that it was made for.
+/// One sync key.
 #[derive(Debug)]
 pub(super) struct SyncKey {
     pub(super) epoch: SyncEpoch,
     secret: SyncSecret,
-    pub(super) list: ListDigest,
 }
 
 impl SyncKey {
-    pub(super) fn take_from(epoch: u32, bytes: &mut [u8; 32], list: ListDigest) -> Self {
-        Self { epoch: SyncEpoch(epoch), secret: SyncSecret::take_from(bytes), list }
+    pub(super) fn take_from(epoch: u32, bytes: &mut [u8; 32]) -> Self {
+        Self { epoch: SyncEpoch(epoch), secret: SyncSecret::take_from(bytes) }
     }
 
     pub(super) fn expose_bytes(&self) -> &[u8; 32] {
@@ -52,7 +51,7 @@ impl SyncKey {
 
     fn duplicate(&self) -> Self {
         let mut bytes = *self.expose_bytes();
-        Self::take_from(self.epoch.0, &mut bytes, self.list)
+        Self::take_from(self.epoch.0, &mut bytes)
     }
 
     fn aead_key(&self, salt: &[u8; 32]) -> AeadKey {
@@ -74,13 +73,17 @@ impl SyncKeys {
         have.read(KeyWriter::new(RecordKind::SyncKeys).finish(), context, needs)
     }
 
-    /// Draws another key, for the devices of a list.
-    pub(crate) fn rotate(&mut self, list: ListDigest, random: &mut Random<'_>) -> Result<(), RandomError> {
+    /// Draws another key, in the step that signs a list.
+    pub(crate) fn rotate(&mut self, list: Epoch, random: &mut Random<'_>) -> Result<(), RandomError> {
         let mut bytes = [0; 32];
         random.draw_into(&mut bytes)?;
-        let epoch = self.0.last().map_or(1, |key| key.epoch.0.saturating_add(1));
-        self.add(SyncKey::take_from(epoch, &mut bytes, list));
+        self.add(SyncKey::take_from(list.0, &mut bytes));
         Ok(())
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Adds a key where its epoch is new.
@@ -106,12 +109,12 @@ impl RecordType<'_> for SyncKeys {
     const KIND: RecordKind = RecordKind::SyncKeys;
 
     fn max_body_len(&self) -> usize {
-        self.0.len().saturating_mul(4 + 32 + 16)
+        self.0.len().saturating_mul(4 + 32)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
         for key in &self.0 {
-            body.u32(key.epoch.0).bytes(key.expose_bytes()).bytes(&key.list.0);
+            body.u32(key.epoch.0).bytes(key.expose_bytes());
         }
     }
 
@@ -119,7 +122,7 @@ impl RecordType<'_> for SyncKeys {
         let mut keys = Vec::new();
         while let Some(epoch) = body.array().map(u32::from_be_bytes) {
             let mut bytes = body.array()?;
-            keys.push(SyncKey::take_from(epoch, &mut bytes, ListDigest(body.array()?)));
+            keys.push(SyncKey::take_from(epoch, &mut bytes));
         }
         keys.is_sorted_by(|one, next| one.epoch < next.epoch).then_some(Self(keys))
     }

@@ -84,16 +84,16 @@ pub struct SupplyState {
 #[derive(Debug, Default)]
 struct Supply {
     /// The number of the last frame.
-    last: u32,
-    taken: u32,
+    last: u64,
+    taken: u64,
     /// What was told in an earlier round counts no more.
     round: u32,
     /// The newest sync key that it has taken.
     key_taken: u32,
     /// The newest sync key that it was told, and in which frame first.
-    key_told: (u32, u32),
+    key_told: (u32, u64),
     /// Accounts that were told and not taken, each with the frame that told of its present state first.
-    outstanding: Vec<(AccountId, u32)>,
+    outstanding: Vec<(AccountId, u64)>,
 }
 
 impl Supply {
@@ -110,7 +110,7 @@ impl Supply {
         )
     }
 
-    fn take(&mut self, taken: u32) -> bool {
+    fn take(&mut self, taken: u64) -> bool {
         // Below what it had taken, or above what it was told: one of the two stores went back.
         let went_back = taken < self.taken || taken > self.last;
         self.taken = taken;
@@ -135,28 +135,28 @@ impl RecordType<'_> for Supply {
     const KIND: RecordKind = RecordKind::Supply;
 
     fn max_body_len(&self) -> usize {
-        self.outstanding.len().saturating_mul(2 + 64 + 4).saturating_add(6 * 4)
+        self.outstanding.len().saturating_mul(2 + 64 + 8).saturating_add(3 * 8 + 3 * 4)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
-        body.u32(self.last).u32(self.taken).u32(self.round).u32(self.key_taken);
-        body.u32(self.key_told.0).u32(self.key_told.1);
+        body.u64(self.last).u64(self.taken).u32(self.round).u32(self.key_taken);
+        body.u32(self.key_told.0).u64(self.key_told.1);
         for (account, since) in &self.outstanding {
-            body.prefixed(account.as_bytes()).u32(*since);
+            body.prefixed(account.as_bytes()).u64(*since);
         }
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         let mut supply = Self {
-            last: body.u32()?,
-            taken: body.u32()?,
+            last: body.u64()?,
+            taken: body.u64()?,
             round: body.u32()?,
             key_taken: body.u32()?,
-            key_told: (body.u32()?, body.u32()?),
+            key_told: (body.u32()?, body.u64()?),
             outstanding: Vec::new(),
         };
         while let Some(account) = body.prefixed() {
-            supply.outstanding.push((AccountId::new(account).ok()?, body.u32()?));
+            supply.outstanding.push((AccountId::new(account).ok()?, body.u64()?));
         }
         Some(supply)
     }
@@ -254,7 +254,8 @@ impl Operation for SupplyCompanion<'_> {
         let companion = Address::new(own, self.companion);
         ask_ahead(&companion, have, context, &mut needs)?;
         let mut supply = slot.value.take().unwrap_or_default();
-        let number = supply.last.saturating_add(1);
+        // The time is in it, so that a phone whose store went back repeats no number that it has used since.
+        let number = supply.last.saturating_add(1).max(context.now.0);
         let mut waiting = Vec::new();
         let mut facts = Vec::new();
         let mut writes = Vec::new();

@@ -72,7 +72,7 @@ pub struct Told {
 
 /// The record of how far this companion was supplied.
 #[derive(Debug)]
-struct Taken(u32);
+struct Taken(u64);
 
 impl Taken {
     fn read(have: &Loaded, context: &Context<'_>, needs: &mut Needs) -> Result<Slot<Self>, RecordError> {
@@ -84,15 +84,15 @@ impl RecordType<'_> for Taken {
     const KIND: RecordKind = RecordKind::Taken;
 
     fn max_body_len(&self) -> usize {
-        4
+        8
     }
 
     fn encode(&self, body: &mut RecordWriter) {
-        body.u32(self.0);
+        body.u64(self.0);
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
-        body.u32().map(Self)
+        body.u64().map(Self)
     }
 }
 
@@ -120,7 +120,7 @@ struct Acknowledgement {
 /// Says to the phone what was taken.
 fn acknowledge(
     phone: &Address,
-    taken: u32,
+    taken: u64,
     have: &Loaded,
     context: &mut Context<'_>,
     needs: &mut Needs,

@@ -204,6 +204,23 @@ fn a_copy_that_is_asked_for_again_keeps_its_meaning() {
     }
 }
 
+/// With a companion of a lapsed list no session is started: its account is named as stale, and nobody fetches a bundle in vain.
+#[test]
+fn a_companion_that_lapsed_before_the_first_session_is_stale_and_not_missing() {
+    let mut directory = Directory::default();
+    let (mut ada, mut ben) = (directory.phone("ada"), directory.phone("ben"));
+    let desk = directory.link(&mut ada, "desk");
+    let account = ada.address.account;
+    directory.meet(&mut ben, account);
+    let missing = ben.run(&PlanMessage { to: account }).unwrap().missing;
+    assert!(missing.contains(&desk.address));
+    ben.wait(15 * crate::world::DAY);
+    let plan = ben.run(&PlanMessage { to: account }).unwrap();
+    assert_eq!((&plan.stale[..], plan.missing.contains(&desk.address)), (&[account][..], false));
+    let sent = directory.send(&mut ben, account, b"to the phone").unwrap();
+    assert!(matches!(sent.left_out[..], [(to, SendError::Unlisted(_))] if to == desk.address));
+}
+
 /// Whoever has no companions has no siblings to tell, however many the recipient has.
 #[test]
 fn an_account_without_companions_has_no_siblings() {

@@ -95,14 +95,19 @@ impl Directory {
 
     /// A device fetches a bundle, with all that it wants for a companion, and starts a session.
     pub(crate) fn start(&mut self, device: &mut Device, to: Address) -> Result<Started, StartError> {
-        let bundle = self.bundles.fetch(to);
-        if to.device == DeviceId::PHONE {
-            return device.run(&Start { bundle: &VerifiedBundle::verify(&bundle, &to).unwrap() });
+        let bundle = self.verified(device, to);
+        device.run(&Start { bundle: &bundle })
+    }
+
+    /// A device fetches a bundle and verifies it, a companion's by the list that the device has.
+    pub(crate) fn verified(&mut self, device: &mut Device, of: Address) -> VerifiedBundle {
+        let bundle = self.bundles.fetch(of);
+        if of.device == DeviceId::PHONE {
+            return VerifiedBundle::verify(&bundle, &of).unwrap();
         }
-        let list = device.run(&DescribeDevices { account: to.account }).unwrap().list.unwrap();
-        let verified =
-            VerifiedBundle::verify_companion(&bundle, &self.certificates[&to], &to, &list).unwrap();
-        device.run(&Start { bundle: &verified })
+        let known = device.run(&DescribeDevices { account: of.account }).unwrap().list;
+        let list = known.unwrap_or_else(|| self.learn(device, of.account).unwrap().list);
+        VerifiedBundle::verify_companion(&bundle, &self.certificates[&of], &of, &list).unwrap()
     }
 
     /// Plans, mends what can be mended, and sends.

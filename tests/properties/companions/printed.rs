@@ -100,9 +100,8 @@ fn l22_no_stage_of_what_companions_say_prints_a_text_or_a_key() {
     let heard = Receive { from: ada.address, envelope: &told, associated_data: &[] };
     let Content::Supply(frame) = runs(&mut printed, "Receive", &mut desk, &heard).content else { panic!() };
     let frame = SupplyFrame::from_kept(frame.as_bytes().to_vec());
-    // The sync key stands before the digest of the list, at the end.
-    let (before, _) = frame.as_bytes().split_last_chunk::<18>().unwrap();
-    let sync_key = before.last_chunk::<32>().unwrap();
+    // The sync key is at the end.
+    let sync_key = frame.as_bytes().last_chunk::<32>().unwrap();
     assert!(ada.random.tape.iter().any(|draw| draw[..] == sync_key[..]), "it is the one that was drawn");
     printed.plant("the sync key", sync_key);
     runs(&mut printed, "TakeSupply", &mut desk, &TakeSupply { frame: &frame });

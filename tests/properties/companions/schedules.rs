@@ -1,16 +1,17 @@
-//! Random schedules over two accounts: whatever is linked, sent, delayed, doubled, renewed, lapsed and removed in between, every message reaches every entitled device once, and
-//! no other.
+//! Random schedules over two accounts: whatever is linked, sent, delayed, doubled, renewed, lapsed and removed in between, whichever device dies before it stores, or comes back
+//! from a backup, every message reaches every entitled device once, and no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use outrigger::{
-    Address, Advice, Content, DescribeDevices, DeviceId, FanOutError, OpenError, PlanMessage, Receive,
-    SharedId, Unlisted,
+    Address, Advice, AnswerRetry, Content, DescribeDevices, DeviceId, FanOutError, Generation, Keep,
+    OpenError, PlanMessage, Receive, RecordKey, Recover, RequestRetry, RetryError, SendToAccount, SharedId,
+    Unlisted,
 };
 use proptest::{prelude::*, sample::Index};
 
 use super::household::Directory;
-use crate::world::{BOUND, DAY, Device};
+use crate::world::{BOUND, DAY, Device, store::Store};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
@@ -29,6 +30,12 @@ enum Move {
     Remove(bool, Index),
     /// Days pass for everyone.
     Wait(u8),
+    /// A device dies after it has made its step and before it has stored it: while it sends, and while it opens what comes next.
+    Die(Index),
+    /// A device is backed up, with its app.
+    BackUp(Index),
+    /// A device comes back from its backup, if it has one.
+    Restore(Index),
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -40,6 +47,9 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         3 => (any::<Index>(), any::<bool>()).prop_map(|(who, whose)| Move::Fetch(who, whose)),
         1 => (any::<bool>(), any::<Index>()).prop_map(|(account, which)| Move::Remove(account, which)),
         1 => (1..8_u8).prop_map(Move::Wait),
+        2 => any::<Index>().prop_map(Move::Die),
+        1 => any::<Index>().prop_map(Move::BackUp),
+        1 => any::<Index>().prop_map(Move::Restore),
     ];
     prop::collection::vec(one, 1..60)
 }
@@ -52,17 +62,36 @@ struct Mail {
     envelope: Vec<u8>,
     id: SharedId,
     text: Vec<u8>,
+    /// When this envelope was made.
+    made: u32,
 }
+
+/// What an app has shown.
+type Inbox = BTreeSet<SharedId>;
 
 struct World {
     directory: Directory,
     devices: Vec<Device>,
     queue: Vec<Mail>,
-    /// Every copy that went out, by message and device, with its sender and how often it was shown.
-    shown: BTreeMap<(SharedId, Address), (Address, u32)>,
+    /// Requests for what could not be opened, by the mail that is asked for.
+    requests: Vec<(Mail, Vec<u8>)>,
+    /// Every copy that went out, by message and device, with its sender.
+    sent: BTreeMap<(SharedId, Address), Address>,
+    inboxes: BTreeMap<Address, Inbox>,
+    /// What was acknowledged to the transport, or reported lost: it does not come again to a device that goes back.
+    settled: BTreeSet<(SharedId, Address)>,
+    backups: BTreeMap<Address, (Store, Inbox, u32)>,
+    /// When a device came back from a backup, and when that was made.
+    went_back: Vec<(Address, u32, u32)>,
+    /// When the newest envelope was made that carries a message to a device.
+    newest: BTreeMap<(SharedId, Address), u32>,
+    /// What was asked for after its sender had gone back to before it made that envelope: nobody can send it again.
+    forgotten: BTreeSet<(SharedId, Address)>,
     /// Devices that their phone has removed.
     removed: BTreeSet<Address>,
     said: u32,
+    /// Counts what happens.
+    time: u32,
 }
 
 impl World {
@@ -72,8 +101,22 @@ impl World {
         directory.start(&mut ada, ben.address).unwrap();
         directory.start(&mut ben, ada.address).unwrap();
         let devices = vec![ada, ben];
-        let (queue, shown, removed) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        Self { directory, devices, queue, shown, removed, said: 0 }
+        Self {
+            directory,
+            devices,
+            queue: Vec::new(),
+            requests: Vec::new(),
+            sent: BTreeMap::new(),
+            inboxes: BTreeMap::new(),
+            settled: BTreeSet::new(),
+            backups: BTreeMap::new(),
+            went_back: Vec::new(),
+            newest: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
+            removed: BTreeSet::new(),
+            said: 0,
+            time: 0,
+        }
     }
 
     fn phone(&mut self, second: bool) -> &mut Device {
@@ -81,6 +124,7 @@ impl World {
     }
 
     fn act(&mut self, act: &Move) {
+        self.time += 1;
         match act {
             Move::Link(second) => {
                 let name = format!("c{}", self.devices.len());
@@ -100,6 +144,9 @@ impl World {
                 let place = which.index(self.queue.len());
                 let mail = if *again { self.queue[place].clone() } else { self.queue.remove(place) };
                 self.arrive(&mail);
+                for (mail, request) in std::mem::take(&mut self.requests) {
+                    self.answer(mail, request);
+                }
             }
             Move::Arrive(..) => {}
             Move::Renew(second) => {
@@ -130,7 +177,49 @@ impl World {
             Move::Wait(days) => {
                 self.devices.iter_mut().for_each(|device| device.wait(u64::from(*days) * DAY))
             }
+            Move::Die(who) => self.die(who.index(self.devices.len())),
+            Move::BackUp(who) => {
+                let device = &self.devices[who.index(self.devices.len())];
+                let inbox = self.inboxes.get(&device.address).cloned().unwrap_or_default();
+                self.backups.insert(device.address, (device.store.clone(), inbox, self.time));
+            }
+            Move::Restore(who) => self.restore(who.index(self.devices.len())),
         }
+    }
+
+    /// Its steps are made, and gone: nothing has happened.
+    fn die(&mut self, who: usize) {
+        let to = self.directory_account(0);
+        let device = &mut self.devices[who];
+        let before = device.store.clone();
+        if let Ok(plan) = device.run(&PlanMessage { to }) {
+            let keep = Keep::ForRetry;
+            let send = SendToAccount { plan: &plan, plaintext: b"unsaid", associated_data: BOUND, keep };
+            drop(device.prepare(&send));
+        }
+        if let Some(mail) = self.queue.iter().find(|mail| mail.to == device.address) {
+            let receive = Receive { from: mail.from, envelope: &mail.envelope, associated_data: BOUND };
+            drop(device.prepare(&receive));
+        }
+        assert_eq!(device.store, before);
+    }
+
+    /// The store and the app's tables are those of the backup; then what the docs tell an app to do.
+    fn restore(&mut self, who: usize) {
+        let device = &mut self.devices[who];
+        let Some((store, inbox, backed_up)) = self.backups.get(&device.address).cloned() else { return };
+        self.went_back.push((device.address, self.time, backed_up));
+        device.store = store;
+        device.generation = Generation([u8::try_from(self.went_back.len()).unwrap(); 16]);
+        let records: Vec<RecordKey> = device.store.0.keys().copied().collect();
+        device.run(&Recover { records: &records }).unwrap();
+        device.publish(10, &mut self.directory.bundles);
+        let account = device.address.account;
+        if self.directory.lists.contains_key(&account) {
+            // A phone signs no list before it has its newest; one that is past its time is no use to a companion.
+            let _ = self.directory.learn(device, account);
+        }
+        self.inboxes.insert(device.address, inbox);
     }
 
     /// A device sends; who gets a copy is what its lists say, and nobody else.
@@ -170,8 +259,9 @@ impl World {
         assert!(plan.undecided.is_empty());
         let from = device.address;
         for (to, copy) in sent.copies {
-            self.shown.insert((sent.id, to), (from, 0));
-            self.queue.push(Mail { from, to, envelope: copy.envelope, id: sent.id, text: text.clone() });
+            self.sent.insert((sent.id, to), from);
+            let (id, text, made) = (sent.id, text.clone(), self.time);
+            self.queue.push(Mail { from, to, envelope: copy.envelope, id, text, made });
         }
     }
 
@@ -189,27 +279,93 @@ impl World {
             let _ = self.directory.learn(device, mail.from.account);
             outcome = device.run(&receive);
         }
-        let (_, count) = self.shown.get_mut(&(mail.id, mail.to)).unwrap();
+        let inbox = self.inboxes.entry(mail.to).or_default();
+        let settled = (mail.id, mail.to);
         match outcome {
             Ok(received) => {
-                let (Content::ForAccount { id, text } | Content::SentByOwn { id, text, .. }) =
-                    received.content
-                else {
-                    panic!("{received:?}")
-                };
-                assert_eq!((id, &*text), (mail.id, &mail.text[..]));
-                *count += 1;
-                assert_eq!(*count, 1, "shown twice");
+                match received.content {
+                    Content::ForAccount { id, text } | Content::SentByOwn { id, text, .. } => {
+                        assert_eq!((id, &*text), (mail.id, &mail.text[..]));
+                        assert!(inbox.insert(id), "shown twice");
+                    }
+                    // Two weeks old, or asked for four times.
+                    Content::Lost => assert!(received.again),
+                    other => panic!("{other:?}"),
+                }
+                self.settled.insert(settled);
             }
-            Err(OpenError::Duplicate) => assert_eq!(*count, 1, "a duplicate of what was never shown"),
+            Err(OpenError::Duplicate) => assert!(self.settled.contains(&settled), "never shown"),
             // Its sender was removed, or its sessions ended with a list that this device has.
-            Err(OpenError::Unlisted(Unlisted::NotListed)) => assert!(self.removed.contains(&mail.from)),
+            Err(OpenError::Unlisted(Unlisted::NotListed)) if self.removed.contains(&mail.from) => {}
             // The newest list is past its time: what its companions say first is not opened before another is signed.
             Err(OpenError::Unlisted(_)) => self.queue.push(mail.clone()),
             Err(error) => {
                 let ended = self.removed.contains(&mail.from) || self.removed.contains(&mail.to);
-                assert!(ended, "{error}: from {:?} to {:?}", mail.from, mail.to);
+                assert!(
+                    ended || !self.went_back.is_empty(),
+                    "{error}: from {:?} to {:?}",
+                    mail.from,
+                    mail.to
+                );
+                if !ended {
+                    self.ask(mail, error);
+                }
             }
+        }
+    }
+
+    /// Asks for an envelope again that a device which went back cannot open.
+    fn ask(&mut self, mail: &Mail, error: OpenError) {
+        let device = self.devices.iter_mut().find(|device| device.address == mail.to).unwrap();
+        let asked = device.run(&RequestRetry { from: mail.from, envelope: &mail.envelope, error });
+        match asked {
+            Ok(asked) => self.requests.push((mail.clone(), asked.request)),
+            // Asked for before, and its answer is under way or was lost with what went back.
+            Err(RetryError::AlreadyAsked) => {}
+            // The device went back to before it had met the sender: its bundle is fetched, which pins its key, and all is delivered again.
+            Err(RetryError::UnknownPeer) => {
+                // A companion's only once its list is not past its time.
+                let _ = self.directory.start(device, mail.from);
+                self.queue.push(mail.clone());
+            }
+            Err(refused) => panic!("{refused}, after {error}"),
+        }
+    }
+
+    /// The sender of what was asked for answers, as soon as its lists allow; what is answered goes the way of all mail.
+    fn answer(&mut self, mail: Mail, request: Vec<u8>) {
+        if self.removed.contains(&mail.from) || self.removed.contains(&mail.to) {
+            return;
+        }
+        let sender = self.devices.iter_mut().find(|device| device.address == mail.from).unwrap();
+        let bundle = self.directory.verified(sender, mail.to);
+        let answer = AnswerRetry { from: mail.to, request: &request, bundle: Some(&bundle), resend_to: None };
+        match sender.run(&answer) {
+            Ok(answer) => {
+                self.newest.insert((mail.id, mail.to), self.time);
+                self.queue.push(Mail { envelope: answer.envelope, made: self.time, ..mail });
+            }
+            // It was answered before, to a device that has gone back since; the answer is under way.
+            Err(RetryError::UnknownMessage) if self.newest.get(&(mail.id, mail.to)) > Some(&mail.made) => {}
+            Err(RetryError::UnknownMessage) => {
+                let lost = |(device, at, backed_up): &(Address, u32, u32)| {
+                    *device == mail.from && (*backed_up..=*at).contains(&mail.made)
+                };
+                assert!(self.went_back.iter().any(lost), "{:?}", mail.id);
+                self.forgotten.insert((mail.id, mail.to));
+            }
+            // One of the two is a companion whose list is past its time, here: a newer one is fetched, once there is one.
+            Err(refused)
+                if refused.advice() == Advice::FetchDevices || refused.advice() == Advice::AwaitPhone =>
+            {
+                for account in [mail.from.account, mail.to.account] {
+                    if self.directory.lists.contains_key(&account) {
+                        let _ = self.directory.learn(sender, account);
+                    }
+                }
+                self.requests.push((mail, request));
+            }
+            Err(refused) => panic!("{refused}"),
         }
     }
 
@@ -218,15 +374,19 @@ impl World {
         for second in [false, true] {
             self.act(&Move::Renew(second));
         }
-        for _ in 0..3 {
+        for _ in 0..8 {
             for mail in std::mem::take(&mut self.queue) {
                 self.arrive(&mail);
             }
+            for (mail, request) in std::mem::take(&mut self.requests) {
+                self.answer(mail, request);
+            }
         }
-        assert!(self.queue.is_empty());
-        for ((id, to), (from, count)) in &self.shown {
+        assert!(self.queue.is_empty() && self.requests.is_empty());
+        for ((id, to), from) in &self.sent {
             let ended = self.removed.contains(from) || self.removed.contains(to);
-            assert!(*count == 1 || ended && *count == 0, "{id:?} from {from:?} to {to:?}: {count}");
+            let settled = self.settled.contains(&(*id, *to)) || self.forgotten.contains(&(*id, *to));
+            assert!(settled || ended, "{id:?} from {from:?} to {to:?}");
         }
     }
 }
