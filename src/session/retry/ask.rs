@@ -14,7 +14,7 @@ use super::{
     request::{Ends, Request, Wanted},
 };
 use crate::{
-    identity::{Address, Device},
+    identity::{Address, Device, Lists},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
     wire::Envelope,
 };
@@ -77,6 +77,7 @@ impl Operation for RequestRetry<'_> {
         let mut needs = Needs::new();
         let device = Device::read(have, context, &mut needs)?;
         let peer = Peer::read(have, &self.from, context, &mut needs)?;
+        let lists = Lists::read(have, &self.from.account, context, &mut needs)?;
         let memory = Memory::to_ask(&self.from, have, context, &mut needs)?;
         let budget = Budget::read(&self.from, have, context, &mut needs)?;
         let archived_key = ArchivedSession::key(&self.from, envelope.session_id);
@@ -85,7 +86,9 @@ impl Operation for RequestRetry<'_> {
             return Ok(Run::Needs(needs));
         }
         let device = device.value.ok_or(RetryError::NotRegistered)?;
-        let peer = peer.value.ok_or(RetryError::UnknownPeer)?;
+        // A companion that was never met has its key from its account's list.
+        let listed = || lists.listed_key(&self.from).map(Peer::pinned);
+        let peer = peer.value.or_else(listed).ok_or(RetryError::UnknownPeer)?;
         let stored = peer.identity.key();
         if let Some(offered) = peer.identity.offered() {
             return Err(RetryError::IdentityChanged { stored, offered });

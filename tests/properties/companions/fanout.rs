@@ -1,6 +1,9 @@
 //! Messages to accounts: every entitled device gets one, once; nobody else gets any.
 
-use outrigger::{Content, DeviceId, FanOutError, PlanMessage, SendError, Standing, Unlisted};
+use outrigger::{
+    Address, AnswerRetry, Content, DeviceId, FanOutError, OpenError, PlanMessage, RequestRetry, RetryError,
+    SendError, Standing, Unlisted,
+};
 
 use super::household::Directory;
 use crate::world::Device;
@@ -157,7 +160,6 @@ fn a_note_to_oneself_reaches_the_siblings() {
 /// A retry of a copy is that copy again: to the account, under the same id, with the lists of now.
 #[test]
 fn a_copy_that_is_asked_for_again_keeps_its_meaning() {
-    use outrigger::{AnswerRetry, OpenError, RequestRetry};
     let Town { mut directory, mut ada, desk, mut ben, mut den, .. } = town();
     let to = ada.address.account;
     for round in 0..2_u8 {
@@ -202,6 +204,37 @@ fn a_copy_that_is_asked_for_again_keeps_its_meaning() {
             assert_eq!((id, &*text), (sent.id, &b"lost on its way"[..]));
         }
     }
+}
+
+/// The first message of a companion that was never met, made with a prekey that is gone: the list has its key, so it is asked, and sends again.
+#[test]
+fn a_companion_that_was_never_met_is_asked_by_the_key_of_its_list() {
+    let mut directory = Directory::default();
+    let (mut ada, mut ben) = (directory.phone("ada"), directory.phone("ben"));
+    let mut desk = directory.link(&mut ada, "desk");
+    let account = ada.address.account;
+    directory.meet(&mut ben, account);
+    directory.start(&mut desk, ben.address).unwrap();
+    let sent = directory.send(&mut desk, ben.address.account, b"by an old prekey").unwrap();
+    let gone = |key: &outrigger::RecordKey| key.kind() == outrigger::RecordKind::OneTimePrekey;
+    ben.store.0.retain(|key, _| !gone(key));
+    let error = ben.take(desk.address, &sent).unwrap_err();
+    assert!(matches!(error, OpenError::MissingPrekey(_)), "{error:?}");
+    let (_, copy) = sent.copies.iter().find(|(to, _)| *to == ben.address).unwrap();
+    let ask = RequestRetry { from: desk.address, envelope: &copy.envelope, error };
+    let request = ben.run(&ask).unwrap().request;
+    assert_eq!(ben.run(&ask).unwrap_err(), RetryError::AlreadyAsked);
+    // Nothing is asked of who is on no list.
+    let stranger = Address::new(account, DeviceId(desk.address.device.0 ^ 1));
+    assert_eq!(ben.run(&RequestRetry { from: stranger, ..ask }).unwrap_err(), RetryError::UnknownPeer);
+
+    ben.publish(10, &mut directory.bundles);
+    let bundle = directory.verified(&mut desk, ben.address);
+    let answer = AnswerRetry { from: ben.address, request: &request, bundle: Some(&bundle), resend_to: None };
+    let answer = desk.run(&answer).unwrap();
+    let received = ben.receive(desk.address, &answer.envelope).unwrap();
+    let Content::ForAccount { id, text } = received.content else { panic!("{received:?}") };
+    assert_eq!((id, &*text), (sent.id, &b"by an old prekey"[..]));
 }
 
 /// With a companion of a lapsed list no session is started: its account is named as stale, and nobody fetches a bundle in vain.
