@@ -13,6 +13,7 @@ Licence: MIT OR Apache-2.0.
 
 import base64
 import copy
+import functools
 import hashlib
 import hmac
 import json
@@ -246,6 +247,91 @@ def u_to_y(u):
 
 def y_to_u(y):
     return (1 + y) * inv(1 - y) % P
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# RFC 9496: ristretto255; draft-irtf-cfrg-cpace-21: CPACE-RISTR255-SHA512
+
+def even(x):
+    """The absolute value: of x and -x the one that is even."""
+    return P - x if x & 1 else x
+
+
+def sqrt_ratio(u, v):
+    """(whether u / v is a square, its root or that of its multiple by sqrt(-1), even)"""
+    r = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
+    check = v * r * r % P
+    flipped = check in (-u % P, -u * SQRT_M1 % P)
+    return check in (u % P, -u % P), even(r * SQRT_M1 % P if flipped else r)
+
+
+INVSQRT_A_MINUS_D = sqrt_ratio(1, -1 - D)[1]
+SQRT_AD_MINUS_ONE = P - sqrt_ratio(-D - 1, 1)[1]  # the odd root, as the RFC has it
+
+
+def ristretto_decode(data):
+    """A point of the element's, or None."""
+    s = from_le(data)
+    if len(data) != 32 or s >= P or s & 1:
+        return None
+    u1, u2 = (1 - s * s) % P, (1 + s * s) % P
+    v = (-D * u1 * u1 - u2 * u2) % P
+    square, root = sqrt_ratio(1, v * u2 * u2 % P)
+    x, y = even(2 * s * root * u2 % P), u1 * root * root * u2 * v % P
+    return None if not square or x * y % P & 1 or y == 0 else (x, y)
+
+
+def ristretto_encode(a):
+    x, y = a
+    t = x * y % P
+    u1, u2 = (1 + y) * (1 - y) % P, t
+    root = sqrt_ratio(1, u1 * u2 * u2 % P)[1]
+    den1, den2 = root * u1 % P, root * u2 % P
+    z_inv = den1 * den2 * t % P
+    if t * z_inv % P & 1:
+        x, y, den2 = y * SQRT_M1 % P, x * SQRT_M1 % P, den1 * INVSQRT_A_MINUS_D % P
+    if x * z_inv % P & 1:
+        y = -y % P
+    return le(even(den2 * (1 - y) % P))
+
+
+def ristretto_map(half):
+    """One half of 64 uniform bytes."""
+    t = from_le(half) % 2**255 % P
+    r = SQRT_M1 * t * t % P
+    u, v = (r + 1) * (1 - D * D) % P, (-1 - r * D) * (r + D) % P
+    square, s = sqrt_ratio(u, v)
+    s, c = (s, P - 1) if square else (-even(s * t % P) % P, r)
+    n = (c * (r - 1) * (D - 1) ** 2 - v) % P
+    w0, w1, w2, w3 = 2 * s * v % P, n * SQRT_AD_MINUS_ONE % P, (1 - s * s) % P, (1 + s * s) % P
+    return (w0 * inv(w1) % P, w2 * inv(w3) % P)
+
+
+def lv_cat(*parts):
+    """Each with its length in front, in LEB128."""
+    return b"".join(varint(len(x)) + x for x in parts)
+
+
+def cpace_generator_string(prs, ci, sid):
+    """The zeros fill the first block of SHA-512."""
+    pad = max(0, 128 - 1 - len(lv_cat(prs)) - len(lv_cat(b"CPaceRistretto255")))
+    return lv_cat(b"CPaceRistretto255", prs, bytes(pad), ci, sid)
+
+
+def cpace_generator(prs, ci, sid):
+    h = hashlib.sha512(cpace_generator_string(prs, ci, sid)).digest()
+    return add(ristretto_map(h[:32]), ristretto_map(h[32:]))
+
+
+def cpace_shared(scalar, share):
+    """K, or None where the share is no element or gives the neutral one."""
+    point = ristretto_decode(share)
+    k = ristretto_encode(multiply(scalar, point)) if point else bytes(32)
+    return None if k == bytes(32) else k
+
+
+def cpace_isk(sid, k, ya, ada, yb, adb):
+    return hashlib.sha512(lv_cat(b"CPaceRistretto255_ISK", sid, k) + lv_cat(ya, ada) + lv_cat(yb, adb)).digest()
 
 
 def small_order(a):
@@ -3658,6 +3744,41 @@ def known_answers():
     assert hkdf(bytes(range(13)), b"\x0b" * 22, x("f0f1f2f3f4f5f6f7f8f9"), 42).hex() == (
         "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865")
 
+    # CPace: draft-irtf-cfrg-cpace-21, B.3
+    sid = x("7e4b4791d6a8ef019b936c79fb7f2c57")
+    assert hashlib.sha512(cpace_generator_string(b"Password", x("0b415f696e69746961746f720b425f726573706f6e646572"), sid)).hexdigest() == (
+        "da6d3ddc8802fca9058755ffd3ebde08a9c2c74945901a258482a288b6663af0"
+        "6bf645c93cd1c51512307199c80e84908916d983b34af77205f90851a657ee27")
+    g = cpace_generator(b"Password", x("0b415f696e69746961746f720b425f726573706f6e646572"), sid)
+    ya, yb = x("da3d23700a9e5699258aef94dc060dfda5ebb61f02a5ea77fad53f4ff0976d08"), x("d2316b454718c35362d83d69df6320f38578ed5984651435e2949762d900b80d")
+    shares = [ristretto_encode(multiply(from_le(y), g)) for y in (ya, yb)]
+    assert [ristretto_encode(g).hex(), *(x.hex() for x in shares)] == [
+        "222b6b195fe84b1652badb6f6a3ae3d24341e7306967f0b8115b40d5698c7e56", "d6bac480f2c386c394efc7c47adb9925dcd2630b64f240c50f8d0eec482b9157",
+        "3ea7e0b19560d7c0b0f5734f63b955286dfa8232b5ebe63324e2d9e7433f7258"]
+    k = cpace_shared(from_le(ya), shares[1])
+    assert k == cpace_shared(from_le(yb), shares[0]) and k.hex() == "80b69a8a76457ab6a4d7f887a4bf6b55a2f80ac19c333f917a05fc9887c8b40f"
+    assert cpace_isk(sid, k, shares[0], b"ADa", shares[1], b"ADb").hex() == (
+        "b69effbf61b51d56401c0f65601abe428de8206feaaf0e32198896dcae7b35cd"
+        "2b38950a39dfd5d4a79164614c2984f7daa460b588c1e80c3fa2068af7900447")
+    # RFC 9496, A.2: encodings of no element; and the neutral one
+    for bad in (
+        "00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "f3ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "ed57ffd8c914fb201471d1c3d245ce3c746fcbe63a3679d51b6a516ebebe0e20",
+        "26948d35ca62e643e26a83177332e6b6afeb9d08e4268b650f1f5bbd8d81d371",
+        "4eac077a713c57b4f4397629a4145982c661f48044dd3f96427d40b147d9742f",
+        "3eb858e78f5a7254d8c9731174a94f76755fd3941c0ac93735c07ba14579630e",
+        "a45fdc55c76448c049a1ab33f17023edfb2be3581e9c7aade8a6125215e04220",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    ):
+        assert ristretto_decode(x(bad)) is None
+    assert ristretto_encode(BASE).hex() == "e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76"
+    assert cpace_shared(from_le(ya), bytes(32)) is None
+
     # XEdDSA: two worked examples
     one = xeddsa_sign(sha256(b"outrigger example xeddsa 0"), b"", FIXED_Z)
     two = xeddsa_sign(sha256(b"outrigger example xeddsa 1"), b"outrigger", FIXED_Z)
@@ -3954,6 +4075,7 @@ def link_lists():
     return {"phone": {"private": private, "public": phone}, "accepted": accepted, "refused": refused}
 
 
+@functools.cache
 def linking_case():
     """One linking, from the code to the certificate, with every key and message; then what the two can do with what they share."""
     account_id = account_of("companions linking", 20)
@@ -4444,6 +4566,226 @@ def second_linking():
     }
 
 
+ALPHABET = "123456789ABCDEFGHJKLMNPQRSTVWXYZ"
+OFFER, CODE_ANSWER, INVITATION = 5, 6, 7
+
+
+def code_linking():
+    """A linking by a typed code, up to the question to the user; what follows is as after a scan."""
+    take = lambda what, length: draw(f"companions code {what}", length)
+    account_id, phone = account_of("companions code", 64), take("phone identity", 32)
+    companion, ephemeral, secret, reference = take("companion identity", 32), take("companion ephemeral", 32), take("secret", 32), take("reference", 16)
+    code_draw, a_draw, b_draw = take("characters", 16), take("companion scalar", 64), take("phone scalar", 64)
+    characters = "".join(ALPHABET[x & 31] for x in code_draw[:8])
+    ci = b"outrigger v1 code channel"
+    g = cpace_generator(characters.encode(), ci, reference)
+    a, b = from_le(a_draw) % Q, from_le(b_draw) % Q
+    ya, yb = (ristretto_encode(multiply(x, g)) for x in (a, b))
+    k = cpace_shared(a, yb)
+    assert k == cpace_shared(b, ya)
+    isk = cpace_isk(reference, k, ya, b"", yb, b"")
+    keys = hkdf(bytes(32), isk, b"outrigger v1 code keys", 64)
+    proof, seal_key = keys[:32], keys[32:]
+    front = lambda kind: b"\x01" + bytes([kind]) + bytes_field(1, reference)
+    offer = front(OFFER) + bytes_field(2, ya)
+    answer = lambda share=yb, key=proof: with_mac(key, front(CODE_ANSWER) + bytes_field(2, share), 3)
+    payload = b"\x01\x01" + public_key(companion) + public_key(ephemeral) + secret + reference
+    nonce, ekp = take("invitation nonce", 12), take("phone ephemeral", 32)
+    sealed = lambda text=payload, key=seal_key, data=reference: nonce + AESGCM(key).encrypt(nonce, text, data)
+    invitation = lambda box=None: front(INVITATION) + bytes_field(2, box or sealed())
+    linking_keys = link_keys(secret, payload, dh(ekp, public_key(ephemeral)), public_key(ekp))
+
+    flip = lambda x: x[:-1] + bytes([x[-1] ^ 1])
+    other = bytes(range(16))
+    wrong = ristretto_encode(multiply(b, cpace_generator(b"22222222", ci, reference)))
+    low = [le(0), le(1), le(P - 1), le(P), b"\xff" * 32]
+    spent = [
+        ("another MAC key", answer(key=seal_key), "MAC"), ("a bit of the MAC", flip(answer()), "MAC"),
+        ("of another code", answer(wrong), "its own MAC does not verify under the keys of this one"),
+        ("another share under the right MAC key", answer(ya), "the keys follow from both shares"),
+        *((f"share {share.hex()[:4]}..{share.hex()[-2:]}", answer(share), "no element, or the neutral one") for share in low),
+    ]
+    refused = {
+        "offers": [
+            ("share of zeros", front(OFFER) + bytes_field(2, bytes(32)), "the neutral element"),
+            ("share of p", front(OFFER) + bytes_field(2, le(P)), "no element"), ("share of 31 bytes", front(OFFER) + bytes_field(2, ya[:31]), "32 bytes"),
+            ("a MAC", offer + bytes_field(3, bytes(32)), "no unknown fields"), ("a trailing byte", offer + b"\0", "one encoding"),
+            ("as an answer", b"\x01\x06" + offer[2:], "kind"), ("another version", b"\x02" + offer[1:], "version"),
+            ("reference of 15 bytes", b"\x01\x05" + bytes_field(1, reference[:15]) + bytes_field(2, ya), "16 bytes"),
+        ],
+        "answers": [
+            ("another reference", with_mac(proof, b"\x01\x06" + bytes_field(1, other) + bytes_field(2, yb), 3), "another linking"),
+            ("share of 31 bytes", answer(yb[:31]), "32 bytes"), ("an offer", offer, "it is of the companion"),
+            ("a trailing byte", answer() + b"\0", "one encoding"), ("without a MAC", answer()[:-34], "the MAC is the last field"),
+            ("an unknown field", with_mac(proof, front(CODE_ANSWER) + bytes_field(2, yb) + uint_field(4, 1), 3), "the MAC is the last field"),
+        ],
+        "invitations": [
+            ("another reference", b"\x01\x07" + bytes_field(1, other) + bytes_field(2, sealed(data=other)), "another linking"),
+            ("another key", invitation(sealed(key=proof)), "the tag does not verify"), ("a bit", flip(invitation()), "the tag does not verify"),
+            ("other associated data", invitation(sealed(data=b"")), "the tag does not verify"),
+            ("another kind of payload", invitation(sealed(payload[:1] + b"\x02" + payload[2:])), "kind; the tag verifies"),
+            ("another version of the payload", invitation(sealed(b"\x02" + payload[1:])), "version; the tag verifies"),
+            ("a byte more", invitation(sealed(payload + b"\0")), "114 bytes; the tag verifies"), ("a byte less", invitation(sealed(payload[:-1])), "114 bytes; the tag verifies"),
+            ("keys of low order", invitation(sealed(payload[:2] + bytes(64) + payload[66:])), "keys are not of low order; the tag verifies"),
+            ("another reference in the payload", invitation(sealed(payload[:-16] + other)), "the linking's; the tag verifies"),
+            ("27 bytes", invitation(bytes(27)), "nonce and tag have 28"), ("a trailing byte", invitation() + b"\0", "one encoding"),
+        ],
+    }
+    return {
+        "account_id": account_id, "time": NOW, "phone_private": phone, "phone_public": public_key(phone),
+        "show": {"draws": [companion, ephemeral, secret, reference, code_draw, a_draw], "characters": characters,
+                 "generator_string": cpace_generator_string(characters.encode(), ci, reference), "generator": ristretto_encode(g), "ya": ya, "offer": offer},
+        "enter": {"draws": [b_draw], "yb": yb, "k": k, "isk": isk, "proof_key": proof, "seal_key": seal_key, "answer": answer()},
+        "invite": {"draws": [nonce], "payload": payload, "invitation": invitation()},
+        "take": {"draws": [ekp], "comparison_code": linking_keys["comparison_code"]},
+        "spent": [{"name": n, "message": m, "why": w} for n, m, w in spent],
+        "refused": {what: [{"name": n, "message": m, "why": w} for n, m, w in cases] for what, cases in refused.items()},
+    }
+
+
+FRAME_SHAPE = {1: ("number", 0), 2: ("after", 0), 3: ("facts", 2, "repeated"), 4: ("sync_keys", 2, "repeated")}
+FACT = {1: ("account_id", 2), 2: ("identity_key", 2), 3: ("verified", 0), 4: ("offered", 2), 5: ("list", 2)}
+SYNC_KEY = {1: ("epoch", 0), 2: ("key", 2)}
+MAX_FACTS = 64
+
+
+def read_frame(data):
+    m = read_message(data, FRAME_SHAPE)
+    number, after = need_uint(m, "number", 64), m.get("after", 0)
+    refuse_if(after >= number, "after is below number")
+    refuse_if(len(m.get("facts", [])) > MAX_FACTS, "too many facts")
+    facts, keys = [], []
+    for raw in m.get("facts", []):
+        f = read_message(raw, FACT)
+        need(f, "account_id", 16, 64), parse_enc(need(f, "identity_key", 33))
+        refuse_if("verified" in f and f["verified"] != 1, "a bool is 0 or 1")
+        refuse_if("offered" in f and len(parse_enc(need(f, "offered", 33))) != 32, "offered")
+        refuse_if(len(f.get("list", b"")) > MAX_DEVICE_LIST, "list too long")
+        facts.append(f)
+    refuse_if(len({f["account_id"] for f in facts}) < len(facts), "an account twice")
+    for raw in m.get("sync_keys", []):
+        k = read_message(raw, SYNC_KEY)
+        need(k, "key", 32)
+        keys.append((k.get("epoch", 0), k["key"]))
+    return number, after, facts, keys
+
+
+def supply(linking):
+    """What the phone of the linking tells its companion, in order; and a history."""
+    own = linking["account_id"]
+    keys = {x: draw(f"companions supply {x} identity", 32) for x in "xyzw"}
+    pub = {x: public_key(k) for x, k in keys.items()}
+    ids = {"x": account_of("companions supply x", 16), "y": account_of("companions supply y", 64), "z": account_of("companions supply z", 33)}
+    inc = filler("companions supply incarnation", 16)
+    companion = public_key(draw("companions supply companion", 32))
+
+    def listed(epoch, entries):
+        body = list_body(ids["x"], inc, epoch, TIME, TIME + WINDOW, 9, entries)
+        return sign_list(keys["x"], body, draw(f"companions supply list {epoch} z", 64))
+
+    def fact(who, key=None, verified=0, offered=None, signed=None, more=b""):
+        out = bytes_field(1, ids[who]) + bytes_field(2, enc(pub[key or who])) + (uint_field(3, verified) if verified else b"")
+        return out + (bytes_field(4, offered) if offered else b"") + (bytes_field(5, signed) if signed else b"") + more
+
+    def frame(number, after, facts=(), sync=(), more=b""):
+        out = uint_field(1, number) + (uint_field(2, after) if after else b"")
+        return out + b"".join(bytes_field(3, f) for f in facts) + b"".join(bytes_field(4, uint_field(1, e) + bytes_field(2, k)) for e, k in sync) + more
+
+    sync = [(e, draw(f"companions supply key {e}", 32)) for e in (4, 9)]
+    first, second = listed(2, [(3, 1, companion)]), listed(5, [])
+    taken, steps = 0, []
+    book = {}
+
+    def step(name, data, outcome, **told):
+        """`outcome` by what the page says, checked here."""
+        nonlocal taken
+        number, after, facts, _ = read_frame(data)
+        found = "gap" if after > taken else "again" if number <= taken else "taken"
+        assert found == outcome, (name, found)
+        told_of = []
+        if found == "taken":
+            taken = number
+            for f in facts:
+                key = parse_enc(f["identity_key"])
+                trust = "changed" if "offered" in f else "verified" if "verified" in f else "pinned"
+                if f["account_id"] == own:
+                    continue
+                known = book.get(f["account_id"], {"key": key, "epoch": None})
+                changed = known["key"] != key
+                epoch = None if changed else known["epoch"]
+                if "list" in f:
+                    try:
+                        devices = check_list(f["account_id"], key, f["list"])
+                        epoch = devices["epoch"] if epoch is None or devices["epoch"] > epoch else epoch
+                    except Refused:
+                        pass
+                book[f["account_id"]] = {"key": key, "epoch": epoch}
+                told_of.append({"account_id": f["account_id"], "identity_key": key, "trust": trust, "key_changed": changed, "list_epoch": epoch})
+        steps.append({"name": name, "frame": data, "outcome": outcome, "taken": taken, "told": told_of})
+
+    step("after what was not taken", frame(9, 7), "gap")
+    start = frame(5, 0, [fact("x", signed=first), fact("y", verified=1)], sync[:1])
+    step("the first", start, "taken")
+    step("the first again", start, "again")
+    step("an earlier one", frame(4, 0, [fact("z")]), "again")
+    step("none of it is new", frame(5, 4, [fact("z")]), "again")
+    step("numbers left out, an earlier after, another key offered", frame(2**33, 3, [fact("z", offered=enc(pub["w"]))], sync), "taken")
+    step("after what is above", frame(2**33 + 2, 2**33 + 1, [fact("x")]), "gap")
+    step("a later list", frame(2**33 + 1, 2**33, [fact("x", signed=second)]), "taken")
+    step("an earlier list is ignored", frame(2**33 + 2, 2**33 + 1, [fact("x", signed=first)]), "taken")
+    step("a list of another key is ignored", frame(2**33 + 3, 2**33 + 2, [fact("y", key="w", signed=second)]), "taken")
+    step("the change is decided", frame(2**33 + 4, 5, [fact("z", key="w", verified=1)]), "taken")
+    step("of the own account", frame(2**33 + 5, 5, [bytes_field(1, own) + bytes_field(2, enc(pub["w"]))]), "taken")
+    step("nothing", frame(2**63, 5), "taken")
+    step("the highest number", frame(2**64 - 1, 2**64 - 2, [fact("y", key="w")]), "gap")
+
+    refused = []
+    many = [bytes_field(1, account_of(f"companions supply {i}", 16)) + bytes_field(2, enc(pub["x"])) for i in range(65)]
+    full = frame(2**63 + 1, 5, many[:64])
+    read_frame(full)
+    bad_key = lambda key: frame(2**63 + 1, 5, more=bytes_field(4, uint_field(1, 12) + key))
+    for name, data, why in (
+        ("after is number", frame(7, 7), "after is below number"), ("after is above number", frame(7, 8), "after is below number"),
+        ("number 0", frame(0, 0), "not 0"), ("nothing", b"", "a number"), ("65 facts", frame(2**63 + 1, 5, many), "at most 64"),
+        ("an account twice", frame(2**63 + 1, 5, [fact("x"), fact("y"), fact("x", verified=1)]), "none twice"),
+        ("an account id of 15 bytes", frame(2**63 + 1, 5, [bytes_field(1, bytes(15)) + bytes_field(2, enc(pub["x"]))]), "16 to 64"),
+        ("a bare key", frame(2**63 + 1, 5, [bytes_field(1, ids["x"]) + bytes_field(2, pub["x"])]), "33 bytes"),
+        ("a key of low order", frame(2**63 + 1, 5, [bytes_field(1, ids["x"]) + bytes_field(2, b"\x05" + bytes(32))]), "no key of low order"),
+        ("no key", frame(2**63 + 1, 5, [bytes_field(1, ids["x"])]), "no field may be left out"),
+        ("verified, as 2", frame(2**63 + 1, 5, [fact("x", verified=2)]), "a bool is 0 or 1"),
+        ("offered, 32 bytes", frame(2**63 + 1, 5, [fact("x", offered=pub["w"])]), "33 bytes"),
+        ("a list of 1,025 bytes", frame(2**63 + 1, 5, [fact("x", signed=bytes(1025))]), "at most 1,024 bytes"),
+        ("an unknown field in a fact", frame(2**63 + 1, 5, [fact("x", more=uint_field(6, 1))]), "no unknown fields"),
+        ("fields of a fact swapped", frame(2**63 + 1, 5, [bytes_field(2, enc(pub["x"])) + bytes_field(1, ids["x"])]), "fields ascend"),
+        ("an unknown field", frame(2**63 + 1, 5, more=uint_field(5, 1)), "no unknown fields"), ("a trailing byte", frame(2**63 + 1, 5) + b"\0", "one encoding"),
+        ("keys in front of facts", frame(2**63 + 1, 5, (), sync) + bytes_field(3, fact("x")), "fields ascend"),
+        ("a key of 31 bytes", bad_key(bytes_field(2, bytes(31))), "32 bytes"), ("a key of 33 bytes", bad_key(bytes_field(2, bytes(33))), "32 bytes"),
+        ("no sync key", bad_key(b""), "no field may be left out"), ("an unknown field of a key", bad_key(bytes_field(2, bytes(32)) + uint_field(3, 1)), "no unknown fields"),
+    ):
+        check_refused(read_frame, data)
+        refused.append({"name": name, "frame": data, "why": why})
+
+    def synced(epoch, key):
+        salt, nonce = draw(f"companions supply salt {epoch}", 32), draw(f"companions supply nonce {epoch}", 12)
+        front = b"\x01" + u32be(epoch) + salt
+        return front + nonce + AESGCM(hkdf(salt, key, b"outrigger v1 synced", 32)).encrypt(nonce, b"for the account", front + b"bound")
+
+    history, chunks = linking["history"]["id"], linking["history"]["chunks"]
+    key, digests = chunks[0]["draws"][0], [c["digest"] for c in chunks]
+    manifest = lambda i=history, k=key, d=digests, more=b"": bytes_field(1, i) + bytes_field(2, k) + bytes_field(3, b"".join(d)) + more
+    manifests = [
+        ("another id", manifest(bytes(range(16))), "not asked for"), ("an id of 15 bytes", manifest(history[:15]), "16 bytes"), ("a key of 31 bytes", manifest(k=key[:31]), "32 bytes"),
+        ("a digest of 15 bytes", manifest(d=[digests[0], digests[1][:15]]), "16 bytes each"), ("1,025 chunks", manifest(d=[digests[0]] * 1025), "at most 1,024"),
+        ("an unknown field", manifest(more=uint_field(4, 1)), "no unknown fields"), ("a trailing byte", manifest(more=b"\0"), "one encoding"), ("nothing", b"", "no field may be left out"),
+    ]
+    return {
+        "steps": steps, "refused": refused, "full": full,
+        "synced": [{"epoch": e, "sealed": synced(e, k)} for e, k in sync] + [{"epoch": 7, "sealed": synced(7, draw("companions supply unknown key", 32)), "unknown": True}],
+        "ask_draws": [history, draw("companions supply ratchet key", 32), draw("companions supply ask nonce", 12)],
+        "manifest": manifest(), "refused_manifests": [{"name": n, "manifest": m, "why": w} for n, m, w in manifests],
+    }
+
+
 VIEWS = ("same", "receiver behind", "sender behind", "two lists")
 
 
@@ -4612,9 +4954,19 @@ def companions_file():
     }
 
 
+def code_file():
+    return {"about": "Linking by a typed code (protocol.md, 10 \"Code\"), with what must be refused in its course"} | code_linking()
+
+
+def supply_file():
+    linking = linking_case()
+    return {"about": "What the phone of `linking` in companions.json tells its companion (protocol.md, 10 \"Supply\" and \"History\")"} | supply(linking)
+
+
 FILES = {
     "xeddsa.json": xeddsa_file, "fingerprints.json": fingerprints_file, "prekeys.json": prekeys_file, "x3dh.json": x3dh_file,
-    "ratchet.json": ratchet_file, "session.json": session_file, "retry.json": retry_file, "companions.json": companions_file,
+    "ratchet.json": ratchet_file, "session.json": session_file, "retry.json": retry_file, "companions.json": companions_file, "code.json": code_file,
+    "supply.json": supply_file,
 }
 
 

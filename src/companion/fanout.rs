@@ -6,7 +6,9 @@ use core::fmt;
 use crate::{
     identity::{AccountId, Address, Device, DeviceId, Epoch, Known, ListDigest, Lists},
     primitives::RandomError,
-    session::{Heading, Keep, SendError, Sent, SharedId, Single, can_send, encode_stamp},
+    session::{
+        Heading, Keep, Ready, SendError, Sent, SharedId, Single, ask_ahead_in_session, can_send, encode_stamp,
+    },
     step::{
         Advice, Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis, Write, advises,
     },
@@ -186,17 +188,17 @@ impl FanOutError {
 }
 
 /// The devices of both accounts, and what keeps a message from each.
-struct Audience {
+struct Audience<'a> {
     lists: Lists,
     own: AccountId,
     views: [(Epoch, ListDigest); 2],
-    devices: Vec<(Address, Result<(), SendError>)>,
+    devices: Vec<(Address, Result<Ready<'a>, SendError>)>,
 }
 
-impl Audience {
+impl<'a> Audience<'a> {
     fn read(
         to: &AccountId,
-        have: &Loaded,
+        have: &'a Loaded,
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Option<Self>, FanOutError> {
@@ -209,18 +211,22 @@ impl Audience {
         let own = this.account;
         let both = [Some(*to), (own != *to).then_some(own)];
         let phones = both.iter().flatten().map(|account| Address::new(*account, DeviceId::PHONE));
-        let mut devices = Vec::new();
+        let mut addresses = Vec::new();
         for phone in phones {
             let companions = lists.of(&phone).map_or(&[][..], |known| known.list.entries());
             let companions = companions.iter().map(|entry| Address::new(phone.account, entry.device));
             // An own phone without a list has no sibling to tell.
-            for address in core::iter::once(phone).chain(companions).filter(|address| *address != this) {
-                devices.push((address, can_send(&address, &lists, have, context, needs)));
-            }
+            addresses.extend(core::iter::once(phone).chain(companions).filter(|address| *address != this));
+        }
+        // Nothing is decoded before all of it is there; a record that cannot be used is found then, for its device alone.
+        for address in &addresses {
+            ask_ahead_in_session(address, have, context, needs).ok();
         }
         if !needs.is_empty() {
             return Ok(None);
         }
+        let sendable = |address| (address, can_send(&address, &lists, have, context, needs));
+        let devices = addresses.into_iter().map(sendable).collect();
         let view = |account| Known::view(lists.of(&Address::new(account, DeviceId::PHONE)));
         let views = [view(*to), view(own)];
         Ok(Some(Self { lists, own, views, devices }))
@@ -254,7 +260,7 @@ impl Operation for PlanMessage {
         };
         for (address, sendable) in audience.devices {
             match sendable {
-                Ok(()) => plan.ready.push(address),
+                Ok(_) => plan.ready.push(address),
                 Err(SendError::NoSession | SendError::Exhausted) => plan.missing.push(address),
                 Err(SendError::IdentityChanged { .. }) => plan.undecided.push(address),
                 Err(SendError::Unlisted(_)) if !plan.stale.contains(&address.account) => {
@@ -297,37 +303,36 @@ impl Operation for SendToAccount<'_> {
             let phone = Address::new(account, DeviceId::PHONE);
             encode_stamp(&audience.lists, &phone, audience.left_out(&account))
         });
-        let mut writes: Vec<Write> = Vec::new();
-        let mut sent = SentToAccount { id, copies: Vec::new(), left_out: Vec::new() };
-        for (address, sendable) in &audience.devices {
-            if let Err(error) = sendable {
-                match FanOutError::of_all(error) {
+        let devices = audience.devices.len();
+        let mut writes: Vec<Write> = Vec::with_capacity(devices.saturating_mul(2));
+        let mut sent = SentToAccount { id, copies: Vec::with_capacity(devices), left_out: Vec::new() };
+        for (address, sendable) in audience.devices {
+            let ready = match sendable {
+                Ok(ready) => ready,
+                Err(error) => match FanOutError::of_all(&error) {
                     Some(error) => return Err(error),
-                    None => sent.left_out.push((*address, *error)),
-                }
-                continue;
-            }
+                    None => {
+                        sent.left_out.push((address, error));
+                        continue;
+                    }
+                },
+            };
             let is_own = address.account == audience.own;
             let single = Single {
-                to: address,
+                to: &address,
                 text: if is_own { &shown } else { &told },
                 headed: true,
                 associated_data: self.associated_data,
                 keep: self.keep,
-                stamp: Some(if is_own { &own_stamp } else { &stamp }),
             };
-            match single.seal(have, context, &mut needs) {
-                Ok(Some((copy, changed))) => {
-                    sent.copies.push((*address, copy));
+            match single.seal_in(ready, if is_own { &own_stamp } else { &stamp }, context) {
+                Ok((copy, changed)) => {
+                    sent.copies.push((address, copy));
                     writes.extend(changed);
                 }
-                Ok(None) => {}
                 // What can fail here fails for all: that this one could be sent to was looked at before.
                 Err(error) => return Err(FanOutError::of_all(&error).unwrap_or(FanOutError::ListChanged)),
             }
-        }
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
         }
         if sent.copies.is_empty() {
             return Err(FanOutError::NobodyReady);

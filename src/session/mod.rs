@@ -51,8 +51,8 @@ pub use report::{
 pub use retry::{
     AnswerRetry, RequestRetry, RetryAnswer, RetryError, RetryOutcome, RetryReason, RetryRequest,
 };
+pub(crate) use send::{Ready, Single, ask_ahead, ask_ahead_in_session, can_send, encode_stamp};
 pub use send::{Send, Sent};
-pub(crate) use send::{Single, ask_ahead, can_send, encode_stamp};
 pub use stamp::{Standing, View};
 pub use start::{Restart, Start, Started};
 pub(crate) use start::{start_with_new_companion, was_heard_from};

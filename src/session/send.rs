@@ -86,7 +86,6 @@ impl Operation for Send<'_> {
             headed: false,
             associated_data: self.associated_data,
             keep: self.keep,
-            stamp: None,
         };
         Ok(match single.seal(have, context, &mut needs)? {
             Some((sent, writes)) => Run::Done(Step::new(Vec::from(writes), sent)),
@@ -103,12 +102,16 @@ pub(crate) struct Single<'a> {
     pub(crate) headed: bool,
     pub(crate) associated_data: &'a [u8],
     pub(crate) keep: Keep,
-    /// The encoded stamp, where the lists were looked at already and allow it ([`can_send`]); `None`: they are looked at here.
-    pub(crate) stamp: Option<&'a [u8]>,
+}
+
+/// A device that a message can go out to: its record, and the place of the message's copy.
+pub(crate) struct Ready<'a> {
+    peer: Slot<Peer>,
+    copy: Slot<RetryCopy<'a>>,
 }
 
 impl Single<'_> {
-    /// What goes out, and the writes of the peer's record and of the copy; `None` where records are needed.
+    /// What goes out, stamped as the lists on record want it, and the writes of the peer's record and of the copy; `None` where records are needed.
     pub(crate) fn seal(
         &self,
         have: &Loaded,
@@ -120,27 +123,38 @@ impl Single<'_> {
             return Ok(None);
         }
         let copy = next.unwrap_or_default().slot(self.to, have, context, needs);
-        let mut slot = Peer::read(have, self.to, context, needs)?;
-        let peer = slot.value.as_mut().ok_or(SendError::NoSession)?;
-        // A heading is for accounts with companions, whatever was on record when the session began.
-        peer.listed |= self.headed;
-        let wanted = peer.listed && self.stamp.is_none();
+        let slot = Peer::read(have, self.to, context, needs)?;
+        let peer = slot.value.as_ref().ok_or(SendError::NoSession)?;
+        let wanted = peer.listed || self.headed;
         let lists = wanted.then(|| Lists::read(have, &self.to.account, context, needs)).transpose()?;
         if !needs.is_empty() {
             return Ok(None);
         }
-        let mut made = Vec::new();
+        let mut stamp = Vec::new();
         if let Some(lists) = &lists {
             may_speak(lists, self.to, &peer.identity.key(), context.now)?;
-            made = encode_stamp(lists, self.to, Vec::new());
+            stamp = encode_stamp(lists, self.to, Vec::new());
         }
-        let said = Said { text: self.text, headed: self.headed, stamp: self.stamp.unwrap_or(&made) };
+        self.seal_in(Ready { peer: slot, copy }, &stamp, context).map(Some)
+    }
+
+    /// The same, where the lists were looked at ([`can_send`]) and the stamp is made.
+    pub(crate) fn seal_in(
+        &self,
+        Ready { peer: mut slot, copy }: Ready<'_>,
+        stamp: &[u8],
+        context: &mut Context<'_>,
+    ) -> Result<(Sent, [Write; 2]), SendError> {
+        let peer = slot.value.as_mut().ok_or(SendError::NoSession)?;
+        // A heading is for accounts with companions, whatever was on record when the session began.
+        peer.listed |= self.headed;
+        let said = Said { text: self.text, headed: self.headed, stamp };
         let outgoing = Outgoing::first(said, self.associated_data, self.keep, context.now);
         let (sent, copied) = outgoing.seal(peer, &copy, context)?;
         peer.next_copy = peer.next_copy.next(&context.limits);
         // The record was read, so there is one to write.
         let rewritten = slot.rewrite(context).ok_or(SendError::NoSession)?;
-        Ok(Some((sent, [rewritten, copied])))
+        Ok((sent, [rewritten, copied]))
     }
 }
 
@@ -151,10 +165,20 @@ pub(crate) fn ask_ahead(
     context: &Context<'_>,
     needs: &mut Needs,
 ) -> Result<(), RecordError> {
+    Lists::ask_ahead(have, &to.account, needs);
+    ask_ahead_in_session(to, have, context, needs)
+}
+
+/// The same without the lists.
+pub(crate) fn ask_ahead_in_session(
+    to: &Address,
+    have: &Loaded,
+    context: &Context<'_>,
+    needs: &mut Needs,
+) -> Result<(), RecordError> {
     if let Some(next) = Peer::next_copy(have, to, context, needs)? {
         next.slot(to, have, context, needs);
     }
-    Lists::ask_ahead(have, &to.account, needs);
     Ok(())
 }
 
@@ -163,14 +187,14 @@ pub(crate) fn encode_stamp(lists: &Lists, to: &Address, left_out: Vec<DeviceId>)
     Stamp::new(lists, to, left_out).map_or(Vec::new(), |stamp| stamp.encode())
 }
 
-/// Whether a message can go out to a device now: what keeps it from going, found before anything is encrypted. It asks for the place of its copy, too.
-pub(crate) fn can_send(
+/// Whether a message can go out to a device now: what keeps it from going, found before anything is encrypted.
+pub(crate) fn can_send<'a>(
     to: &Address,
     lists: &Lists,
-    have: &Loaded,
+    have: &'a Loaded,
     context: &Context<'_>,
     needs: &mut Needs,
-) -> Result<(), SendError> {
+) -> Result<Ready<'a>, SendError> {
     speaks_for_account(lists, to, context.now)?;
     let mut slot = Peer::read(have, to, context, needs)?;
     let Some(peer) = slot.value.as_mut().filter(|peer| peer.speaks()) else {
@@ -188,8 +212,8 @@ pub(crate) fn can_send(
         return Err(SendError::Exhausted);
     }
     lists.may_be_sent_to(to, &stored, context.now).map_err(SendError::Unlisted)?;
-    peer.next_copy.slot(to, have, context, needs);
-    Ok(())
+    let copy = peer.next_copy.slot(to, have, context, needs);
+    Ok(Ready { peer: slot, copy })
 }
 
 /// Whether this device may speak for its account now, and to that device, as the lists on record say.

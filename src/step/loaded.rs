@@ -97,6 +97,7 @@ impl Loaded {
         needs: Needs,
         mut load: impl FnMut(&RecordKey) -> Result<Option<Record>, E>,
     ) -> Result<(), E> {
+        self.0.reserve(needs.keys.len());
         for key in needs.keys {
             let record = load(&key)?;
             self.insert(key, record);

@@ -261,10 +261,14 @@ pub(crate) fn stages<O: Operation + Debug>(
 ) {
     printed.debug(name, operation);
     let mut have = Loaded::new();
-    let mut context = Context::new(device.now, device.generation, &mut device.random);
     loop {
-        match operation.run(&have, &mut context) {
+        let drawn = device.random.tape.len();
+        let mut context = Context::new(device.now, device.generation, &mut device.random);
+        let round = operation.run(&have, &mut context);
+        drop(context);
+        match round {
             Ok(Run::Needs(needs)) => {
+                assert_eq!(device.random.tape.len(), drawn, "{name} draws before it has what it needs");
                 printed.debug(&format!("{name}, Needs"), &needs);
                 have.answer(needs, |key| Ok::<_, Infallible>(device.store.load(key))).unwrap();
                 printed.debug(&format!("{name}, Loaded"), &have);

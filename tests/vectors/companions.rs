@@ -3,7 +3,7 @@
 use outrigger::{
     AccountId, Address, Certificate, CertificateError, ConfirmLink, Consent, Consequence, Context,
     ContinueLinking, DeclineLink, DescribeDevices, DeviceId, DeviceList, DriveError, Generation, GrantLink,
-    HistoryId, IdentityKey, LearnDevices, LinkError, LinkProgress, ListError, MemoryStore, Operation,
+    HistoryId, IdentityKey, Joined, LearnDevices, LinkError, LinkProgress, ListError, MemoryStore, Operation,
     Refusal, Register, ScanLinkCode, SealHistory, SealSynced, ShowLinkCode, UnixMillis, VerifiedBundle,
 };
 use serde_json::Value;
@@ -118,7 +118,7 @@ fn certificates() {
 }
 
 /// Runs an operation with scripted draws, which it must take, all of them.
-fn does<O: Operation>(store: &mut Store, draws: &Value, now: u64, operation: &O) -> O::Output {
+pub(crate) fn does<O: Operation>(store: &mut Store, draws: &Value, now: u64, operation: &O) -> O::Output {
     let mut source = Script::new(draws);
     let mut context = Context::new(UnixMillis(now), store.generation, &mut source);
     let output = store.run(operation, &mut context).unwrap_or_else(|error| panic!("{error}"));
@@ -253,14 +253,6 @@ fn a_linking_and_what_it_refuses() {
         .unwrap();
 }
 
-/// A device with a store of its own and scripted draws.
-fn scripted<O: Operation>(store: &mut MemoryStore, draws: &Value, now: u64, operation: &O) -> O::Output {
-    let mut source = Script::new(draws);
-    let output = store.run(operation, &mut Context::new(UnixMillis(now), Generation([9; 16]), &mut source));
-    source.assert_drawn(draws);
-    output.unwrap_or_else(|error| panic!("{error}"))
-}
-
 #[test]
 fn device_lists() {
     let file = file(include_str!("../../vectors/companions.json"));
@@ -290,36 +282,30 @@ fn device_lists() {
     assert!(list(&lists["refused"]).len() > 20);
 }
 
-/// One linking, both sides with the script's draws: every message byte for byte, and what the two can do with what they share.
-#[test]
-fn a_linking() {
-    let file = file(include_str!("../../vectors/companions.json"));
-    let case = &file["linking"];
+/// One linking, both sides with the script's draws, every message byte for byte: the phone, the companion, and what it has become.
+pub(crate) fn linked(case: &Value) -> (Store, Store, Box<Joined>) {
     let now = number(&case["time"]);
     let address = Address::new(AccountId::new(&hex(&case["account_id"])).unwrap(), DeviceId::PHONE);
-    let (mut phone, mut companion) = (MemoryStore::new(), MemoryStore::new());
+    let fresh = || Store { records: Default::default(), generation: Generation([9; 16]) };
+    let (mut phone, mut companion) = (fresh(), fresh());
     let none = Value::Array(Vec::new());
     let identity = Value::Array(vec![case["phone_private"].clone()]);
-    let account_key = scripted(&mut phone, &identity, now, &Register { address });
-    assert_eq!(account_key.public_key().as_bytes()[..], hex(&case["phone_public"]));
+    let account_key = does(&mut phone, &identity, now, &Register { address });
+    assert_eq!(account_key, key(&case["phone_public"]));
 
-    let code = scripted(&mut companion, &case["show"]["draws"], now, &ShowLinkCode);
+    let code = does(&mut companion, &case["show"]["draws"], now, &ShowLinkCode);
     assert_eq!(code.text(), text(&case["show"]["code"]));
-    let request = scripted(&mut phone, &case["scan"]["draws"], now, &ScanLinkCode { code: code.text() });
+    let request = does(&mut phone, &case["scan"]["draws"], now, &ScanLinkCode { code: code.text() });
     assert_eq!(request.comparison.to_string(), text(&case["scan"]["comparison"]));
-    let mut declines = MemoryStore::new();
-    scripted(&mut declines, &identity, now, &Register { address });
-    scripted(&mut declines, &case["scan"]["draws"], now, &ScanLinkCode { code: code.text() });
-    let refusal = scripted(&mut declines, &none, now, &DeclineLink { reference: request.reference });
+    let refusal = does(&mut phone.clone(), &none, now, &DeclineLink { reference: request.reference });
     assert_eq!(refusal, hex(&case["refusal"]));
 
     let consequence = Consequence::ReadsAndSpeaksForTheAccount;
     let consent = Consent { companion: request.companion, consequence };
     let granted = GrantLink { reference: request.reference, consent };
-    let grant = scripted(&mut phone, &case["grant"]["draws"], now, &granted);
+    let grant = does(&mut phone, &case["grant"]["draws"], now, &granted);
     assert_eq!(grant, hex(&case["grant"]["message"]));
-    let progress =
-        scripted(&mut companion, &case["confirm"]["draws"], now, &ContinueLinking { message: &grant });
+    let progress = does(&mut companion, &case["confirm"]["draws"], now, &ContinueLinking { message: &grant });
     let LinkProgress::Confirm { confirmation, comparison, address } = progress else {
         panic!("{progress:?}")
     };
@@ -328,25 +314,35 @@ fn a_linking() {
         (comparison, u64::from(address.device.0)),
         (request.comparison, number(&case["confirm"]["device_id"]))
     );
-    let linked =
-        scripted(&mut phone, &case["list"]["draws"], now, &ConfirmLink { confirmation: &confirmation });
-    assert_eq!(linked.list.as_bytes(), hex(&case["list"]["list"]));
-    assert_eq!(linked.list.digest().0[..], hex(&case["list"]["digest"]));
-    assert_eq!(linked.acknowledgement, hex(&case["list"]["acknowledgement"]));
-    let progress =
-        scripted(&mut companion, &none, now, &ContinueLinking { message: &linked.acknowledgement });
-    let LinkProgress::Linked(joined) = progress else { panic!("{progress:?}") };
+    let confirm = ConfirmLink { confirmation: &confirmation };
+    let confirmed = does(&mut phone, &case["list"]["draws"], now, &confirm);
+    assert_eq!(confirmed.list.as_bytes(), hex(&case["list"]["list"]));
+    assert_eq!(confirmed.list.digest().0, array(&case["list"]["digest"]));
+    assert_eq!(confirmed.acknowledgement, hex(&case["list"]["acknowledgement"]));
+    let finish = ContinueLinking { message: &confirmed.acknowledgement };
+    let LinkProgress::Linked(joined) = does(&mut companion, &none, now, &finish) else {
+        panic!("not linked")
+    };
     assert_eq!(joined.certificate, hex(&case["certificate"]));
     Certificate::verify(&joined.certificate, &joined.address, &joined.list).unwrap();
+    (phone, companion, joined)
+}
 
+/// A linking, and what the two can do with what they share.
+#[test]
+fn a_linking() {
+    let file = file(include_str!("../../vectors/companions.json"));
+    let case = &file["linking"];
+    let now = number(&case["time"]);
+    let (mut phone, _, joined) = linked(case);
     let synced = &case["synced"];
     let (plaintext, associated_data) = (hex(&synced["plaintext"]), hex(&synced["associated_data"]));
     let seal = SealSynced { plaintext: &plaintext, associated_data: &associated_data };
-    assert_eq!(scripted(&mut phone, &synced["draws"], now, &seal), hex(&synced["sealed"]));
+    assert_eq!(does(&mut phone, &synced["draws"], now, &seal), hex(&synced["sealed"]));
     let id = HistoryId(array(&case["history"]["id"]));
     for chunk in list(&case["history"]["chunks"]) {
         let said = hex(&chunk["text"]);
-        let seal = SealHistory { companion: address.device, id, text: &said };
-        assert_eq!(scripted(&mut phone, &chunk["draws"], now, &seal).sealed, hex(&chunk["sealed"]));
+        let seal = SealHistory { companion: joined.address.device, id, text: &said };
+        assert_eq!(does(&mut phone, &chunk["draws"], now, &seal).sealed, hex(&chunk["sealed"]));
     }
 }

@@ -1,8 +1,10 @@
 //! `vectors/*.json`, made by an independent script of `docs/protocol.md`, replayed through the public API with a scripted random source.
 //! (`vectors/xeddsa.json` is replayed in `src/primitives/vectors.rs`.)
 
+mod code;
 mod companions;
 mod contents;
+mod supply;
 
 use std::{collections::BTreeMap, convert::Infallible};
 

@@ -9,7 +9,7 @@ use super::{ChunkDigest, HistoryError, HistoryKey, MAX_CHUNKS, digest, front};
 use crate::{
     identity::{Account, Address, DeviceId},
     primitives::{SecretBytes, aead},
-    session::{Heading, HistoryId, HistoryManifest, Keep, Single},
+    session::{Heading, HistoryId, HistoryManifest, Keep, Single, ask_ahead},
     step::{
         Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKind, RecordReader, RecordType,
         RecordWriter, Run, Sealed, Slot, Step, UnixMillis,
@@ -182,16 +182,14 @@ impl Operation for AskHistory {
         let account = account.value.filter(|account| account.device != DeviceId::PHONE);
         let account = account.ok_or(HistoryError::NotACompanion)?;
         let phone = Address::new(*account.known.list.account(), DeviceId::PHONE);
+        ask_ahead(&phone, have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
         let id = HistoryId(context.random.draw()?);
         let text = Heading::AskHistory(id, self.since).before(&[]);
-        let single = Single {
-            to: &phone,
-            text: &text,
-            headed: true,
-            associated_data: &[],
-            keep: Keep::ForRetry,
-            stamp: None,
-        };
+        let single =
+            Single { to: &phone, text: &text, headed: true, associated_data: &[], keep: Keep::ForRetry };
         let Some((sent, writes)) = single.seal(have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };

@@ -211,8 +211,8 @@ impl MacKey {
         kdf::hmac(self.expose_bytes(), message)
     }
 
-    pub(super) fn check(&self, message: &[u8], mac: &[u8]) -> Result<(), LinkError> {
-        if bool::from(self.mac(message).as_slice().ct_eq(mac)) {
+    pub(super) fn check(&self, message: &[u8], mac: &[u8; 32]) -> Result<(), LinkError> {
+        if bool::from(self.mac(message).as_slice().ct_eq(mac.as_slice())) {
             Ok(())
         } else {
             Err(LinkError::NotAuthentic)

@@ -28,7 +28,7 @@ pub(super) struct Unchecked<T> {
     body: T,
     /// What the MAC is over.
     signed: Vec<u8>,
-    mac: Vec<u8>,
+    mac: [u8; 32],
 }
 
 impl<T> Unchecked<T> {
@@ -65,7 +65,7 @@ impl FromPhone {
         match kind {
             GRANT => {
                 let mut message: GrantMessage = decode_canonical(body, Field::Frame)?;
-                let mac = core::mem::take(&mut message.mac);
+                let mac = take_mac(&mut message.mac)?;
                 let signed = front(GRANT, &message);
                 let ephemeral_key = PublicKey::parse_encoded(&message.ephemeral_key);
                 let ephemeral_key = ephemeral_key.map_err(|_| bad(Field::EphemeralKey))?;
@@ -75,14 +75,14 @@ impl FromPhone {
             }
             ACKNOWLEDGEMENT => {
                 let mut message: AcknowledgementMessage = decode_canonical(body, Field::Frame)?;
-                let mac = core::mem::take(&mut message.mac);
+                let mac = take_mac(&mut message.mac)?;
                 let signed = front(ACKNOWLEDGEMENT, &message);
                 let reference = reference(&message.reference)?;
                 Ok(Self::Acknowledgement(Unchecked { reference, body: message.list, signed, mac }))
             }
             REFUSAL => {
                 let mut message: RefusalMessage = decode_canonical(body, Field::Frame)?;
-                let mac = core::mem::take(&mut message.mac);
+                let mac = take_mac(&mut message.mac)?;
                 let signed = front(REFUSAL, &message);
                 let reference = reference(&message.reference)?;
                 if message.reason == 0 {
@@ -93,7 +93,7 @@ impl FromPhone {
             }
             CODE_ANSWER => {
                 let mut message: CodeAnswerMessage = decode_canonical(body, Field::Frame)?;
-                let mac = core::mem::take(&mut message.mac);
+                let mac = take_mac(&mut message.mac)?;
                 let signed = front(CODE_ANSWER, &message);
                 let reference = reference(&message.reference)?;
                 Ok(Self::Answer(Unchecked { reference, body: share(&message.share)?, signed, mac }))
@@ -144,7 +144,7 @@ pub(super) fn decode_confirmation(bytes: &[u8]) -> Result<Unchecked<Confirmation
     let bad = DecodeError::Malformed;
     let (CONFIRMATION, body) = split(bytes)? else { return Err(bad(Field::Frame)) };
     let mut message: ConfirmationMessage = decode_canonical(body, Field::Frame)?;
-    let mac = core::mem::take(&mut message.mac);
+    let mac = take_mac(&mut message.mac)?;
     let signed = front(CONFIRMATION, &message);
     let signature = message.device_signature.as_slice().try_into().map_err(|_| bad(Field::Signature))?;
     let device_signature = Signature::from_bytes(signature);
@@ -210,6 +210,11 @@ fn split(bytes: &[u8]) -> Result<(u8, &[u8]), DecodeError> {
 
 fn reference(bytes: &[u8]) -> Result<LinkReference, DecodeError> {
     bytes.try_into().map(LinkReference).map_err(|_| DecodeError::Malformed(Field::Reference))
+}
+
+/// Takes the MAC out of a message, so that what it is over can be encoded.
+fn take_mac(mac: &mut Vec<u8>) -> Result<[u8; 32], DecodeError> {
+    core::mem::take(mac).as_slice().try_into().map_err(|_| DecodeError::Malformed(Field::Mac))
 }
 
 fn share(bytes: &[u8]) -> Result<Share, DecodeError> {
