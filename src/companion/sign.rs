@@ -222,7 +222,8 @@ impl Signing {
         let account = Account { linked, ..account };
         let mut writes = Vec::from([self.account.write(account, context)]);
         let mut held = keys.value.take().unwrap_or_default();
-        if removes || missed || held.is_empty() && !list.entries().is_empty() {
+        let first = held.is_empty() && !list.entries().is_empty();
+        if !list.is_closed() && (removes || missed || first) {
             held.rotate(list.epoch(), &mut context.random)?;
             writes.push(keys.write(held, context));
         }
