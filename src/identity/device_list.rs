@@ -283,8 +283,8 @@ impl Issue<'_> {
         random: &mut Random<'_>,
     ) -> Result<Option<DeviceList>, RandomError> {
         let Some(mut body) = self.next_body(former) else { return Ok(None) };
-        // The time never goes back within a line of lists, whatever the clock does.
-        body.issued_at = self.now.min(UnixMillis(1 << 62)).max(body.issued_at.plus(1));
+        // What the clock says now, also where it was ahead once: the epoch is the order, and a time that never goes back would keep all later lists in the future.
+        body.issued_at = self.now.clamp(UnixMillis(1), UnixMillis(1 << 62));
         body.expires_at = body.issued_at.plus(self.window);
         let encoded = body.encode();
         let signature = self.identity.sign(&signed_bytes(&encoded), random)?;

@@ -228,7 +228,7 @@ pub(super) fn may_speak(
 }
 
 /// Whether this device may speak for its account now. A companion whose time is over speaks to its own phone only, which can renew it.
-fn speaks_for_account(lists: &Lists, to: &Address, now: UnixMillis) -> Result<(), SendError> {
+pub(super) fn speaks_for_account(lists: &Lists, to: &Address, now: UnixMillis) -> Result<(), SendError> {
     let Some(own) = lists.own() else { return Ok(()) };
     let list = &own.known.list;
     if list.is_closed() {

@@ -8,6 +8,7 @@ use super::{
         MessageId, OpenError,
         accepted::Memory,
         peer::{ArchivedSession, Peer},
+        send::speaks_for_account,
     },
     RetryError, RetryReason,
     budget::Budget,
@@ -33,7 +34,7 @@ use crate::{
 ///
 /// # Errors
 /// [`RetryError`]: [`NotRetryable`](RetryError::NotRetryable), [`UnknownPeer`](RetryError::UnknownPeer), [`AlreadyAsked`](RetryError::AlreadyAsked),
-/// [`TooMany`](RetryError::TooMany), [`IdentityChanged`](RetryError::IdentityChanged), and what is wrong with bytes, randomness and records.
+/// [`TooMany`](RetryError::TooMany), [`IdentityChanged`](RetryError::IdentityChanged), [`Send`](RetryError::Send) on a companion that lapsed or was removed, and what is wrong with bytes, randomness and records.
 ///
 /// # Spec
 /// `docs/protocol.md`, section 8 "Retry"; *The Sesame Algorithm*, "Retry requests".
@@ -86,6 +87,7 @@ impl Operation for RequestRetry<'_> {
             return Ok(Run::Needs(needs));
         }
         let device = device.value.ok_or(RetryError::NotRegistered)?;
+        speaks_for_account(&lists, &self.from, context.now)?;
         // A companion that was never met has its key from its account's list.
         let listed = || lists.listed_key(&self.from).map(Peer::pinned);
         let peer = peer.value.or_else(listed).ok_or(RetryError::UnknownPeer)?;

@@ -55,7 +55,7 @@ pub enum RetryError {
     NotRegistered,
     /// Answering: no new session could be started.
     Start(StartError),
-    /// Answering: nothing could be encrypted.
+    /// Answering: nothing could be encrypted. Asking: this is a companion whose own list is past its time or names it no more.
     Send(SendError),
     /// The random source failed or repeats itself.
     Random(RandomError),

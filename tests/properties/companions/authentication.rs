@@ -2,7 +2,7 @@
 
 use outrigger::{
     Content, DeviceList, FanOutError, Generation, LeaveAccount, LeaveError, OpenError, PlanMessage, Receive,
-    SendError, StartError, Unlisted, VerifiedBundle,
+    RequestRetry, RetryError, SendError, StartError, Unlisted, VerifiedBundle,
 };
 
 use super::fanout::{Town, town};
@@ -15,7 +15,8 @@ fn companions_lapse_to_the_millisecond_and_resume_with_the_next_list() {
     let (account, peer) = (ada.address.account, ben.address.account);
     directory.meet(&mut desk, peer);
     directory.send(&mut desk, peer, b"settle").unwrap();
-    directory.send(&mut ben, account, b"settle").unwrap();
+    let unread = directory.send(&mut ben, account, b"settle").unwrap();
+    let (_, unread) = unread.copies.iter().find(|(to, _)| *to == desk.address).unwrap();
     let list = DeviceList::verify(&directory.lists[&account], &account, &ada.identity).unwrap();
     let expired_at = list.expires_at();
     let end = expired_at.plus(DeviceList::CLOCK_TOLERANCE);
@@ -29,7 +30,10 @@ fn companions_lapse_to_the_millisecond_and_resume_with_the_next_list() {
         let by_desk = desk.run(&PlanMessage { to: peer });
         let alone = desk.try_send(ben.address, b"by itself");
         let to_desk = ben.try_send(desk.address, b"to the desk");
+        let ask = RequestRetry { from: ben.address, envelope: &unread.envelope, error: OpenError::KeyGone };
+        let asked = desk.clone().run(&ask);
         if lapsed {
+            assert_eq!(asked.unwrap_err(), RetryError::Send(SendError::Lapsed { expired_at }));
             assert_eq!(by_desk.unwrap_err(), FanOutError::Lapsed { expired_at });
             let refused = alone.unwrap_err();
             assert_eq!(refused, SendError::Lapsed { expired_at });
@@ -37,6 +41,7 @@ fn companions_lapse_to_the_millisecond_and_resume_with_the_next_list() {
             assert_eq!(to_desk.unwrap_err(), SendError::Unlisted(Unlisted::Expired { expired_at }));
             desk.try_send(ada.address, b"wake up").expect("its own phone can be told");
         } else {
+            asked.unwrap();
             by_desk.unwrap();
             alone.unwrap();
             to_desk.unwrap();

@@ -10,7 +10,7 @@ use super::{
     fanout::{Town, town},
     household::Directory,
 };
-use crate::world::{DAY, Device};
+use crate::world::{DAY, Device, NOON};
 
 fn learn(device: &mut Device, of: &Device, list: &DeviceList) -> Result<outrigger::Learned, ListError> {
     device.run(&LearnDevices { account: of.address.account, list: list.as_bytes() })
@@ -174,6 +174,22 @@ fn a_restored_phone_goes_on_from_its_newest_list() {
     desk.now = ada.now;
     assert_eq!(learn(&mut ben, &ada, &next).unwrap().changes, []);
     assert!(!learn(&mut desk, &ada, &next).unwrap().removed);
+}
+
+/// A phone whose clock was years ahead, or at the beginning of time: once it is right, so are its lists.
+#[test]
+fn a_wrong_clock_spoils_no_later_list() {
+    for wrong in [NOON.plus(3_650 * DAY), UnixMillis(u64::MAX), UnixMillis(0)] {
+        let Town { mut directory, mut ada, mut ben, .. } = town();
+        let right = ada.now;
+        ada.now = wrong;
+        let spoilt = directory.renew(&mut ada);
+        assert!(learn(&mut ben, &ada, &spoilt).is_err(), "{wrong:?}");
+        ada.now = right;
+        let next = directory.renew(&mut ada);
+        assert_eq!((next.issued_at(), next.epoch()), (right, Epoch(spoilt.epoch().0 + 1)));
+        learn(&mut ben, &ada, &next).unwrap();
+    }
 }
 
 /// Stamps: who is behind is named on both sides, by the first message.

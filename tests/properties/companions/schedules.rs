@@ -331,6 +331,12 @@ impl World {
                 let _ = self.directory.start(device, mail.from);
                 self.queue.push(mail.clone());
             }
+            // A companion asks nobody while its own list is past its time.
+            Err(refused) if refused.advice() == Advice::AwaitPhone => {
+                let own = mail.to.account;
+                let _ = self.directory.learn(device, own);
+                self.queue.push(mail.clone());
+            }
             Err(refused) => panic!("{refused}, after {error}"),
         }
     }
