@@ -257,7 +257,7 @@ impl Operation for ChangeNumber {
             return Err(DeviceError::NotThePhone);
         }
         let account = &device.address.account;
-        let issued_at = context.now.min(UnixMillis(1 << 62)).max(device.number_issued_at.plus(1));
+        let issued_at = context.now.min(UnixMillis::LATEST).max(device.number_issued_at.plus(1));
         let statement = sign_number(&device.identity, account, &self.number, issued_at, &mut context.random)?;
         let device = Device { number: Some(self.number.clone()), number_issued_at: issued_at, ..device };
         Ok(Run::Done(Step::new(Vec::from([slot.write(device, context)]), statement)))

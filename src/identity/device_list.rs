@@ -284,7 +284,7 @@ impl Issue<'_> {
     ) -> Result<Option<DeviceList>, RandomError> {
         let Some(mut body) = self.next_body(former) else { return Ok(None) };
         // What the clock says now, also where it was ahead once: the epoch is the order, and a time that never goes back would keep all later lists in the future.
-        body.issued_at = self.now.clamp(UnixMillis(1), UnixMillis(1 << 62));
+        body.issued_at = self.now.clamp(UnixMillis(1), UnixMillis::LATEST);
         body.expires_at = body.issued_at.plus(self.window);
         let encoded = body.encode();
         let signature = self.identity.sign(&signed_bytes(&encoded), random)?;

@@ -5,11 +5,10 @@ use alloc::vec::Vec;
 use super::{
     end::{Ending, end_sessions},
     peer::Peer,
-    start::LATEST_CLOCK,
 };
 use crate::{
     identity::{Address, Decision, DeviceId, Devices, Lists, TrustError, TrustMark},
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step, UnixMillis},
 };
 
 /// Records what the user decided about a peer's identity key. Accepting another key ends the sessions under the old one, in the same step; where it
@@ -60,7 +59,8 @@ impl Operation for DecideIdentity {
             return Err(TrustError::OwnAccount);
         }
         // What follows from clocks is kept. A start beyond that was made to be the last: the order begins anew with the key.
-        let latest_start = peer.latest_start.filter(|latest| *latest < LATEST_CLOCK.plus(LATEST_CLOCK.0));
+        let latest_start =
+            peer.latest_start.filter(|latest| *latest < UnixMillis::LATEST.plus(UnixMillis::LATEST.0));
         let peer = Peer { identity, latest_start, ..peer };
         let mut writes = ending.end(&slot, peer, context, &mut needs)?;
         // The account's companions spoke under the old key's list: with the key they go.

@@ -80,9 +80,6 @@ impl Operation for Restart<'_> {
     }
 }
 
-/// The latest start that a clock can give, whatever it says, so that a start can always be followed by a later one.
-pub(super) const LATEST_CLOCK: UnixMillis = UnixMillis(1 << 62);
-
 /// Starts a session, unless the active one is to be kept.
 fn start(
     bundle: &VerifiedBundle,
@@ -164,7 +161,7 @@ impl<'a> Renewal<'a> {
             return Ok(None);
         }
         let after = peer.latest_start.map_or(UnixMillis(0), |latest| latest.plus(1));
-        let order = after.max(context.now.min(LATEST_CLOCK));
+        let order = after.max(context.now.min(UnixMillis::LATEST));
         let own = Party { identity: &self.device.identity, address: &self.device.address };
         let Initiated { established, handshake } = initiate(own, self.bundle, order, &mut context.random)?;
         // The peer hears of the recovery in the first session that it answers.

@@ -16,6 +16,8 @@ impl UnixMillis {
     pub const HOUR: u64 = 60 * 60 * 1_000;
     /// Milliseconds in a day.
     pub const DAY: u64 = 24 * Self::HOUR;
+    /// The latest time that a clock is taken to show where an order follows from it, so that there is always a later one.
+    pub(crate) const LATEST: Self = Self(1 << 62);
 
     /// Milliseconds from `earlier` to this time; 0 where the clock went back.
     #[must_use]

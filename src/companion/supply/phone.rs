@@ -11,7 +11,7 @@ use crate::{
     session::{Heading, Keep, Single, SupplyNumber, ToldIdentity, ask_ahead},
     step::{
         Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKey, RecordKind, RecordReader,
-        RecordType, RecordWriter, Run, Sealed, Slot, Step,
+        RecordType, RecordWriter, Run, Sealed, Slot, Step, UnixMillis,
     },
 };
 
@@ -255,7 +255,7 @@ impl Operation for SupplyCompanion<'_> {
         ask_ahead(&companion, have, context, &mut needs)?;
         let mut supply = slot.value.take().unwrap_or_default();
         // The time is in it, so that a phone whose store went back repeats no number that it has used since.
-        let number = supply.last.saturating_add(1).max(context.now.0);
+        let number = supply.last.saturating_add(1).max(context.now.min(UnixMillis::LATEST).0);
         let mut waiting = Vec::new();
         let mut facts = Vec::new();
         let mut writes = Vec::new();

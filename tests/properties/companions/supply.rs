@@ -4,14 +4,14 @@ use outrigger::{
     AccountId, Advice, AskSupply, ConfirmSupply, Content, Decision, DescribePeer, DeviceChange, Generation,
     OpenError, OpenSynced, PlanMessage, Receive, RecordKey, Recover, RemoveCompanion, SealSynced,
     SupplyCompanion, SupplyError, SupplyFrame, SupplyNumber, SupplyState, SyncEpoch, SyncError, TakeSupply,
-    TakenSupply, TrustMark,
+    TakenSupply, TrustMark, UnixMillis,
 };
 
 use super::{
     fanout::{Town, town},
     household::Directory,
 };
-use crate::world::Device;
+use crate::world::{DAY, Device};
 
 /// The phone tells; what goes out, if anything.
 fn supply(phone: &mut Device, to: &Device, accounts: &[AccountId]) -> Option<Vec<u8>> {
@@ -303,6 +303,27 @@ fn a_restored_phone_draws_a_sync_key_of_its_own_epoch() {
         desk.run(&OpenSynced { sealed, associated_data: b"" }).unwrap();
     }
     assert_eq!(seal_synced(&mut desk, b"under the newest")[1..5], list.epoch().0.to_be_bytes());
+}
+
+/// Whatever the clock says, each frame has a number above the last.
+#[test]
+fn a_wrong_clock_stops_no_supply() {
+    let Town { mut directory, mut ada, mut desk, mut ben, .. } = town();
+    let right = ada.now;
+    for (round, wrong) in [right.plus(25_000 * DAY), UnixMillis(0), right].into_iter().enumerate() {
+        ada.now = wrong;
+        let list = directory.renew(&mut ben);
+        ada.now = right;
+        directory.learn(&mut ada, ben.address.account).unwrap();
+        // Its companions lapse by this clock, too, until it signs by it.
+        ada.now = wrong;
+        directory.renew(&mut ada);
+        let told = supply(&mut ada, &desk, &[ben.address.account]).unwrap();
+        assert!(!deliver(&mut ada, &mut desk, &told).again, "{round}");
+        let account = ben.address.account;
+        let known = desk.run(&outrigger::DescribeDevices { account }).unwrap().list.unwrap();
+        assert_eq!(known, list, "{round}");
+    }
 }
 
 fn seal_synced(device: &mut Device, plaintext: &[u8]) -> Vec<u8> {
