@@ -18,6 +18,7 @@ import hashlib
 import hmac
 import json
 import pathlib
+import re
 import sys
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -857,9 +858,9 @@ class Ratchet:
 # ---------------------------------------------------------------------------------------------------------------------------
 # protocol.md, 8: devices and sessions
 
-MESSAGE, AGAIN, LOST, MARK = 1, 2, 3, 0x80
+MESSAGE, AGAIN, LOST, NAMED, MARK = 1, 2, 3, 4, 0x80
 STAMP, HEADING = 0x40, 0x20
-TO_ACCOUNT, OWN_COPY, LEAVES, FRAME, TAKEN, ASKS_HISTORY, MANIFEST = range(1, 8)
+TO_ACCOUNT, OWN_COPY, LEAVES, FRAME, TAKEN, ASKS_HISTORY, MANIFEST, RELAY = range(1, 9)
 FROM_OWN_ACCOUNT, FROM_OWN_PHONE, FROM_OWN_COMPANION = (OWN_COPY,), (FRAME, MANIFEST), (LEAVES, TAKEN, ASKS_HISTORY)
 MAX_LEFT_OUT = 5
 
@@ -882,14 +883,14 @@ def may_say(heading, own_account, sender, receiver):
         return own_account
     if heading in FROM_OWN_PHONE:
         return own_account and sender == 0
-    return heading == TO_ACCOUNT or own_account and receiver == 0 and sender != 0
+    return heading in (TO_ACCOUNT, RELAY) or own_account and receiver == 0 and sender != 0
 
 
 def split_content(content, own_account=False, sender=0, receiver=0):
     """The parts of a content. `own_account`: it comes from a device of the receiver's own account."""
     refuse_if(not content, "content is empty")
     kind, at = content[0] & 0x1f, 1
-    refuse_if(kind not in (MESSAGE, AGAIN, LOST), "kind")
+    refuse_if(kind not in (MESSAGE, AGAIN, LOST, NAMED), "kind")
     refuse_if(kind == LOST and content[0] & HEADING, "kind 3 has no heading")
 
     def take(length):
@@ -910,7 +911,7 @@ def split_content(content, own_account=False, sender=0, receiver=0):
         refuse_if(out["stamp"]["left_out"] != sorted(set(out["stamp"]["left_out"])), "left out, not ascending")
     heading = number(1) if content[0] & HEADING else None
     if heading is not None:
-        refuse_if(heading not in range(TO_ACCOUNT, MANIFEST + 1), "heading")
+        refuse_if(heading not in range(TO_ACCOUNT, RELAY + 1), "heading")
         out["heading"] = {"type": heading}
         if heading in (TO_ACCOUNT, OWN_COPY):
             out["heading"]["shared_id"] = take(16)
@@ -925,6 +926,8 @@ def split_content(content, own_account=False, sender=0, receiver=0):
     refuse_if((kind == LOST or heading in (LEAVES, TAKEN, ASKS_HISTORY)) and out["text"], "body too long")
     if heading is not None and not may_say(heading, own_account, sender, receiver):
         raise Refused("the heading is not for that device to say", "not of own account")
+    if heading == RELAY:
+        raise Refused("a frame of the relay, which is no message", "frame")
     return out
 
 
@@ -1248,7 +1251,7 @@ class Device:
         opened = self.opened.get(peer, set())
         if (first or message_id(envelope))[:4] in opened:
             raise Refused("its message came before by another envelope", "repeat")
-        self.opened[peer] = opened | {message_id(envelope)[:4]} | ({first[:4]} if kind == AGAIN else set())
+        self.opened[peer] = opened | {message_id(envelope)[:4]} | ({first[:4]} if kind in (AGAIN, NAMED) else set())
         session.ratchet = work
         if session.initiator:
             session.answered, session.weak = True, False
@@ -2534,8 +2537,9 @@ def session_refusals(case):
             "a field twice; the tag verifies")
     refused("handshake as a number", craft("handshake as a number", lambda s, h: s + tag(2, 0) + b"\1" + h), "field 2 of another wire type")
     refused("kind 0", craft("kind 0", content=b"\x00text"), "kind; the tag verifies, and no state changes")
-    refused("kind 4", craft("kind 4", content=b"\x04text"), "kind; the tag verifies, and no state changes")
+    refused("kind 5", craft("kind 5", content=b"\x05text"), "kind; the tag verifies, and no state changes")
     refused("kind 2 without an id", craft("kind 2", content=b"\x02text"), "body too short; the tag verifies, and no state changes")
+    refused("kind 4 without an id", craft("kind 4", content=b"\x04text"), "body too short; the tag verifies, and no state changes")
     refused("no kind", craft("no kind", content=b""), "content is empty; the tag verifies, and no state changes")
     refused("kind 2 after a gap", craft("kind 2 after a gap", content=b"\x02text", ahead=3), "kind; the tag verifies, and no key is stored")
     refused("other sender", good, "the session belongs to another device", "c", NO_SESSION)
@@ -2576,7 +2580,7 @@ def session_refusals(case):
         ("handshake too long", {"field_5": bytes_field(5, bytes(4096))}, "handshake field"),
     ):
         refused(what, start(what, **{"opk": held} | more), why, "c")
-    for what, content in (("kind 2", b"\x02hello"), ("kind 0", b"\x00hello"), ("no kind", b"")):
+    for what, content in (("kind 2", b"\x02hello"), ("kind 4", b"\x04hello"), ("kind 0", b"\x00hello"), ("no kind", b"")):
         refused(f"start with {what}", start(f"start with {what}", content, opk=held),
                 "kind; the tag verifies, no session is made and the one-time prekey stays", "c")
     first = start("good start", opk=held)
@@ -3219,13 +3223,15 @@ b< a3
             count += 1
         return envelope
 
-    some, other = (filler(f"session {case.name} message id {i}", 16) for i in range(2))
-    for k in (0, 4, 0x10, 0x7f, 0x80, 0x84, 0xff):
+    some, other, name, later, gone = (filler(f"session {case.name} message id {i}", 16) for i in range(5))
+    for k in (0, 5, 0x10, 0x7f, 0x80, 0x85, 0xff):
         for length in (0, 16, 20):
             content(f"kind {k:#04x}, {length} bytes", bytes([k]) + bytes(length), "refused", "kind; the tag verifies, and no state changes")
     content("nothing", b"", "refused", "content is empty; the tag verifies")
     for mark in (0, MARK):
         content(f"kind {AGAIN | mark:#04x}, 15 bytes", bytes([AGAIN | mark]) + some[:15], "refused", "body too short; the tag verifies")
+        content(f"kind {NAMED | mark:#04x}, no bytes", bytes([NAMED | mark]), "refused", "body too short; the tag verifies")
+        content(f"kind {NAMED | mark:#04x}, 15 bytes", bytes([NAMED | mark]) + some[:15], "refused", "body too short; the tag verifies")
         content(f"kind {LOST | mark:#04x}, 15 bytes", bytes([LOST | mark]) + some[:15], "refused", "body too short; the tag verifies")
         content(f"kind {LOST | mark:#04x}, 17 bytes", bytes([LOST | mark]) + some + b"x", "refused", "body too long; the tag verifies")
     content("a text of no bytes", b"\x01", "opens", kind=MESSAGE, text=b"")
@@ -3247,6 +3253,23 @@ b< a3
     content("again, what is still under way", encode_content(AGAIN, False, a1["message_id"], b"text"), "opens", kind=AGAIN, text=b"text")
     case.try_after("a1, late", "b", "a", a1["envelope"], "repeat", "its key is there and the tag verifies, but its message came by a later envelope",
                    associated_data=a1["associated_data"])
+
+    named = content("named", encode_content(NAMED, False, name, b"text"), "opens", "the message id is the one that it names", kind=NAMED, text=b"text")
+    case.try_after("named, the same envelope", "b", "a", named, "repeat", "opened before")
+    content("named, by another envelope", encode_content(NAMED, False, name, b"text"), "repeat", "its message id is remembered")
+    content("named, marked, by another envelope", encode_content(NAMED, True, name, b"text"), "repeat", "its message id is remembered")
+    content("named, the same first four bytes", encode_content(NAMED, False, name[:4] + bytes(12), b"text"), "repeat", "four bytes of a message id are remembered")
+    content("again, what was named", encode_content(AGAIN, False, name, b"text"), "repeat", "its message id is remembered")
+    content("lost, what was named", encode_content(LOST, False, name, b""), "repeat", "its message id is remembered")
+    content("again, what was named, by its envelope", encode_content(AGAIN, False, message_id(named), b"text"), "repeat",
+            "the envelope's own message id is remembered too")
+    content("named, what came again before", encode_content(NAMED, False, some, b"text"), "repeat", "its message id is remembered")
+    content("named, what its first envelope brought", encode_content(NAMED, False, a0["message_id"], b"text"), "repeat", "its message id is remembered")
+    content("named, marked, no bytes", encode_content(NAMED, True, bytes(16), b""), "opens", "any 16 bytes are a name", kind=NAMED, text=b"")
+    content("again, before it is named", encode_content(AGAIN, False, later, b"text"), "opens", kind=AGAIN, text=b"text")
+    content("named, what came again", encode_content(NAMED, False, later, b"text"), "repeat", "its message id is remembered")
+    content("lost, before it is named", encode_content(LOST, False, gone, b""), "opens", kind=LOST, text=b"")
+    content("named, what was lost", encode_content(NAMED, False, gone, b"text"), "opens", "what is lost was not opened", kind=NAMED, text=b"text")
     return case
 
 
@@ -4570,6 +4593,77 @@ ALPHABET = "123456789ABCDEFGHJKLMNPQRSTVWXYZ"
 OFFER, CODE_ANSWER, INVITATION = 5, 6, 7
 
 
+def read_code(code):
+    """The parts of a link code, of either role."""
+    scheme, text = code[:15], code[15:]
+    refuse_if(scheme != "outrigger-link:", "scheme")
+    refuse_if(re.fullmatch("[A-Za-z0-9_-]*", text) is None or len(text) % 4 == 1, "base64url without padding")
+    payload = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    refuse_if(base64.urlsafe_b64encode(payload).decode().rstrip("=") != text, "one encoding")
+    if payload[:1] != b"\x01" and len(payload) > 1:
+        raise Refused("version", "version")
+    refuse_if(payload[1:2] not in (b"\x01", b"\x02"), "role")
+    refuse_if(len(payload) != 114, "114 bytes")
+    for at in (2, 34):
+        parse_enc(b"\x05" + payload[at:at + 32])
+    return payload
+
+
+def link_codes():
+    """Codes of both roles, as a phone reads them, and what is none."""
+    phone, ekp = draw("companions codes phone identity", 32), draw("companions codes phone ephemeral", 32)
+    accepted, refused = [], []
+
+    @functools.cache
+    def shown(name):
+        private, ephemeral, secret = (draw(f"companions codes {name} {x}", 32) for x in ("identity", "ephemeral", "secret"))
+        return private, ephemeral, secret, draw(f"companions codes {name} reference", 16)
+
+    def payload_of(role, private, ephemeral, secret, reference, version=1):
+        return bytes([version, role]) + public_key(private) + public_key(ephemeral) + secret + reference
+
+    def to_code(payload):
+        return "outrigger-link:" + base64.urlsafe_b64encode(payload).decode().rstrip("=")
+
+    # The same values under both roles: the role is in the binding, and with it in all that follows.
+    for name, of, role in (("a companion's", "one", 1), ("a desktop's, of the same values", "one", 2), ("a desktop's", "two", 2)):
+        values = shown(of)
+        private, ephemeral, secret, reference = values
+        payload = payload_of(role, *values)
+        assert read_code(to_code(payload)) == payload
+        keys = link_keys(secret, payload, dh(ekp, public_key(ephemeral)), public_key(ekp))
+        refusal = with_mac(keys["grant_mac_key"], b"\x01\x04" + bytes_field(1, reference) + uint_field(2, 1), 3)
+        accepted.append({
+            "name": name, "role": role, "draws": list(values), "code": to_code(payload), "identity_key": public_key(private), "reference": reference,
+            "scan_draws": [ekp], "binding": keys["binding"], "comparison_code": keys["comparison_code"], "refusal": refusal,
+        })
+    assert len({x["comparison_code"] for x in accepted}) == len({x["refusal"] for x in accepted}) == 3
+
+    values = shown("two")
+    good, low = payload_of(2, *values), bytes(32)
+    for name, code, why in (
+        *((f"role {role:#04x}", to_code(payload_of(role, *values)), "role") for role in (0, 3, 0x7f, 0x81, 0xff)),
+        *((f"version {version:#04x}, role {role:#04x}", to_code(payload_of(role, *values, version)), "version") for version in (0, 2) for role in (2, 3)),
+        ("a byte less", to_code(good[:-1]), "114 bytes"), ("a byte more", to_code(good + b"\0"), "114 bytes"), ("version and role alone", to_code(good[:2]), "114 bytes"),
+        ("the version alone", to_code(good[:1]), "role"), ("nothing", to_code(b""), "role"),
+        ("an identity key of low order", to_code(good[:2] + low + good[34:]), "low order"),
+        ("an ephemeral key of low order", to_code(good[:34] + low + good[66:]), "low order"),
+        ("padding", to_code(good) + "=", "base64url without padding"), ("a character more", to_code(good) + "A", "base64url without padding"),
+        ("another scheme", to_code(good).upper()[:15] + to_code(good)[15:], "scheme"), ("another name", "outrigger-desk:" + to_code(good)[15:], "scheme"),
+    ):
+        try:
+            read_code(code)
+            raise AssertionError(name)
+        except Refused as e:
+            kind = e.kind
+        assert (kind == "version") == (why == "version"), name
+        refused.append({"name": name, "code": code, "expect": kind, "why": why})
+    return {
+        "account_id": account_of("companions codes", 16), "time": NOW, "phone_private": phone, "phone_public": public_key(phone),
+        "accepted": accepted, "refused": refused,
+    }
+
+
 def code_linking():
     """A linking by a typed code, up to the question to the user; what follows is as after a scan."""
     take = lambda what, length: draw(f"companions code {what}", length)
@@ -4623,7 +4717,8 @@ def code_linking():
             ("another reference", b"\x01\x07" + bytes_field(1, other) + bytes_field(2, sealed(data=other)), "another linking"),
             ("another key", invitation(sealed(key=proof)), "the tag does not verify"), ("a bit", flip(invitation()), "the tag does not verify"),
             ("other associated data", invitation(sealed(data=b"")), "the tag does not verify"),
-            ("another kind of payload", invitation(sealed(payload[:1] + b"\x02" + payload[2:])), "kind; the tag verifies"),
+            ("a desktop's payload", invitation(sealed(payload[:1] + b"\x02" + payload[2:])), "a desktop's code is not typed; the tag verifies"),
+            *((f"role {x} of the payload", invitation(sealed(payload[:1] + bytes([x]) + payload[2:])), "role; the tag verifies") for x in (0, 3)),
             ("another version of the payload", invitation(sealed(b"\x02" + payload[1:])), "version; the tag verifies"),
             ("a byte more", invitation(sealed(payload + b"\0")), "114 bytes; the tag verifies"), ("a byte less", invitation(sealed(payload[:-1])), "114 bytes; the tag verifies"),
             ("keys of low order", invitation(sealed(payload[:2] + bytes(64) + payload[66:])), "keys are not of low order; the tag verifies"),
@@ -4856,14 +4951,15 @@ def contents():
         "asks for history": bytes([ASKS_HISTORY]) + filler("companions contents history", 16) + u64be(NOW), "leaves": bytes([LEAVES]),
     }
     frames = {"frame": bytes([FRAME]), "manifest": bytes([MANIFEST])}
+    relay = bytes([RELAY])
     foreign = [x for x in headings if x != "to the account"]
-    names = {MESSAGE: "message", AGAIN: "again", LOST: "lost"}
+    names = {MESSAGE: "message", AGAIN: "again", LOST: "lost", NAMED: "named"}
 
     learn("b", "b")
     one("the first of a", "a", "b", b"\x01hello")
     learn("b", "a")
     for name, stamp in stamps.items():
-        for kind in (MESSAGE, AGAIN, LOST):
+        for kind in (MESSAGE, AGAIN, LOST, NAMED):
             first = None if kind == MESSAGE else fresh()
             one(f"{names[kind]}, {name}", "a", "b", encode_content(kind, False, first, b"" if kind == LOST else b"text", encode_stamp(*stamp)))
     for name, kind, recovered, stamp, text in (
@@ -4871,6 +4967,8 @@ def contents():
         ("stamp", MESSAGE, False, encode_stamp(la, lb), b"text"), ("stamp, no text", MESSAGE, False, encode_stamp(la, lb), b""),
         ("stamp, again", AGAIN, False, encode_stamp(la, lb), b"text"), ("recovered", MESSAGE, True, encode_stamp(la, lb), b"text"),
         ("recovered, again", AGAIN, True, encode_stamp(la, lb), b"text"),
+        ("no stamp, named", NAMED, False, b"", b"text"), ("no stamp, named, no text", NAMED, False, b"", b""),
+        ("stamp, named", NAMED, False, encode_stamp(la, lb), b"text"), ("recovered, named", NAMED, True, encode_stamp(la, lb), b"text"),
     ):
         first = None if kind == MESSAGE else fresh()
         one(f"to the account, {name}", "a", "b", encode_content(kind, recovered, first, text, stamp, headings["to the account"]))
@@ -4888,6 +4986,16 @@ def contents():
         one(f"{name}, from another account", "a", "b", encode_content(MESSAGE, False, None, b"", b"", front), "not of own account")
         one(f"{name}, from the own companion", "c", "b", encode_content(MESSAGE, False, None, b"", b"", front), "not of own account")
 
+    # A frame of the relay is no message: anybody may say it, and only the relay takes it.
+    for by, of, said in (("a", "b", encode_stamp(la, lb)), ("c", "b", own), ("a", "d", encode_stamp(la, None))):
+        for stamp in (b"", said):
+            for kind in (MESSAGE, AGAIN, NAMED):
+                for text in (b"", b"text"):
+                    first = None if kind == MESSAGE else fresh()
+                    what = f"a frame of the relay, {names[kind]}, {by} to {of}{', stamped' * bool(stamp)}{', no text' * (not text)}"
+                    one(what, by, of, encode_content(kind, False, first, text, stamp, relay), "frame")
+    one("a frame of the relay, recovered", "a", "b", encode_content(MESSAGE, True, None, b"text", b"", relay), "frame")
+
     stamp, to_account = encode_stamp(la, lb), headings["to the account"]
     short = lambda name, content, why="body too short": one(name, "a", "b", content, "refused", why + "; the tag verifies")
     for cut in (0, 3, 4, 19, 20, 23, 24, 39, 40):
@@ -4901,21 +5009,26 @@ def contents():
         short(f"five left out, {cut} bytes cut", b"\x41" + five[:-cut])
     short("again, a stamp cut", b"\x42" + fresh() + stamp[:-1])
     short("again, a message id cut", b"\x42" + fresh()[:15])
+    short("named, a stamp cut", b"\x44" + fresh() + stamp[:-1])
+    short("named, a message id cut", b"\x44" + fresh()[:15])
+    short("named, no heading", b"\x24" + fresh())
+    short("named, an id cut in front of a heading", b"\x24" + fresh()[:14] + relay)
     short("lost, a stamp cut", b"\x43" + fresh() + stamp[:-1])
     short("lost, a stamp and a byte", b"\x43" + fresh() + stamp + b"x", "body too long")
     short("lost, a stamp announced only", b"\x43" + fresh())
     short("lost, a heading", b"\x23" + fresh() + to_account, "kind 0x03 has no heading")
     short("lost, a stamp and a heading", b"\x63" + fresh() + stamp + to_account, "kind 0x03 has no heading")
+    short("lost, a frame of the relay", b"\x23" + fresh() + relay, "kind 0x03 has no heading")
     short("lost, a heading announced only", b"\x23" + fresh(), "kind 0x03 has no heading")
     short("no heading", b"\x21")
     short("a stamp, no heading", b"\x61" + stamp)
-    for kind in (0, 8, 0x7f, 0x80, 0xff):
+    for kind in (0, 9, 0x7f, 0x80, 0xff):
         short(f"heading {kind:#04x}", b"\x21" + bytes([kind]) + bytes(40), "heading")
     for cut in (0, 15):
         short(f"to the account, {cut} bytes of a shared id", b"\x21" + to_account[:1 + cut])
     short("heading in front of the stamp", b"\x61" + to_account + stamp, "heading, where the epoch's bytes are read")
     for bits in (0x20, 0x40, 0x60, 0xe0):
-        for kind in (0, 4, 0x10, 0x11, 0x1f):
+        for kind in (0, 5, 0x10, 0x11, 0x1f):
             short(f"kind {bits | kind:#04x}", bytes([bits | kind]) + stamp + to_account + bytes(16), "kind")
 
     wrong = lambda name, content, why="body too short": one(name, "c", "b", content, "refused", why + "; the tag verifies")
@@ -4925,6 +5038,8 @@ def contents():
     wrong("own copy, an id of 15 bytes", b"\x21" + bytes([OWN_COPY]) + shared + b"\x0f" + theirs[:15], "16 to 64")
     wrong("own copy, an id of 65 bytes", b"\x21" + bytes([OWN_COPY]) + shared + b"\x41" + ours + b"x", "16 to 64")
     wrong("own copy, an id of no bytes", b"\x21" + bytes([OWN_COPY]) + shared + b"\0", "16 to 64")
+    wrong("named, own copy, no length", b"\x24" + fresh() + bytes([OWN_COPY]) + shared)
+    wrong("named, taken, and says more", b"\x24" + fresh() + headings["taken"] + b"x", "body too long")
     wrong("leaves, and says more", b"\x21" + bytes([LEAVES]) + b"x", "body too long")
     wrong("leaves, stamped, and says more", b"\x61" + own + bytes([LEAVES]) + b"x", "body too long")
     wrong("taken, seven bytes", b"\x21" + headings["taken"][:-1])
@@ -4934,8 +5049,8 @@ def contents():
     for name in headings:
         no_text = headings[name][0] in (LEAVES, TAKEN, ASKS_HISTORY)
         for stamp in (b"", own):
-            for kind in (MESSAGE, AGAIN):
-                if name == "leaves" and (kind == AGAIN or not stamp):
+            for kind in (MESSAGE, AGAIN, NAMED):
+                if name == "leaves" and (kind != MESSAGE or not stamp):
                     continue
                 first = None if kind == MESSAGE else fresh()
                 text = b"" if no_text else b"text"
@@ -4948,9 +5063,9 @@ def companions_file():
     linking = linking_case()
     return {
         "about": "Companions (protocol.md, 8 and 10): device lists, and which one counts; certificates; one linking with what follows from it, another "
-                 "with what is to be refused in its course; content with stamps and headings",
+                 "with what is to be refused in its course; link codes of both roles; content with stamps and headings",
         "lists": link_lists(), "which_list": list_sequences(), "certificates": certificates(), "linking": linking,
-        "second_linking": second_linking(), "contents": contents(),
+        "second_linking": second_linking(), "codes": link_codes(), "contents": contents(),
     }
 
 

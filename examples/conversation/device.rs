@@ -181,6 +181,8 @@ impl Device {
             | Advice::AwaitPeer
             | Advice::AskSupply
             | Advice::AwaitPhone
+            | Advice::TakeFrame
+            | Advice::RejoinPhone
             | Advice::CheckRandomSource
             | Advice::FetchBundle
             | Advice::FetchDevices
@@ -232,6 +234,8 @@ impl Device {
                 | Advice::AwaitPeer
                 | Advice::AskSupply
                 | Advice::AwaitPhone
+                | Advice::TakeFrame
+                | Advice::RejoinPhone
                 | Advice::FetchDevices
                 | Advice::LinkAgain
                 | Advice::Replenish

@@ -7,7 +7,8 @@ use crate::{
     identity::{AccountId, Address, Device, DeviceId, Epoch, Known, ListDigest, Lists},
     primitives::RandomError,
     session::{
-        Heading, Keep, Ready, SendError, Sent, SharedId, Single, ask_ahead_in_session, can_send, encode_stamp,
+        Heading, Keep, MessageId, Ready, SendError, Sent, SharedId, Single, ask_ahead_in_session, can_send,
+        encode_stamp,
     },
     step::{
         Advice, Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis, Write, advises,
@@ -188,7 +189,7 @@ impl FanOutError {
 }
 
 /// The devices of both accounts, and what keeps a message from each.
-struct Audience<'a> {
+pub(crate) struct Audience<'a> {
     lists: Lists,
     own: AccountId,
     views: [(Epoch, ListDigest); 2],
@@ -196,7 +197,7 @@ struct Audience<'a> {
 }
 
 impl<'a> Audience<'a> {
-    fn read(
+    pub(crate) fn read(
         to: &AccountId,
         have: &'a Loaded,
         context: &Context<'_>,
@@ -250,15 +251,19 @@ impl Operation for PlanMessage {
         let Some(audience) = Audience::read(&self.to, have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };
-        let mut plan = Plan {
-            to: self.to,
-            ready: Vec::new(),
-            missing: Vec::new(),
-            undecided: Vec::new(),
-            stale: Vec::new(),
-            views: audience.views,
-        };
-        for (address, sendable) in audience.devices {
+        let plan = audience.plan(self.to)?;
+        Ok(Run::Done(Step::new(Vec::new(), plan)))
+    }
+}
+
+impl Audience<'_> {
+    /// What stands between this device and a message to them.
+    pub(crate) fn plan(&self, to: AccountId) -> Result<Plan, FanOutError> {
+        let views = self.views;
+        let (ready, missing, undecided, stale) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut plan = Plan { to, ready, missing, undecided, stale, views };
+        for (address, sendable) in &self.devices {
+            let address = *address;
             match sendable {
                 Ok(_) => plan.ready.push(address),
                 Err(SendError::NoSession | SendError::Exhausted) => plan.missing.push(address),
@@ -267,15 +272,15 @@ impl Operation for PlanMessage {
                     plan.stale.push(address.account);
                 }
                 Err(SendError::Unlisted(_)) => {}
-                Err(SendError::Record(error)) => return Err(error.into()),
+                Err(SendError::Record(error)) => return Err((*error).into()),
                 Err(error) => {
-                    if let Some(error) = FanOutError::of_all(&error) {
+                    if let Some(error) = FanOutError::of_all(error) {
                         return Err(error);
                     }
                 }
             }
         }
-        Ok(Run::Done(Step::new(Vec::new(), plan)))
+        Ok(plan)
     }
 }
 
@@ -296,10 +301,40 @@ impl Operation for SendToAccount<'_> {
         if audience.views != self.plan.views {
             return Err(FanOutError::ListChanged);
         }
-        let id = SharedId::draw(&mut context.random)?;
+        let message = MessageToAccount {
+            to: self.plan.to,
+            id: SharedId::draw(&mut context.random)?,
+            name: None,
+            plaintext: self.plaintext,
+            associated_data: self.associated_data,
+            keep: self.keep,
+        };
+        let (writes, sent) = message.send_to(audience, context)?;
+        Ok(Run::Done(Step::new(writes, sent)))
+    }
+}
+
+/// A message that goes to every device of an account that it can go to, and to the other devices of the own one.
+pub(crate) struct MessageToAccount<'a> {
+    pub(crate) to: AccountId,
+    pub(crate) id: SharedId,
+    /// The id of each copy, where the message may come to a device more than once.
+    pub(crate) name: Option<MessageId>,
+    pub(crate) plaintext: &'a [u8],
+    pub(crate) associated_data: &'a [u8],
+    pub(crate) keep: Keep,
+}
+
+impl MessageToAccount<'_> {
+    pub(crate) fn send_to(
+        &self,
+        audience: Audience<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(Vec<Write>, SentToAccount), FanOutError> {
+        let id = self.id;
         let told = Heading::ForAccount(id).before(self.plaintext);
-        let shown = Heading::SentByOwn(id, self.plan.to).before(self.plaintext);
-        let [stamp, own_stamp] = [self.plan.to, audience.own].map(|account| {
+        let shown = Heading::SentByOwn(id, self.to).before(self.plaintext);
+        let [stamp, own_stamp] = [self.to, audience.own].map(|account| {
             let phone = Address::new(account, DeviceId::PHONE);
             encode_stamp(&audience.lists, &phone, audience.left_out(&account))
         });
@@ -324,6 +359,7 @@ impl Operation for SendToAccount<'_> {
                 headed: true,
                 associated_data: self.associated_data,
                 keep: self.keep,
+                name: self.name,
             };
             match single.seal_in(ready, if is_own { &own_stamp } else { &stamp }, context) {
                 Ok((copy, changed)) => {
@@ -337,6 +373,6 @@ impl Operation for SendToAccount<'_> {
         if sent.copies.is_empty() {
             return Err(FanOutError::NobodyReady);
         }
-        Ok(Run::Done(Step::new(writes, sent)))
+        Ok((writes, sent))
     }
 }

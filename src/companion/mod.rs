@@ -22,6 +22,7 @@ mod sign;
 mod supply;
 
 pub use describe::{DescribeDevices, DevicesDescription};
+pub(crate) use fanout::{Audience, MessageToAccount};
 pub use fanout::{FanOutError, Plan, PlanMessage, SendToAccount, SentToAccount};
 pub use history::{
     AskHistory, FinishHistory, FromOwnPhone, HistoryChunk, HistoryError, HistoryProgress, OpenHistory,
@@ -35,6 +36,7 @@ pub use link::{
     Joined, LinkCode, LinkError, LinkProgress, LinkReference, LinkRequest, Linked, Linking, Refusal,
     ScanLinkCode, ShowLinkCode, ShowTypedCode, TakeInvitation, TypedCode,
 };
+pub(crate) use link::{DesktopGrant, DesktopLinking, new_device_id, show_desktop_code, take_desktop_grant};
 pub use sign::{CloseAccount, RemoveCompanion, RenewDevices, SignedList};
 pub use supply::{
     AskSupply, ConfirmSupply, OpenSynced, SealSynced, Supplied, SupplyCompanion, SupplyError, SupplyState,

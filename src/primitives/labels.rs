@@ -25,6 +25,8 @@ pub(crate) const FACT: &[u8] = b"outrigger v1 fact";
 pub(crate) const HISTORY_KEY: &[u8] = b"outrigger v1 history key";
 pub(crate) const HISTORY_CHUNK: &[u8] = b"outrigger v1 history chunk";
 pub(crate) const SYNCED: &[u8] = b"outrigger v1 synced";
+pub(crate) const RELAY_REQUEST: &[u8] = b"outrigger v1 relay request";
+pub(crate) const RELAY_MESSAGE: &[u8] = b"outrigger v1 relay message";
 
 #[cfg(test)]
 mod tests {
@@ -59,6 +61,8 @@ mod tests {
             HISTORY_KEY,
             HISTORY_CHUNK,
             SYNCED,
+            RELAY_REQUEST,
+            RELAY_MESSAGE,
         ];
         let declared =
             include_str!("labels.rs").lines().filter(|line| line.starts_with("pub(crate) const")).count();

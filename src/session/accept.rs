@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 
 use super::{
-    Arrival, OpenError, Received,
+    Arrival, OpenError,
     accepted::Memory,
     archive::{Archive, ArchivePlace, becomes_active},
     content::Unsealed,
     peer::{Peer, skipped_key, write_skipped},
-    receive::Arrived,
+    receive::{Arrived, Opened},
     state::Session,
 };
 use crate::{
@@ -63,7 +63,7 @@ impl Accept {
         arrived: &Arrived<'_>,
         mut slot: Slot<Peer>,
         context: &Context<'_>,
-    ) -> Result<Run<Received>, OpenError> {
+    ) -> Result<Run<Opened>, OpenError> {
         let offered = self.handshake.identity_key;
         let stored = slot.value.as_ref().map(|peer| peer.identity.key());
         let mut peer = slot.value.take().unwrap_or_else(|| Peer::pinned(offered));
@@ -75,7 +75,10 @@ impl Accept {
         }
         let mut needs = Needs::new();
         let lists = arrived.lists(context, &mut needs)?;
-        lists.name(arrived.from, &offered).map_err(OpenError::Unlisted)?;
+        match arrived.desktop {
+            Some(desktop) if desktop == offered => {}
+            _ => lists.name(arrived.from, &offered).map_err(OpenError::Unlisted)?,
+        }
         let keys = self.keys(arrived, &prekeys, context)?;
         let place = ArchivePlace { have: arrived.have, peer: arrived.from };
         if let Some(former) = &peer.session {
@@ -109,11 +112,11 @@ impl Accept {
         } else {
             archive.remember_weak_start(session.id, self.handshake.signed_prekey);
         }
-        let mut received = Received::new(unsealed, view, arrived.id(), Arrival::NewSession, &session);
+        let mut opened = Opened::new(unsealed, view, arrived.id(), Arrival::NewSession, &session);
         peer.listed |= lists.matter();
         let archived = peer.take_in(session);
-        if archived.as_ref().is_some_and(|archived| archived.id == received.session) {
-            received.arrival = Arrival::NewArchived;
+        if archived.as_ref().is_some_and(|archived| archived.id == opened.session) {
+            opened.arrival = Arrival::NewArchived;
         }
         let archive_changes = archived.is_some() || weak;
         if let Some(archived) = archived {
@@ -123,7 +126,7 @@ impl Accept {
             writes.push(self.archive.write(archive, context));
         }
         writes.push(slot.write(peer, context));
-        Ok(Run::Done(Step::new(writes, received)))
+        Ok(Run::Done(Step::new(writes, opened)))
     }
 
     /// The keys that the handshake names, and everything that can be said of it without computing with them.

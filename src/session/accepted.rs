@@ -162,20 +162,43 @@ impl Memory {
         brought: MessageId,
         context: &Context<'_>,
     ) -> Option<Write> {
-        let mut write = None;
         let again = (brought != envelope).then(|| digest(brought));
-        if let Some(mut slot) = self.0.filter(|_| !recent.has_room(1) || again.is_some()) {
-            let mut older = slot.value.take().unwrap_or_default();
-            older.opened.extend_from_slice(recent.digests());
-            older.opened.drain(..older.opened.len().saturating_sub(Accepted::MAX));
-            older.again.extend(again);
-            older.again.drain(..older.again.len().saturating_sub(Accepted::MAX_AGAIN));
-            write = Some(slot.write(older, context));
-            recent.len = 0;
-        }
+        let write = match recent.has_room(1) && again.is_none() {
+            true => None,
+            false => self.move_on(recent, again, context),
+        };
         recent.push(digest(envelope));
         recent.wary |= again.is_some();
         write
+    }
+
+    /// Notes a message under its envelope's id and under the one that its sender has given it, so that neither brings it again.
+    pub(super) fn note_named(
+        self,
+        recent: &mut Recent,
+        envelope: MessageId,
+        name: MessageId,
+        context: &Context<'_>,
+    ) -> Option<Write> {
+        let write = match recent.has_room(2) {
+            true => None,
+            false => self.move_on(recent, None, context),
+        };
+        recent.push(digest(envelope));
+        recent.push(digest(name));
+        write
+    }
+
+    /// Moves the newest digests on into the record.
+    fn move_on(self, recent: &mut Recent, again: Option<Digest>, context: &Context<'_>) -> Option<Write> {
+        let mut slot = self.0?;
+        let mut older = slot.value.take().unwrap_or_default();
+        older.opened.extend_from_slice(recent.digests());
+        older.opened.drain(..older.opened.len().saturating_sub(Accepted::MAX));
+        older.again.extend(again);
+        older.again.drain(..older.again.len().saturating_sub(Accepted::MAX_AGAIN));
+        recent.len = 0;
+        Some(slot.write(older, context))
     }
 
     fn older(&self) -> Option<&Accepted> {

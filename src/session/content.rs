@@ -79,6 +79,10 @@ impl SharedId {
         random.draw().map(Self)
     }
 
+    pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
     /// The 16 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; Self::LEN] {
@@ -147,11 +151,14 @@ pub(super) enum Kind {
     Again(MessageId),
     /// A message that was asked for again and cannot be sent.
     Lost(MessageId),
+    /// A message whose id its sender has chosen, since it may come by several envelopes.
+    Named(MessageId),
 }
 
 const MESSAGE: u8 = 1;
 const AGAIN: u8 = 2;
 const LOST: u8 = 3;
+const NAMED: u8 = 4;
 /// Set in the kind while the sender, since it was restored from a backup, has not been answered.
 const RECOVERED: u8 = 0x80;
 /// Set in the kind where a stamp follows.
@@ -181,6 +188,7 @@ impl Front {
             Kind::Message => (MESSAGE, None),
             Kind::Again(id) => (AGAIN, Some(id)),
             Kind::Lost(id) => (LOST, Some(id)),
+            Kind::Named(id) => (NAMED, Some(id)),
         };
         let bits = [(marks.recovered, RECOVERED), (marks.stamped, STAMPED), (marks.headed, HEADED)];
         let bits = bits.into_iter().filter(|(set, _)| *set).fold(first, |all, (_, bit)| all | bit);
@@ -206,6 +214,8 @@ pub(crate) enum Heading {
     SupplyTaken(SupplyNumber),
     AskHistory(HistoryId, UnixMillis),
     History,
+    /// A frame between a phone and the desktop that it relays for.
+    Relay,
 }
 
 /// Who may say something: a device of the own account, or only its phone, or only a companion.
@@ -225,6 +235,7 @@ impl Heading {
     const SUPPLY_TAKEN: u8 = 5;
     const ASK_HISTORY: u8 = 6;
     const HISTORY: u8 = 7;
+    const RELAY: u8 = 8;
 
     /// The heading and the text behind it.
     pub(crate) fn before(&self, text: &[u8]) -> SecretBytes {
@@ -252,6 +263,7 @@ impl Heading {
                 bytes.extend_from_slice(&since.0.to_be_bytes());
             }
             Self::History => bytes.push(Self::HISTORY),
+            Self::Relay => bytes.push(Self::RELAY),
         }
         bytes.extend_from_slice(text);
         SecretBytes::new(bytes)
@@ -260,7 +272,7 @@ impl Heading {
     /// Who may say this.
     pub(super) fn sayers(&self) -> Sayers {
         match self {
-            Self::ForAccount(_) => Sayers::Anyone,
+            Self::ForAccount(_) | Self::Relay => Sayers::Anyone,
             Self::SentByOwn(..) => Sayers::OwnAccount,
             Self::Supply | Self::History => Sayers::OwnPhone,
             Self::Leaves | Self::SupplyTaken(_) | Self::AskHistory(..) => Sayers::OwnCompanion,
@@ -270,7 +282,7 @@ impl Heading {
     /// Whether a text follows.
     fn has_text(&self) -> bool {
         match self {
-            Self::ForAccount(_) | Self::SentByOwn(..) | Self::Supply | Self::History => true,
+            Self::ForAccount(_) | Self::SentByOwn(..) | Self::Supply | Self::History | Self::Relay => true,
             Self::Leaves | Self::SupplyTaken(_) | Self::AskHistory(..) => false,
         }
     }
@@ -288,6 +300,7 @@ impl Heading {
             Self::SUPPLY_TAKEN => Some(Self::SupplyTaken(SupplyNumber(body.u64()?))),
             Self::ASK_HISTORY => Some(Self::AskHistory(HistoryId(body.array()?), UnixMillis(body.u64()?))),
             Self::HISTORY => Some(Self::History),
+            Self::RELAY => Some(Self::Relay),
             _ => None,
         }
     }
@@ -329,6 +342,7 @@ impl Unsealed {
             MESSAGE => Kind::Message,
             AGAIN => Kind::Again(MessageId(rest.array()?)),
             LOST => Kind::Lost(MessageId(rest.array()?)),
+            NAMED => Kind::Named(MessageId(rest.array()?)),
             _ => return None,
         };
         let stamp = if first & STAMPED != 0 { Some(Stamp::decode(&mut rest)?) } else { None };
@@ -342,29 +356,30 @@ impl Unsealed {
         Some((kind, stamp, heading, sealed.len().checked_sub(text.len())?))
     }
 
-    /// What was said; whether the sender could say it is checked before.
-    pub(super) fn into_content(self) -> Content {
+    /// What was said; whether the sender could say it is checked before. A frame of the relay is for the relay's operations.
+    pub(super) fn into_content(self) -> Result<Content, OpenError> {
         let text = self.text;
+        if let Kind::Lost(_) = self.kind {
+            return Ok(Content::Lost);
+        }
+        Ok(match self.heading {
+            None => Content::Message(text),
+            Some(Heading::ForAccount(id)) => Content::ForAccount { id, text },
+            Some(Heading::SentByOwn(id, to)) => Content::SentByOwn { to, id, text },
+            Some(Heading::Leaves) => Content::Leaves,
+            Some(Heading::Supply) => Content::Supply(SupplyFrame(text)),
+            Some(Heading::SupplyTaken(number)) => Content::SupplyTaken(number),
+            Some(Heading::AskHistory(id, since)) => Content::HistoryAsked { id, since },
+            Some(Heading::History) => Content::History(HistoryManifest(text)),
+            Some(Heading::Relay) => return Err(OpenError::Frame),
+        })
+    }
+
+    /// The frame of the relay that this is.
+    pub(super) fn into_frame(self) -> Result<SecretBytes, OpenError> {
         match (self.kind, self.heading) {
-            (Kind::Lost(_), _) => Content::Lost,
-            (Kind::Message | Kind::Again(_), None) => Content::Message(text),
-            (Kind::Message | Kind::Again(_), Some(Heading::ForAccount(id))) => {
-                Content::ForAccount { id, text }
-            }
-            (Kind::Message | Kind::Again(_), Some(Heading::SentByOwn(id, to))) => {
-                Content::SentByOwn { to, id, text }
-            }
-            (Kind::Message | Kind::Again(_), Some(Heading::Leaves)) => Content::Leaves,
-            (Kind::Message | Kind::Again(_), Some(Heading::Supply)) => Content::Supply(SupplyFrame(text)),
-            (Kind::Message | Kind::Again(_), Some(Heading::SupplyTaken(number))) => {
-                Content::SupplyTaken(number)
-            }
-            (Kind::Message | Kind::Again(_), Some(Heading::AskHistory(id, since))) => {
-                Content::HistoryAsked { id, since }
-            }
-            (Kind::Message | Kind::Again(_), Some(Heading::History)) => {
-                Content::History(HistoryManifest(text))
-            }
+            (Kind::Message, Some(Heading::Relay)) => Ok(self.text),
+            _ => Err(OpenError::NotEntitled),
         }
     }
 }

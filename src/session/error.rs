@@ -236,6 +236,8 @@ pub enum OpenError {
     /// It starts a session without a one-time prekey, and this sender has started as many as the limits allow (64) under signed prekeys that are still held. Replenish
     /// and publish, then ask for it again with this error.
     TooManyWeakStarts,
+    /// Not a message: a frame between a phone and the desktop that it relays for. Give the bytes to `TakeFromDesktop` on a phone, to `TakeFromPhone` on a desktop.
+    Frame,
     /// Authentic, and of a kind that a later version of the crate understands.
     UnknownContent(u8),
     /// It starts a session, and this store holds no device.
@@ -255,6 +257,7 @@ impl OpenError {
                 Advice::RequestRetry
             }
             Self::RetryRequest => Advice::AnswerRetry,
+            Self::Frame => Advice::TakeFrame,
             Self::IdentityChanged { .. } => Advice::AskUser,
             Self::Unlisted(unlisted) => unlisted.advice(),
             Self::TooManyWeakStarts => Advice::Replenish,
@@ -283,6 +286,7 @@ impl fmt::Display for OpenError {
             Self::Unlisted(unlisted) => unlisted.fmt(f),
             Self::NotEntitled => f.write_str("the device may not say this"),
             Self::TooManyWeakStarts => f.write_str("too many sessions started without a one-time prekey"),
+            Self::Frame => f.write_str("a frame of the relay"),
             Self::UnknownContent(kind) => write!(f, "content of kind {kind} is not known"),
             Self::NotRegistered => f.write_str("the store holds no device"),
             Self::Record(error) => error.fmt(f),

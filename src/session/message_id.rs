@@ -34,6 +34,10 @@ impl MessageId {
         Self(sealed.last_chunk().copied().unwrap_or_default())
     }
 
+    pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
     /// The 16 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; Self::LEN] {

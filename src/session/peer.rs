@@ -86,7 +86,7 @@ impl Peer {
         Ok(first.map(copies::Place))
     }
 
-    fn key(address: &Address) -> RecordKey {
+    pub(super) fn key(address: &Address) -> RecordKey {
         address.write_key(KeyWriter::new(RecordKind::Peer)).finish()
     }
 
@@ -111,15 +111,20 @@ pub(crate) fn identity_on_record(
     Ok(slot.value.map(|peer| (peer.identity.key(), peer.identity.offered())))
 }
 
-/// Pins the own phone, whose key came over its camera.
-pub(crate) fn pin_phone(
-    phone: &Address,
+/// Pins a device of the own account, whose key was seen on its screen or came over its camera.
+pub(crate) fn pin_scanned(
+    device: &Address,
     key: IdentityKey,
     have: &Loaded,
     context: &Context<'_>,
     needs: &mut Needs,
 ) -> Result<Write, RecordError> {
-    Ok(Peer::read(have, phone, context, needs)?.write(Peer::scanned(key), context))
+    Ok(Peer::read(have, device, context, needs)?.write(Peer::scanned(key), context))
+}
+
+/// Pins a device of the own account whose address was just drawn.
+pub(crate) fn pin_new(device: &Address, key: IdentityKey, context: &Context<'_>) -> Write {
+    Slot::absent(Peer::key(device)).write(Peer { listed: false, ..Peer::scanned(key) }, context)
 }
 
 impl RecordType<'_> for Peer {

@@ -13,7 +13,7 @@ use super::{
     state::Session,
 };
 use crate::{
-    identity::{Address, DeviceId, Lists},
+    identity::{Address, DeviceId, IdentityKey, Lists},
     ratchet::{SkippedKeys, associated_fits},
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, Write},
     wire::{Envelope, SessionId},
@@ -84,7 +84,17 @@ pub struct Received {
     pub recovered: bool,
 }
 
-impl Received {
+/// What an envelope held, before it is known for whom in this device it is.
+pub(super) struct Opened {
+    pub(super) unsealed: Unsealed,
+    pub(super) session: SessionId,
+    pub(super) arrival: Arrival,
+    envelope: MessageId,
+    strength: Strength,
+    view: Option<View>,
+}
+
+impl Opened {
     pub(super) fn new(
         unsealed: Unsealed,
         view: Option<View>,
@@ -92,13 +102,19 @@ impl Received {
         arrival: Arrival,
         session: &Session,
     ) -> Self {
+        Self { unsealed, session: session.id, arrival, envelope, strength: session.strength(), view }
+    }
+
+    fn into_received(self) -> Result<Received, OpenError> {
+        let Self { unsealed, session, arrival, envelope, strength, view } = self;
         let (message_id, again) = match unsealed.kind {
             Kind::Message => (envelope, false),
+            Kind::Named(id) => (id, false),
             Kind::Again(first) | Kind::Lost(first) => (first, true),
         };
-        let (session, strength, recovered) = (session.id, session.strength(), unsealed.recovered);
-        let content = unsealed.into_content();
-        Self { content, message_id, again, session, arrival, strength, view, recovered }
+        let recovered = unsealed.recovered;
+        let content = unsealed.into_content()?;
+        Ok(Received { content, message_id, again, session, arrival, strength, view, recovered })
     }
 }
 
@@ -123,17 +139,13 @@ impl Operation for Receive<'_> {
             return Err(OpenError::RetryRequest);
         }
         let envelope = Envelope::parse(self.envelope)?;
-        let mut needs = Needs::new();
-        let slot = Peer::read(have, &self.from, context, &mut needs)?;
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        let arrived = Arrived { from: &self.from, envelope, associated_data: self.associated_data, have };
-        match slot.value.as_ref().map(|peer| peer.recent) {
-            Some(recent) => {
-                arrived.open(slot, context).or_else(|error| arrived.explain(error, &recent, context))
+        let (from, associated_data) = (&self.from, self.associated_data);
+        let arrived = Arrived { from, envelope, associated_data, have, desktop: None };
+        match arrived.receive(context)? {
+            Run::Needs(needs) => Ok(Run::Needs(needs)),
+            Run::Done(Step { writes, output }) => {
+                output.into_received().map(|received| Run::Done(Step { writes, output: received }))
             }
-            None => arrived.open(slot, context),
         }
     }
 }
@@ -144,28 +156,40 @@ pub(super) struct Arrived<'a> {
     pub(super) envelope: Envelope<'a>,
     pub(super) associated_data: &'a [u8],
     pub(super) have: &'a Loaded,
-}
-
-/// What became of an envelope in a session that is on record.
-enum InSession {
-    Needs(Needs),
-    /// The session was changed in place, and what was opened last; the writes are of other records.
-    Opened(Received, Vec<Write>),
+    /// The key of a desktop that this phone relays for: what names it in place of a device list.
+    pub(super) desktop: Option<IdentityKey>,
 }
 
 impl Arrived<'_> {
+    /// Opens the envelope, or says why not.
+    pub(super) fn receive(&self, context: &Context<'_>) -> Result<Run<Opened>, OpenError> {
+        let mut needs = Needs::new();
+        let slot = Peer::read(self.have, self.from, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        match slot.value.as_ref().map(|peer| peer.recent) {
+            Some(recent) => self.open(slot, context).or_else(|error| self.explain(error, &recent, context)),
+            None => self.open(slot, context),
+        }
+    }
+
     /// Opens the envelope in the session that it names, or in the one that it makes.
-    fn open(&self, mut slot: Slot<Peer>, context: &Context<'_>) -> Result<Run<Received>, OpenError> {
+    fn open(&self, mut slot: Slot<Peer>, context: &Context<'_>) -> Result<Run<Opened>, OpenError> {
         let named = self.envelope.session_id;
         if let Some(Peer { session: Some(session), recent, listed, .. }) = slot.value.as_mut()
             && session.id == named
         {
-            return Ok(match self.open_in(session, recent, listed, Arrival::Active, context)? {
-                InSession::Needs(needs) => Run::Needs(needs),
-                InSession::Opened(received, others) => {
-                    Run::Done(Step::new(slot.rewrite(context).into_iter().chain(others).collect(), received))
-                }
-            });
+            let mut needs = Needs::new();
+            return Ok(
+                match self.open_in(session, recent, listed, Arrival::Active, context, &mut needs)? {
+                    None => Run::Needs(needs),
+                    Some((opened, others)) => Run::Done(Step::new(
+                        slot.rewrite(context).into_iter().chain(others).collect(),
+                        opened,
+                    )),
+                },
+            );
         }
 
         let mut needs = Needs::about(if self.envelope.handshake.is_some() { 9 } else { 3 });
@@ -181,13 +205,15 @@ impl Arrived<'_> {
         if let (Some(ArchivedSession { session, .. }), Some(Peer { recent, listed, .. })) =
             (archived.value.as_mut().filter(|old| !old.expired(context)), slot.value.as_mut())
         {
-            return Ok(match self.open_in(session, recent, listed, Arrival::Archived, context)? {
-                InSession::Needs(needs) => Run::Needs(needs),
-                InSession::Opened(received, others) => {
-                    let both = archived.rewrite(context).into_iter().chain(slot.rewrite(context));
-                    Run::Done(Step::new(both.chain(others).collect(), received))
-                }
-            });
+            return Ok(
+                match self.open_in(session, recent, listed, Arrival::Archived, context, &mut needs)? {
+                    None => Run::Needs(needs),
+                    Some((opened, others)) => {
+                        let both = archived.rewrite(context).into_iter().chain(slot.rewrite(context));
+                        Run::Done(Step::new(both.chain(others).collect(), opened))
+                    }
+                },
+            );
         }
         match accept? {
             Some(accept) => accept.finish(self, slot, context),
@@ -197,14 +223,15 @@ impl Arrived<'_> {
 
     /// Why an envelope of no session on record is refused: a companion that its account has removed has none.
     fn of_no_session(&self, slot: &Slot<Peer>, context: &Context<'_>) -> Result<OpenError, RecordError> {
-        let companion = slot.value.as_ref().filter(|_| self.from.device != DeviceId::PHONE);
+        let is_companion = self.from.device != DeviceId::PHONE && self.desktop.is_none();
+        let companion = slot.value.as_ref().filter(|_| is_companion);
         let Some(companion) = companion else { return Ok(OpenError::OutOfStep) };
         let lists = self.lists(context, &mut Needs::new())?;
         let unlisted = lists.name(self.from, &companion.identity.key()).err();
         Ok(unlisted.map_or(OpenError::OutOfStep, OpenError::Unlisted))
     }
 
-    /// Opens the envelope in a session that is on record.
+    /// Opens the envelope in a session that is on record, which is changed in place, and what was opened last; the writes are of other records. `None` where records are needed.
     fn open_in(
         &self,
         session: &mut Session,
@@ -212,39 +239,39 @@ impl Arrived<'_> {
         listed: &mut bool,
         arrival: Arrival,
         context: &Context<'_>,
-    ) -> Result<InSession, OpenError> {
+        needs: &mut Needs,
+    ) -> Result<Option<(Opened, Vec<Write>)>, OpenError> {
         let place = session.chains.locate(&self.envelope.message.header, &context.limits)?;
-        let mut needs = Needs::new();
         let skipped_key = skipped_key(self.from, session.id);
         let mut slot = Slot::<SkippedKeys<'_>>::absent(skipped_key);
         if place.needs_skipped() {
-            slot = self.have.read(skipped_key, context, &mut needs)?;
+            slot = self.have.read(skipped_key, context, needs)?;
         }
         // What is late may be a repeat: its refusal asks for the memory too, and would need a round more.
         let memory = match place.needs_skipped() {
-            true => Memory::to_ask(self.from, self.have, context, &mut needs)?,
-            false => Memory::to_note(recent, self.from, self.have, context, &mut needs)?,
+            true => Memory::to_ask(self.from, self.have, context, needs)?,
+            false => Memory::to_note(recent, self.from, self.have, context, needs)?,
         };
         let mut lists = match *listed {
-            true => Some(self.lists(context, &mut needs)?),
+            true => Some(self.lists(context, needs)?),
             false => None,
         };
         if !needs.is_empty() {
-            return Ok(InSession::Needs(needs));
+            return Ok(None);
         }
         let mut skipped = slot.value.take().unwrap_or(SkippedKeys::none());
         let unsealed = session.open(place, &self.envelope, self.associated_data, &mut skipped, context)?;
-        let noted = self.note(&unsealed, memory, recent, context, &mut needs)?;
+        let noted = self.note(&unsealed, memory, recent, context, needs)?;
         if unsealed.concerns_lists() && lists.is_none() {
-            lists = Some(self.lists(context, &mut needs)?);
+            lists = Some(self.lists(context, needs)?);
         }
         if !needs.is_empty() {
-            return Ok(InSession::Needs(needs));
+            return Ok(None);
         }
         let view = lists.map_or(Ok(None), |lists| self.view(&unsealed, &lists))?;
         *listed |= view.is_some();
         let others = noted.into_iter().chain(write_skipped(&slot, skipped, context)).collect();
-        Ok(InSession::Opened(Received::new(unsealed, view, self.id(), arrival, session), others))
+        Ok(Some((Opened::new(unsealed, view, self.id(), arrival, session), others)))
     }
 
     /// What the stamp says, and whether the sender may say what it did.
@@ -276,11 +303,14 @@ impl Arrived<'_> {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Option<Write>, OpenError> {
-        let (Kind::Again(first) | Kind::Lost(first)) = unsealed.kind else {
-            if memory.came_again(recent, self.id()) {
-                return Err(OpenError::Duplicate);
+        let first = match unsealed.kind {
+            Kind::Message => {
+                if memory.came_again(recent, self.id()) {
+                    return Err(OpenError::Duplicate);
+                }
+                return Ok(memory.note(recent, self.id(), self.id(), context));
             }
-            return Ok(memory.note(recent, self.id(), self.id(), context));
+            Kind::Again(first) | Kind::Lost(first) | Kind::Named(first) => first,
         };
         memory = Memory::to_ask(self.from, self.have, context, needs)?;
         if !needs.is_empty() {
@@ -288,6 +318,9 @@ impl Arrived<'_> {
         }
         if memory.knows(recent, first) {
             return Err(OpenError::Duplicate);
+        }
+        if let Kind::Named(name) = unsealed.kind {
+            return Ok(memory.note_named(recent, self.id(), name, context));
         }
         // What is lost has not been opened, and should its first envelope come after all, it is.
         let brought = if unsealed.kind == Kind::Lost(first) { self.id() } else { first };
@@ -300,7 +333,7 @@ impl Arrived<'_> {
         error: OpenError,
         recent: &Recent,
         context: &Context<'_>,
-    ) -> Result<Run<Received>, OpenError> {
+    ) -> Result<Run<Opened>, OpenError> {
         if RetryReason::of(&error).is_none() {
             return Err(error);
         }

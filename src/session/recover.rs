@@ -101,6 +101,8 @@ impl Recovered {
             }
             // A linking that was under way has gone on without this store, or has ended.
             RecordKind::Linking | RecordKind::Granting => return Ok(restored.delete()),
+            // Sealed in a session that speaks no more: the desktop joins anew, and is told what it lacks.
+            RecordKind::RelayOut => return Ok(restored.delete()),
             RecordKind::Device
             | RecordKind::Devices
             | RecordKind::Supply
@@ -116,6 +118,11 @@ impl Recovered {
             | RecordKind::RetryCopy
             | RecordKind::Accepted
             | RecordKind::Asked
+            | RecordKind::Desktops
+            | RecordKind::Desktop
+            | RecordKind::RelaySeen
+            | RecordKind::Relay
+            | RecordKind::RelayAsked
             | RecordKind::RetryBudget => restored.keep(context),
         };
         self.kept = self.kept.saturating_add(1);

@@ -86,6 +86,7 @@ impl Operation for Send<'_> {
             headed: false,
             associated_data: self.associated_data,
             keep: self.keep,
+            name: None,
         };
         Ok(match single.seal(have, context, &mut needs)? {
             Some((sent, writes)) => Run::Done(Step::new(Vec::from(writes), sent)),
@@ -102,6 +103,8 @@ pub(crate) struct Single<'a> {
     pub(crate) headed: bool,
     pub(crate) associated_data: &'a [u8],
     pub(crate) keep: Keep,
+    /// The message's id, where it is not its envelope's.
+    pub(crate) name: Option<MessageId>,
 }
 
 /// A device that a message can go out to: its record, and the place of the message's copy.
@@ -149,7 +152,8 @@ impl Single<'_> {
         // A heading is for accounts with companions, whatever was on record when the session began.
         peer.listed |= self.headed;
         let said = Said { text: self.text, headed: self.headed, stamp };
-        let outgoing = Outgoing::first(said, self.associated_data, self.keep, context.now);
+        let kind = self.name.map_or(Kind::Message, Kind::Named);
+        let outgoing = Outgoing::first(kind, said, self.associated_data, self.keep, context.now);
         let (sent, copied) = outgoing.seal(peer, &copy, context)?;
         peer.next_copy = peer.next_copy.next(&context.limits);
         // The record was read, so there is one to write.
@@ -270,9 +274,9 @@ pub(super) struct Outgoing<'a> {
 
 impl<'a> Outgoing<'a> {
     /// A message that is sent for the first time.
-    pub(super) fn first(said: Said<'a>, associated_data: &'a [u8], keep: Keep, now: UnixMillis) -> Self {
+    fn first(kind: Kind, said: Said<'a>, associated_data: &'a [u8], keep: Keep, now: UnixMillis) -> Self {
         let keep = RetryCopy::text(keep, &said);
-        Self { kind: Kind::Message, said, associated_data, keep, sendings: 1, said_at: now }
+        Self { kind, said, associated_data, keep, sendings: 1, said_at: now }
     }
 
     /// Seals the message, and gives the write of its copy.
@@ -292,7 +296,7 @@ impl<'a> Outgoing<'a> {
         let envelope = MessageId::at_end(&bytes);
         let message = match self.kind {
             Kind::Message => envelope,
-            Kind::Again(message) | Kind::Lost(message) => message,
+            Kind::Again(message) | Kind::Lost(message) | Kind::Named(message) => message,
         };
         let copy = RetryCopy {
             envelope,

@@ -81,7 +81,7 @@ impl Operation for Restart<'_> {
 }
 
 /// Starts a session, unless the active one is to be kept.
-fn start(
+pub(super) fn start(
     bundle: &VerifiedBundle,
     keep: impl FnOnce(&Session) -> bool,
     have: &Loaded,
@@ -188,13 +188,25 @@ pub(crate) fn start_with_new_companion(
     context: &mut Context<'_>,
     needs: &mut Needs,
 ) -> Result<Option<Vec<Write>>, StartError> {
+    start_scanned(bundle, device, true, have, context, needs)
+}
+
+/// Starts the first session with a device whose key was seen on its screen or came over its camera.
+pub(super) fn start_scanned(
+    bundle: &VerifiedBundle,
+    device: &Device,
+    listed: bool,
+    have: &Loaded,
+    context: &mut Context<'_>,
+    needs: &mut Needs,
+) -> Result<Option<Vec<Write>>, StartError> {
     let slot = Peer::read(have, bundle.address(), context, needs)?;
     let archive = Archive::read(have, bundle.address(), context, needs)?;
     if !needs.is_empty() {
         return Ok(None);
     }
-    let mut peer = Peer::scanned(*bundle.identity_key());
-    let renewal = Renewal { bundle, device, listed: true };
+    let mut peer = Peer { listed, ..Peer::scanned(*bundle.identity_key()) };
+    let renewal = Renewal { bundle, device, listed };
     let Some(mut writes) = renewal.renew(&mut peer, archive, have, context, needs)? else { return Ok(None) };
     writes.push(slot.write(peer, context));
     Ok(Some(writes))

@@ -10,6 +10,8 @@ pub enum Advice {
     RequestRetry,
     /// The bytes are no envelope but a request of the peer's to send something again: run `AnswerRetry` with them.
     AnswerRetry,
+    /// The bytes are a frame of the relay: run `TakeFromDesktop` on a phone, `TakeFromPhone` on a desktop.
+    TakeFrame,
     /// Fetch the peer's bundle, verify it, run `Start` (`AnswerRetry` takes the bundle itself), then run this again.
     FetchBundle,
     /// Run `DecideIdentity` with `Suspect` so that nothing more is sent, show both identity keys to the user, run it again with the answer, then run this again.
@@ -28,6 +30,8 @@ pub enum Advice {
     AwaitPhone,
     /// Run `AskSupply` on this companion and send its output to the phone.
     AskSupply,
+    /// On a desktop that the phone relays for: fetch the phone's bundle, verify it, and run `RejoinPhone` once the user wants it here.
+    RejoinPhone,
     /// Begin the linking anew, with a new code.
     LinkAgain,
     /// Repair the random source; nothing can be done without one.

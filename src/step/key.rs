@@ -53,10 +53,22 @@ pub enum RecordKind {
     HistoryOut = 22,
     /// The history that this companion has asked for. One.
     HistoryIn = 23,
+    /// Which desktops this phone relays for, or did. One.
+    Desktops = 24,
+    /// How the relay for a desktop stands, at the phone.
+    Desktop = 25,
+    /// A frame for a desktop that it has not acknowledged, at the phone.
+    RelayOut = 26,
+    /// What became of a desktop's request, at the phone.
+    RelaySeen = 27,
+    /// How the relay stands, at the desktop. One.
+    Relay = 28,
+    /// A request that has no answer yet, at the desktop.
+    RelayAsked = 29,
 }
 
 impl RecordKind {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 29] = [
         Self::Device,
         Self::Prekeys,
         Self::SignedPrekey,
@@ -80,6 +92,12 @@ impl RecordKind {
         Self::SyncKeys,
         Self::HistoryOut,
         Self::HistoryIn,
+        Self::Desktops,
+        Self::Desktop,
+        Self::RelayOut,
+        Self::RelaySeen,
+        Self::Relay,
+        Self::RelayAsked,
     ];
 }
 

@@ -254,6 +254,15 @@ pub(crate) struct Slot<R> {
     pub(crate) value: Option<R>,
 }
 
+impl<R: for<'a> RecordType<'a>> Slot<R> {
+    /// The place and value as a write leaves them, to be written once more over what that one replaces.
+    pub(crate) fn of_write(write: &Write, context: &Context<'_>) -> Result<Self, RecordError> {
+        let key = *write.key();
+        let value = write.bytes().map(|bytes| decode_record(&key, bytes, context)).transpose()?;
+        Ok(Self { key, revision: write.replaces(), value })
+    }
+}
+
 impl<'a, R: RecordType<'a>> Slot<R> {
     /// The place of a record that is new by its key: made of fresh random bytes.
     pub(crate) const fn absent(key: RecordKey) -> Self {

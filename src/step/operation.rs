@@ -16,7 +16,8 @@ pub trait Operation: Sealed {
     /// Why it can be refused. An error means that nothing has changed.
     type Error: core::error::Error + Advise;
 
-    /// Runs the operation on what was loaded: it asks for more, or returns the step. It settles in at most three rounds.
+    /// Runs the operation on what was loaded: it asks for more, or returns the step. It settles in at most three rounds,
+    /// unless it says otherwise of itself.
     ///
     /// What is loaded for one run must be of one moment: load all rounds in one read transaction, or look again with [`Loaded::is_unchanged`] before you believe a
     /// refusal. (A step needs no such care: its writes name what they replace.)

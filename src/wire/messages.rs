@@ -188,6 +188,17 @@ pub(crate) struct GrantBodyMessage {
     pub(crate) account_signature: Vec<u8>,
 }
 
+/// `DesktopGrant.Body`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct DesktopGrantBodyMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) account_id: Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub(crate) device_id: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) bundle: Vec<u8>,
+}
+
 /// `Confirmation`: of a linking.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct ConfirmationMessage {

@@ -28,9 +28,9 @@ pub use limits::{
 };
 pub(crate) use messages::{
     AcknowledgementMessage, BundleMessage, CertificateBodyMessage, CertificateMessage, CodeAnswerMessage,
-    CodeInvitationMessage, CodeOfferMessage, ConfirmationMessage, DeviceEntryMessage, DeviceListBodyMessage,
-    DeviceListMessage, FactMessage, GrantBodyMessage, GrantMessage, HandshakeMessage, HistoryManifestMessage,
-    NumberMessage, RefusalMessage, RetryRequestBody, RetryRequestMessage, ScannableHalf, ScannableMessage,
-    SupplyMessage, SyncKeyMessage,
+    CodeInvitationMessage, CodeOfferMessage, ConfirmationMessage, DesktopGrantBodyMessage,
+    DeviceEntryMessage, DeviceListBodyMessage, DeviceListMessage, FactMessage, GrantBodyMessage,
+    GrantMessage, HandshakeMessage, HistoryManifestMessage, NumberMessage, RefusalMessage, RetryRequestBody,
+    RetryRequestMessage, ScannableHalf, ScannableMessage, SupplyMessage, SyncKeyMessage,
 };
 pub use suite::{PROTOCOL_VERSION, Suite};

@@ -266,7 +266,7 @@ fn unknown_content_keeps_its_key() {
         let refused = ben.refuses(mallory, &session.seal(0, content));
         assert_eq!(refused, OpenError::UnknownContent(kind), "{content:?}");
     };
-    for kind in (0..=255).filter(|kind| !matches!(kind & 0x7f, 1..=3)) {
+    for kind in (0..=255).filter(|kind| !matches!(kind & 0x7f, 1..=4)) {
         for len in [0, 1, 16, 17] {
             unknown(&mut ben, &[&[kind][..], &[b'x'; 17][..len]].concat());
         }
@@ -274,7 +274,7 @@ fn unknown_content_keeps_its_key() {
     unknown(&mut ben, &[]);
     // A message id is 16 bytes; a lost message has no text.
     for mark in [0, 0x80] {
-        for (kind, lens) in [(2, &[0, 1, 15][..]), (3, &[0, 1, 15, 17, 40])] {
+        for (kind, lens) in [(2, &[0, 1, 15][..]), (3, &[0, 1, 15, 17, 40]), (4, &[0, 1, 15])] {
             for len in lens {
                 unknown(&mut ben, &[&[kind | mark][..], &[b'x'; 40][..*len]].concat());
             }

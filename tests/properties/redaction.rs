@@ -30,8 +30,11 @@ impl Printed {
         Self { needles: Vec::new(), leaks: Vec::new() }
     }
 
+    /// What is planted already is not looked for twice.
     pub(crate) fn plant(&mut self, name: &str, secret: &[u8]) {
-        self.needles.push((name.to_owned(), secret.to_vec()));
+        if self.needles.iter().all(|(_, planted)| planted != secret) {
+            self.needles.push((name.to_owned(), secret.to_vec()));
+        }
     }
 
     /// All private keys that a device drew, and the keys in its records.
@@ -384,6 +387,8 @@ lacks! {
     SecretBytes: Clone, RootSecret: Clone, KeyPair: Clone, IdentityKeyPair: Clone, Ratchet: Clone, Record: Clone,
     outrigger::handshake::Established: Clone, outrigger::Received: Clone, outrigger::Write: Clone,
     outrigger::LinkCode: Clone, outrigger::TypedCode: Clone, outrigger::SupplyFrame: Clone, outrigger::HistoryManifest: Clone,
+    outrigger::TakenFromPhone: Clone, outrigger::FromPhone: Clone, outrigger::FromDesktop: Clone, outrigger::Wanted: Clone,
+    outrigger::ReceivedAndRelayed: Clone,
     outrigger::LinkCode: std::fmt::Display, outrigger::TypedCode: std::fmt::Display,
     SecretBytes: PartialEq, RootSecret: PartialEq, KeyPair: PartialEq, IdentityKeyPair: PartialEq,
     SecretBytes: std::fmt::Display, RootSecret: std::fmt::Display, KeyPair: std::fmt::Display,

@@ -88,6 +88,8 @@ impl Device {
             | Advice::AwaitPeer
             | Advice::AskSupply
             | Advice::AwaitPhone
+            | Advice::TakeFrame
+            | Advice::RejoinPhone
             | Advice::FetchDevices
             | Advice::LinkAgain
             | Advice::Replenish

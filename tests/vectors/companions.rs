@@ -2,9 +2,11 @@
 
 use outrigger::{
     AccountId, Address, Certificate, CertificateError, ConfirmLink, Consent, Consequence, Context,
-    ContinueLinking, DeclineLink, DescribeDevices, DeviceId, DeviceList, DriveError, Generation, GrantLink,
-    HistoryId, IdentityKey, Joined, LearnDevices, LinkError, LinkProgress, ListError, MemoryStore, Operation,
-    Refusal, Register, ScanLinkCode, SealHistory, SealSynced, ShowLinkCode, UnixMillis, VerifiedBundle,
+    ContinueLinking, DeclineLink, DescribeDevices, DesktopConsent, DeviceId, DeviceList, DriveError,
+    Generation, GrantDesktop, GrantLink, HistoryId, IdentityKey, JoinPhone, JoinProgress, Joined,
+    LearnDevices, LinkError, LinkProgress, ListError, MemoryStore, Operation, Refusal, Register,
+    ScanLinkCode, SealHistory, SealSynced, ShowDesktopCode, ShowLinkCode, UnixMillis, VerifiedBundle,
+    wire::DecodeError,
 };
 use serde_json::Value;
 
@@ -251,6 +253,79 @@ fn a_linking_and_what_it_refuses() {
     Certificate::verify(&joined.certificate, &device, &joined.list).unwrap();
     VerifiedBundle::verify_companion(&hex(&confirm["bundle"]), &joined.certificate, &device, &joined.list)
         .unwrap();
+}
+
+/// A link code tells a companion from a desktop, and what the phone answers follows from that, too.
+#[test]
+fn link_codes_of_both_roles() {
+    let file = file(include_str!("../../vectors/companions.json"));
+    let case = &file["codes"];
+    let (none, now) = (Value::Array(Vec::new()), number(&case["time"]));
+    let fresh = || Store { records: Default::default(), generation: Generation([9; 16]) };
+    let address = Address::new(account(case), DeviceId::PHONE);
+    let mut phone = fresh();
+    let registered = Value::Array(vec![case["phone_private"].clone()]);
+    does(&mut phone, &registered, now, &Register { address });
+    for entry in list(&case["accepted"]) {
+        let name = text(&entry["name"]);
+        let (mut phone, mut shows) = (phone.clone(), fresh());
+        let is_desktop = number(&entry["role"]) == 2;
+        let code = match is_desktop {
+            true => does(&mut shows, &entry["draws"], now, &ShowDesktopCode),
+            false => does(&mut shows, &entry["draws"], now, &ShowLinkCode),
+        };
+        assert_eq!(code.text(), text(&entry["code"]), "{name}");
+        let request = does(&mut phone, &entry["scan_draws"], now, &ScanLinkCode { code: code.text() });
+        let consequence = match is_desktop {
+            true => Consequence::ReadsAndSpeaksThroughThePhone,
+            false => Consequence::ReadsAndSpeaksForTheAccount,
+        };
+        assert_eq!((request.consequence, request.companion), (consequence, key(&entry["identity_key"])));
+        assert_eq!(request.reference.0, array(&entry["reference"]), "{name}");
+        let digits = request.comparison.to_string().replace(' ', "");
+        assert_eq!(digits, text(&entry["comparison_code"]), "{name}");
+
+        // Neither consent grants what the other code is for.
+        let reference = request.reference;
+        for consequence in
+            [Consequence::ReadsAndSpeaksForTheAccount, Consequence::ReadsAndSpeaksThroughThePhone]
+        {
+            let consent = Consent { companion: request.companion, consequence };
+            let may = DesktopConsent::Ask;
+            if is_desktop || consequence != request.consequence {
+                let error = refuses(&phone, now, &GrantLink { reference, consent }, name);
+                assert_eq!(error, LinkError::OtherConsent, "{name}");
+            }
+            if !is_desktop || consequence != request.consequence {
+                let error = refuses(&phone, now, &GrantDesktop { reference, consent, may }, name);
+                assert_eq!(error, LinkError::OtherConsent, "{name}");
+            }
+        }
+        let refusal = does(&mut phone, &none, now, &DeclineLink { reference });
+        assert_eq!(refusal, hex(&entry["refusal"]), "{name}");
+        let (join, link) = (JoinPhone { message: &refusal }, ContinueLinking { message: &refusal });
+        altered(&refusal, |message| match is_desktop {
+            true => drop(refuses(&shows, now, &JoinPhone { message }, name)),
+            false => drop(refuses(&shows, now, &ContinueLinking { message }, name)),
+        });
+        if is_desktop {
+            assert_eq!(refuses(&shows, now, &link, name), LinkError::OutOfOrder, "{name}");
+            assert_eq!(does(&mut shows, &none, now, &join), JoinProgress::Refused(Refusal::Declined));
+        } else {
+            assert_eq!(refuses(&shows, now, &join, name), LinkError::OutOfOrder, "{name}");
+            assert_eq!(does(&mut shows, &none, now, &link), LinkProgress::Refused(Refusal::Declined));
+        }
+    }
+    for entry in list(&case["refused"]) {
+        let name = format!("{}: {}", text(&entry["name"]), text(&entry["why"]));
+        let error = refuses(&phone, now, &ScanLinkCode { code: text(&entry["code"]) }, &name);
+        match text(&entry["expect"]) {
+            "version" => {
+                assert!(matches!(error, LinkError::Decode(DecodeError::Version(0 | 2))), "{name}: {error}")
+            }
+            _ => assert_eq!(error, LinkError::NotALinkCode, "{name}"),
+        }
+    }
 }
 
 #[test]

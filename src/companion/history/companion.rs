@@ -188,8 +188,14 @@ impl Operation for AskHistory {
         }
         let id = HistoryId(context.random.draw()?);
         let text = Heading::AskHistory(id, self.since).before(&[]);
-        let single =
-            Single { to: &phone, text: &text, headed: true, associated_data: &[], keep: Keep::ForRetry };
+        let single = Single {
+            to: &phone,
+            text: &text,
+            headed: true,
+            associated_data: &[],
+            keep: Keep::ForRetry,
+            name: None,
+        };
         let Some((sent, writes)) = single.seal(have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };

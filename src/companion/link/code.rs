@@ -18,7 +18,7 @@ use super::{
     LinkError, LinkProgress, LinkReference, LinkRequest,
     companion::{CODE_LIFETIME, may_begin},
     companion_record::{Offered, Shown, Stage as CompanionStage},
-    invitation::{Invitation, MacKey},
+    invitation::{Invitation, MacKey, Role},
     message::{Unchecked, decode_invitation, decode_offer, encode_answer, encode_invitation, encode_offer},
     phone::{PATIENCE, ask, in_time},
     phone_record::{Record, Stage},
@@ -265,7 +265,7 @@ impl Operation for ShowTypedCode {
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<TypedCode>, LinkError> {
         let mut needs = Needs::new();
         let Some(stage) = may_begin(have, context, &mut needs)? else { return Ok(Run::Needs(needs)) };
-        let shown = Shown::draw(TYPED_LIFETIME, context)?;
+        let shown = Shown::draw(Role::Companion, TYPED_LIFETIME, context)?;
         let code = CodeDigits::draw(&mut context.random)?;
         let (scalar, share) = code.pake(&shown.invitation.reference).start(&mut context.random)?;
         let offered = Offered { shown, code, scalar, share };
@@ -330,7 +330,7 @@ impl Operation for TakeInvitation<'_> {
         let payload: SecretBytes =
             aead::open(key, &reference.0, &sealed).map_err(|_| LinkError::NotAuthentic)?;
         let invitation = Invitation::decode(&payload)?;
-        if invitation.reference != reference {
+        if invitation.reference != reference || invitation.role != Role::Companion {
             return Err(LinkError::OtherLinking);
         }
         let (stage, request) = ask(invitation, &signing, context)?;

@@ -8,7 +8,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::{
     ComparisonCode, LinkError, LinkReference, Refusal, TypedCode,
     companion_record::{Confirmed, Shown, Stage},
-    invitation::{Invitation, MacKey},
+    invitation::{Invitation, MacKey, Role},
     message::{FromPhone, Grant, encode_confirmation},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     },
     prekey::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, bundle_field, encode_bundle},
     primitives::{KeyPair, aead, wipes},
-    session::pin_phone,
+    session::pin_scanned,
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, UnixMillis},
     wire::{DecodeError, Field, GrantBodyMessage, decode_canonical},
 };
@@ -86,7 +86,7 @@ pub struct LinkCode {
 }
 
 impl LinkCode {
-    fn new(invitation: &Invitation, expires_at: UnixMillis) -> Self {
+    pub(super) fn new(invitation: &Invitation, expires_at: UnixMillis) -> Self {
         Self { text: invitation.to_code(), reference: invitation.reference, expires_at }
     }
 
@@ -186,7 +186,7 @@ impl Operation for ShowLinkCode {
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<LinkCode>, LinkError> {
         let mut needs = Needs::new();
         let Some(stage) = may_begin(have, context, &mut needs)? else { return Ok(Run::Needs(needs)) };
-        let shown = Shown::draw(CODE_LIFETIME, context)?;
+        let shown = Shown::draw(Role::Companion, CODE_LIFETIME, context)?;
         let code = LinkCode::new(&shown.invitation, shown.expires_at);
         let write = stage.write(Stage::Shown(Box::new(shown)), context);
         Ok(Run::Done(Step::new(Vec::from([write]), code)))
@@ -228,6 +228,9 @@ impl Operation for ContinueLinking<'_> {
         }
         let stage = slot.value.take().ok_or(LinkError::OutOfOrder)?;
         match (stage, message) {
+            (Stage::Shown(shown), _) if shown.invitation.role != Role::Companion => {
+                Err(LinkError::OutOfOrder)
+            }
             (Stage::Shown(shown), FromPhone::Grant(grant)) => {
                 let reference = shown.in_time(grant.reference, context.now)?;
                 let Shown { identity, ephemeral, invitation, .. } = *shown;
@@ -352,7 +355,7 @@ impl Confirmed {
         let account = Account::read(have, context, &mut needs)?;
         let mut index = Prekeys::read(have, context, &mut needs)?;
         let phone = Address::new(self.address.account, DeviceId::PHONE);
-        let pinned = pin_phone(&phone, self.account_key, have, context, &mut needs)?;
+        let pinned = pin_scanned(&phone, self.account_key, have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 use super::{
     ComparisonCode, LinkError, LinkReference,
     code::CodeDigits,
-    invitation::{Invitation, MacKey},
+    invitation::{Invitation, MacKey, Role},
 };
 use crate::{
     identity::{Address, IdentityKey},
@@ -48,11 +48,11 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Draws a companion's keys and its invitation. Draws 112 random bytes.
-    pub(super) fn draw(lifetime: u64, context: &mut Context<'_>) -> Result<Self, RandomError> {
+    pub(super) fn draw(role: Role, lifetime: u64, context: &mut Context<'_>) -> Result<Self, RandomError> {
         let identity = KeyPair::generate(&mut context.random)?;
         let ephemeral = KeyPair::generate(&mut context.random)?;
         let key = IdentityKey::new(*identity.public());
-        let invitation = Invitation::draw(key, *ephemeral.public(), &mut context.random)?;
+        let invitation = Invitation::draw(role, key, *ephemeral.public(), &mut context.random)?;
         Ok(Self {
             identity,
             ephemeral,
@@ -83,11 +83,11 @@ impl Shown {
         body.u64(self.expires_at.0).prefixed(&self.sealed);
     }
 
-    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+    fn decode(role: Role, body: &mut RecordReader<'_>) -> Option<Self> {
         Some(Self {
             identity: body.key_pair()?,
             ephemeral: body.key_pair()?,
-            invitation: Invitation::restore(body)?,
+            invitation: Invitation::restore(role, body)?,
             expires_at: UnixMillis(body.u64()?),
             sealed: body.prefixed()?.to_vec(),
         })
@@ -136,7 +136,10 @@ impl RecordType<'_> for Stage {
 
     fn encode(&self, body: &mut RecordWriter) {
         match self {
-            Self::Shown(shown) => shown.encode(body.u8(1)),
+            Self::Shown(shown) => shown.encode(body.u8(match shown.invitation.role {
+                Role::Companion => 1,
+                Role::Desktop => 4,
+            })),
             Self::Offered(offered) => {
                 offered.shown.encode(body.u8(3));
                 body.bytes(offered.code.expose_bytes())
@@ -158,7 +161,8 @@ impl RecordType<'_> for Stage {
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         match body.u8()? {
-            1 => Some(Self::Shown(Box::new(Shown::decode(body)?))),
+            1 => Some(Self::Shown(Box::new(Shown::decode(Role::Companion, body)?))),
+            4 => Some(Self::Shown(Box::new(Shown::decode(Role::Desktop, body)?))),
             2 => Some(Self::Confirmed(Box::new(Confirmed {
                 identity: body.key_pair()?,
                 reference: LinkReference(body.array()?),
@@ -172,7 +176,7 @@ impl RecordType<'_> for Stage {
                 confirmation: body.prefixed()?.to_vec(),
             }))),
             3 => Some(Self::Offered(Box::new(Offered {
-                shown: Shown::decode(body)?,
+                shown: Shown::decode(Role::Companion, body)?,
                 code: CodeDigits::restore(&body.array()?)?,
                 scalar: PakeScalar::take_from(&mut body.array()?),
                 share: body.array()?,

@@ -42,6 +42,8 @@ pub enum LinkError {
     Bundle(BundleError),
     /// The phone cannot sign a list, or the list in the acknowledgement does not hold.
     List(ListError),
+    /// This phone has no signed prekey, or one that is due to be replaced: a desktop's first session could not be started.
+    NoPrekeys,
     /// No session with the companion could be started.
     Start(StartError),
     /// The store holds a device already: a companion begins in an empty store.
@@ -67,6 +69,7 @@ impl LinkError {
             Self::OtherConsent | Self::AlreadyRegistered => Advice::FixCall,
             Self::Certificate(_) | Self::Bundle(_) => Advice::LinkAgain,
             Self::List(error) => error.advice(),
+            Self::NoPrekeys => Advice::Replenish,
             Self::Start(error) => error.advice(),
             Self::Random(_) => Advice::CheckRandomSource,
             Self::Record(error) => error.advice(),
@@ -89,6 +92,7 @@ impl fmt::Display for LinkError {
             Self::Certificate(error) => error.fmt(f),
             Self::Bundle(error) => error.fmt(f),
             Self::List(error) => error.fmt(f),
+            Self::NoPrekeys => f.write_str("there is no signed prekey that is not due"),
             Self::Start(error) => error.fmt(f),
             Self::AlreadyRegistered => f.write_str("the store holds a device already"),
             Self::Random(error) => error.fmt(f),

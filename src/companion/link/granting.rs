@@ -61,6 +61,13 @@ pub enum GrantingStage {
         /// What goes to the companion, again.
         refusal: Vec<u8>,
     },
+    /// A desktop was granted its relay.
+    Paired {
+        /// Which linking.
+        reference: LinkReference,
+        /// What goes to the desktop, again.
+        grant: Vec<u8>,
+    },
 }
 
 /// What ends a linking at its companion.
@@ -111,12 +118,14 @@ impl Operation for DescribeGranting {
                 reference: invitation.reference,
                 companion: invitation.identity_key,
                 comparison: invitation.comparison(ephemeral.public()),
+                consequence: invitation.role.consequence(),
                 expires_at,
             }),
             Stage::Granted { invitation, grant, expires_at, .. } => {
                 GrantingStage::Granted { reference: invitation.reference, grant, expires_at }
             }
             Stage::Declined { reference, refusal } => GrantingStage::Declined { reference, refusal },
+            Stage::Paired { reference, grant } => GrantingStage::Paired { reference, grant },
         };
         Ok(Run::Done(Step::new(Vec::new(), Granting { stage, acknowledgements })))
     }

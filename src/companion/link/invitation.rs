@@ -20,8 +20,17 @@ use crate::{
 
 /// What a link code begins with; no other code of an app does.
 const SCHEME: &str = "outrigger-link:";
-/// Version and kind of the code: a companion of its own.
-const MAGIC: [u8; 2] = [1, 1];
+/// Version of the code.
+const VERSION: u8 = 1;
+
+/// What a code is to make of the device that shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A companion of its own.
+    Companion = 1,
+    /// A desktop that the phone relays for.
+    Desktop = 2,
+}
 
 /// Names a linking: 16 random bytes, drawn by the companion. What the two sides address each other by at a server.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +80,7 @@ impl fmt::Debug for ComparisonCode {
 /// What a link code holds.
 #[derive(Debug)]
 pub(super) struct Invitation {
+    pub(super) role: Role,
     pub(super) identity_key: IdentityKey,
     pub(super) ephemeral_key: PublicKey,
     pub(super) secret: LinkSecret,
@@ -81,6 +91,7 @@ impl Invitation {
     const LEN: usize = 2 + 32 + 32 + 32 + 16;
 
     pub(super) fn draw(
+        role: Role,
         identity_key: IdentityKey,
         ephemeral_key: PublicKey,
         random: &mut Random<'_>,
@@ -88,13 +99,13 @@ impl Invitation {
         let mut secret = [0; 32];
         random.draw_into(&mut secret)?;
         let secret = LinkSecret::take_from(&mut secret);
-        Ok(Self { identity_key, ephemeral_key, secret, reference: LinkReference(random.draw()?) })
+        Ok(Self { role, identity_key, ephemeral_key, secret, reference: LinkReference(random.draw()?) })
     }
 
     /// All that the code holds, 114 bytes.
     pub(super) fn payload(&self) -> SecretBytes {
         let mut bytes = Vec::with_capacity(Self::LEN);
-        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&[VERSION, self.role as u8]);
         bytes.extend_from_slice(self.identity_key.public_key().as_bytes());
         bytes.extend_from_slice(self.ephemeral_key.as_bytes());
         bytes.extend_from_slice(self.secret.expose_bytes());
@@ -125,16 +136,19 @@ impl Invitation {
 
     pub(super) fn decode(payload: &[u8]) -> Result<Self, LinkError> {
         let mut body = RecordReader::over(payload);
-        match body.array() {
-            Some(MAGIC) => {}
-            Some([version, _]) if version != MAGIC[0] => return Err(DecodeError::Version(version).into()),
+        let role = match body.array() {
+            Some([VERSION, 1]) => Role::Companion,
+            Some([VERSION, 2]) => Role::Desktop,
+            Some([version, _]) if version != VERSION => return Err(DecodeError::Version(version).into()),
             Some(_) | None => return Err(LinkError::NotALinkCode),
-        }
-        Self::read(&mut body).filter(|_| body.rest().is_empty()).ok_or(LinkError::NotALinkCode)
+        };
+        Self::restore(role, &mut body).filter(|_| body.rest().is_empty()).ok_or(LinkError::NotALinkCode)
     }
 
-    fn read(body: &mut RecordReader<'_>) -> Option<Self> {
+    /// Reads what [`store`](Self::store) wrote, behind what tells the role.
+    pub(super) fn restore(role: Role, body: &mut RecordReader<'_>) -> Option<Self> {
         Some(Self {
+            role,
             identity_key: IdentityKey::new(body.public_key()?),
             ephemeral_key: body.public_key()?,
             secret: LinkSecret::take_from(&mut body.array()?),
@@ -147,10 +161,6 @@ impl Invitation {
 
     pub(super) fn store(&self, body: &mut RecordWriter) {
         body.bytes(self.payload().get(2..).unwrap_or_default());
-    }
-
-    pub(super) fn restore(body: &mut RecordReader<'_>) -> Option<Self> {
-        Self::read(body)
     }
 
     /// What binds everything to this code: a hash of all of it.

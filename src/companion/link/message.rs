@@ -21,6 +21,7 @@ const REFUSAL: u8 = 4;
 const CODE_OFFER: u8 = 5;
 const CODE_ANSWER: u8 = 6;
 const CODE_INVITATION: u8 = 7;
+const DESKTOP_GRANT: u8 = 8;
 
 /// A message of a linking whose MAC is still to be checked.
 pub(super) struct Unchecked<T> {
@@ -63,16 +64,7 @@ impl FromPhone {
         let bad = DecodeError::Malformed;
         let (kind, body) = split(bytes)?;
         match kind {
-            GRANT => {
-                let mut message: GrantMessage = decode_canonical(body, Field::Frame)?;
-                let mac = take_mac(&mut message.mac)?;
-                let signed = front(GRANT, &message);
-                let ephemeral_key = PublicKey::parse_encoded(&message.ephemeral_key);
-                let ephemeral_key = ephemeral_key.map_err(|_| bad(Field::EphemeralKey))?;
-                let reference = reference(&message.reference)?;
-                let body = Grant { ephemeral_key, sealed: message.sealed };
-                Ok(Self::Grant(Unchecked { reference, body, signed, mac }))
-            }
+            GRANT => Unchecked::decode_grant(GRANT, body).map(Self::Grant),
             ACKNOWLEDGEMENT => {
                 let mut message: AcknowledgementMessage = decode_canonical(body, Field::Frame)?;
                 let mac = take_mac(&mut message.mac)?;
@@ -80,17 +72,7 @@ impl FromPhone {
                 let reference = reference(&message.reference)?;
                 Ok(Self::Acknowledgement(Unchecked { reference, body: message.list, signed, mac }))
             }
-            REFUSAL => {
-                let mut message: RefusalMessage = decode_canonical(body, Field::Frame)?;
-                let mac = take_mac(&mut message.mac)?;
-                let signed = front(REFUSAL, &message);
-                let reference = reference(&message.reference)?;
-                if message.reason == 0 {
-                    return Err(bad(Field::Reason));
-                }
-                let body = Refusal::from_wire(message.reason);
-                Ok(Self::Refusal(Unchecked { reference, body, signed, mac }))
-            }
+            REFUSAL => Unchecked::decode_refusal(body).map(Self::Refusal),
             CODE_ANSWER => {
                 let mut message: CodeAnswerMessage = decode_canonical(body, Field::Frame)?;
                 let mac = take_mac(&mut message.mac)?;
@@ -100,6 +82,55 @@ impl FromPhone {
             }
             _ => Err(bad(Field::Frame)),
         }
+    }
+}
+
+/// What the phone sends to a desktop that it is to relay for.
+pub(super) enum ToDesktop {
+    Grant(Unchecked<Grant>),
+    Refusal(Unchecked<Refusal>),
+}
+
+impl ToDesktop {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (kind, body) = split(bytes)?;
+        match kind {
+            DESKTOP_GRANT => Unchecked::decode_grant(DESKTOP_GRANT, body).map(Self::Grant),
+            REFUSAL => Unchecked::decode_refusal(body).map(Self::Refusal),
+            _ => Err(DecodeError::Malformed(Field::Frame)),
+        }
+    }
+
+    pub(super) fn reference(&self) -> LinkReference {
+        match self {
+            Self::Grant(grant) => grant.reference,
+            Self::Refusal(refusal) => refusal.reference,
+        }
+    }
+}
+
+impl Unchecked<Grant> {
+    fn decode_grant(kind: u8, body: &[u8]) -> Result<Self, DecodeError> {
+        let mut message: GrantMessage = decode_canonical(body, Field::Frame)?;
+        let mac = take_mac(&mut message.mac)?;
+        let signed = front(kind, &message);
+        let ephemeral_key = PublicKey::parse_encoded(&message.ephemeral_key);
+        let ephemeral_key = ephemeral_key.map_err(|_| DecodeError::Malformed(Field::EphemeralKey))?;
+        let reference = reference(&message.reference)?;
+        Ok(Self { reference, body: Grant { ephemeral_key, sealed: message.sealed }, signed, mac })
+    }
+}
+
+impl Unchecked<Refusal> {
+    fn decode_refusal(body: &[u8]) -> Result<Self, DecodeError> {
+        let mut message: RefusalMessage = decode_canonical(body, Field::Frame)?;
+        let mac = take_mac(&mut message.mac)?;
+        let signed = front(REFUSAL, &message);
+        let reference = reference(&message.reference)?;
+        if message.reason == 0 {
+            return Err(DecodeError::Malformed(Field::Reason));
+        }
+        Ok(Self { reference, body: Refusal::from_wire(message.reason), signed, mac })
     }
 }
 
@@ -158,11 +189,30 @@ pub(super) fn encode_grant(
     sealed: Vec<u8>,
     key: &MacKey,
 ) -> Vec<u8> {
+    encode_grant_of(GRANT, reference, ephemeral, sealed, key)
+}
+
+pub(super) fn encode_desktop_grant(
+    reference: LinkReference,
+    ephemeral: &PublicKey,
+    sealed: Vec<u8>,
+    key: &MacKey,
+) -> Vec<u8> {
+    encode_grant_of(DESKTOP_GRANT, reference, ephemeral, sealed, key)
+}
+
+fn encode_grant_of(
+    kind: u8,
+    reference: LinkReference,
+    ephemeral: &PublicKey,
+    sealed: Vec<u8>,
+    key: &MacKey,
+) -> Vec<u8> {
     let reference = reference.0.to_vec();
     let message =
         GrantMessage { reference, ephemeral_key: ephemeral.encoded().to_vec(), sealed, mac: Vec::new() };
-    let mac = key.mac(&front(GRANT, &message)).to_vec();
-    front(GRANT, &GrantMessage { mac, ..message })
+    let mac = key.mac(&front(kind, &message)).to_vec();
+    front(kind, &GrantMessage { mac, ..message })
 }
 
 pub(super) fn encode_confirmation(

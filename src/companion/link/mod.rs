@@ -13,6 +13,7 @@
 mod code;
 mod companion;
 mod companion_record;
+mod desktop;
 mod error;
 mod granting;
 mod invitation;
@@ -24,9 +25,11 @@ pub use code::{EnterLinkCode, ShowTypedCode, TakeInvitation, TypedCode};
 pub use companion::{
     AbandonLinking, ContinueLinking, DescribeLinking, Joined, LinkCode, LinkProgress, Linking, ShowLinkCode,
 };
+pub(crate) use desktop::{DesktopGrant, DesktopLinking, show_desktop_code, take_desktop_grant};
 pub use error::{LinkError, Refusal};
 pub use granting::{Acknowledgement, DescribeGranting, Granting, GrantingStage};
 pub use invitation::{ComparisonCode, LinkReference};
+pub(crate) use phone::new_device_id;
 pub use phone::{
     ConfirmLink, Consent, Consequence, DeclineLink, GrantLink, LinkRequest, Linked, ScanLinkCode,
 };

@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::{
     ComparisonCode, LinkError, LinkReference, Refusal,
-    invitation::Invitation,
+    invitation::{Invitation, Role},
     message::{decode_confirmation, encode_acknowledgement, encode_grant, encode_refusal},
     phone_record::{Finished, Record, Stage},
 };
@@ -68,6 +68,8 @@ pub struct LinkRequest {
     pub companion: IdentityKey,
     /// What the companion's screen will show too, once the grant is there.
     pub comparison: ComparisonCode,
+    /// What it may do once they agree: what the consent names.
+    pub consequence: Consequence,
     /// Until when the user can agree.
     pub expires_at: UnixMillis,
 }
@@ -78,6 +80,17 @@ pub struct LinkRequest {
 pub enum Consequence {
     /// It reads all that is sent to the account from then on, and speaks in the account's name, also while the phone is off.
     ReadsAndSpeaksForTheAccount,
+    /// It reads all that comes to the phone from then on, and speaks in the account's name, by way of the phone alone: run [`GrantDesktop`](crate::GrantDesktop).
+    ReadsAndSpeaksThroughThePhone,
+}
+
+impl Role {
+    pub(super) const fn consequence(self) -> Consequence {
+        match self {
+            Self::Companion => Consequence::ReadsAndSpeaksForTheAccount,
+            Self::Desktop => Consequence::ReadsAndSpeaksThroughThePhone,
+        }
+    }
 }
 
 /// The user's word. There is none by default: it names the companion that was on the screen, and what follows.
@@ -169,7 +182,9 @@ pub(super) fn abandon(
             linked,
             stage: Stage::Entered { .. } | Stage::Scanned { .. } | Stage::Granted { .. },
         }) => Some(slot.write(Record { used, linked, stage: Stage::Idle }, context)),
-        Some(Record { stage: Stage::Idle | Stage::Declined { .. }, .. }) | None => None,
+        Some(Record { stage: Stage::Idle | Stage::Declined { .. } | Stage::Paired { .. }, .. }) | None => {
+            None
+        }
     })
 }
 
@@ -212,13 +227,14 @@ pub(super) fn ask(
     if is_own || entries.iter().any(|entry| entry.identity_key == companion) {
         return Err(LinkError::OwnDevice);
     }
-    if entries.len().saturating_add(1) >= MAX_DEVICES {
+    if invitation.role == Role::Companion && entries.len().saturating_add(1) >= MAX_DEVICES {
         return Err(ListError::TooManyDevices.into());
     }
     let ephemeral = KeyPair::generate(&mut context.random)?;
     let (reference, expires_at) = (invitation.reference, context.now.plus(PATIENCE));
     let comparison = invitation.comparison(ephemeral.public());
-    let request = LinkRequest { reference, companion, comparison, expires_at };
+    let consequence = invitation.role.consequence();
+    let request = LinkRequest { reference, companion, comparison, consequence, expires_at };
     Ok((Stage::Scanned { invitation, ephemeral, expires_at }, request))
 }
 
@@ -243,7 +259,8 @@ impl Operation for GrantLink {
         if invitation.reference != self.reference {
             return Err(LinkError::OtherLinking);
         }
-        if invitation.identity_key != self.consent.companion {
+        let (companion, consequence) = (invitation.identity_key, Consequence::ReadsAndSpeaksForTheAccount);
+        if invitation.role != Role::Companion || self.consent != (Consent { companion, consequence }) {
             return Err(LinkError::OtherConsent);
         }
         in_time(expires_at, context.now)?;
@@ -290,7 +307,10 @@ fn grant(
 }
 
 /// An id that tells nothing, not even which linking came first; the key index makes the pair of them unique for ever.
-fn new_device_id(former: Option<&DeviceList>, random: &mut Random<'_>) -> Result<DeviceId, RandomError> {
+pub(crate) fn new_device_id(
+    former: Option<&DeviceList>,
+    random: &mut Random<'_>,
+) -> Result<DeviceId, RandomError> {
     let drawn: [u8; 16] = random.draw()?;
     let (ids, _) = drawn.as_chunks::<4>();
     let ids = ids.iter().map(|bytes| DeviceId(u32::from_be_bytes(*bytes)));

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     LinkError, LinkReference,
-    invitation::{Invitation, MacKey},
+    invitation::{Invitation, MacKey, Role},
 };
 use crate::{
     identity::DeviceId,
@@ -62,6 +62,11 @@ pub(super) enum Stage {
         reference: LinkReference,
         refusal: Vec<u8>,
     },
+    /// A desktop was granted its relay, which is a matter of its own from here on.
+    Paired {
+        reference: LinkReference,
+        grant: Vec<u8>,
+    },
 }
 
 impl Record {
@@ -86,7 +91,9 @@ impl RecordType<'_> for Record {
                 let texts = certificate.len().saturating_add(grant.len());
                 texts.saturating_add(Invitation::STORED_LEN + 2 + 2 + 8)
             }
-            Stage::Declined { refusal, .. } => refusal.len().saturating_add(16 + 2),
+            Stage::Declined { refusal: sent, .. } | Stage::Paired { grant: sent, .. } => {
+                sent.len().saturating_add(16 + 2)
+            }
         };
         let linked = self.linked.len().saturating_mul(16 + 4 + 32);
         self.used.len().saturating_mul(16).saturating_add(linked).saturating_add(stage).saturating_add(3)
@@ -113,7 +120,10 @@ impl RecordType<'_> for Record {
                     .u64(expires_at.0);
             }
             Stage::Scanned { invitation, ephemeral, expires_at } => {
-                invitation.store(body.u8(1));
+                invitation.store(body.u8(match invitation.role {
+                    Role::Companion => 1,
+                    Role::Desktop => 5,
+                }));
                 body.key_pair(ephemeral).u64(expires_at.0);
             }
             Stage::Granted { invitation, certificate, grant, expires_at } => {
@@ -122,6 +132,9 @@ impl RecordType<'_> for Record {
             }
             Stage::Declined { reference, refusal } => {
                 body.u8(3).bytes(&reference.0).prefixed(refusal);
+            }
+            Stage::Paired { reference, grant } => {
+                body.u8(6).bytes(&reference.0).prefixed(grant);
             }
         }
     }
@@ -140,13 +153,10 @@ impl RecordType<'_> for Record {
         let linked = (0..count).map(|_| finished(body)).collect::<Option<_>>()?;
         let stage = match body.u8()? {
             0 => Stage::Idle,
-            1 => Stage::Scanned {
-                invitation: Invitation::restore(body)?,
-                ephemeral: body.key_pair()?,
-                expires_at: UnixMillis(body.u64()?),
-            },
+            1 => Stage::scanned(Role::Companion, body)?,
+            5 => Stage::scanned(Role::Desktop, body)?,
             2 => Stage::Granted {
-                invitation: Invitation::restore(body)?,
+                invitation: Invitation::restore(Role::Companion, body)?,
                 certificate: body.prefixed()?.to_vec(),
                 grant: body.prefixed()?.to_vec(),
                 expires_at: UnixMillis(body.u64()?),
@@ -161,9 +171,20 @@ impl RecordType<'_> for Record {
                 answer: body.prefixed()?.to_vec(),
                 expires_at: UnixMillis(body.u64()?),
             },
+            6 => Stage::Paired { reference: LinkReference(body.array()?), grant: body.prefixed()?.to_vec() },
             _ => return None,
         };
         Some(Self { used, linked, stage })
+    }
+}
+
+impl Stage {
+    fn scanned(role: Role, body: &mut RecordReader<'_>) -> Option<Self> {
+        Some(Self::Scanned {
+            invitation: Invitation::restore(role, body)?,
+            ephemeral: body.key_pair()?,
+            expires_at: UnixMillis(body.u64()?),
+        })
     }
 }
 

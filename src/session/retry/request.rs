@@ -64,6 +64,7 @@ impl RetryReason {
             | OpenError::NotAuthentic
             | OpenError::Duplicate
             | OpenError::RetryRequest
+            | OpenError::Frame
             | OpenError::IdentityChanged { .. }
             | OpenError::Unlisted(_)
             | OpenError::NotEntitled

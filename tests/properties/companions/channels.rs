@@ -37,6 +37,9 @@ fn by_hand(from: &Device, to: &mut Device, directory: &mut Directory, number: u8
     ByHand::start(&private(from), &[number | 1; 32], &from.address, &verified, later)
 }
 
+/// The heading that is no content: a frame of the relay, which the relay's operations take.
+const RELAY: u8 = 8;
+
 /// Each heading with as much behind it as it wants.
 fn headings() -> Vec<(u8, Vec<u8>)> {
     let account = [b'q'; 16];
@@ -48,6 +51,7 @@ fn headings() -> Vec<(u8, Vec<u8>)> {
         (5, [&[5][..], &[0, 0, 0, 0, 0, 0, 0, 9]].concat()),
         (6, [&[6][..], &[7; 16], &[0; 8]].concat()),
         (7, [&[7][..], b"manifest"].concat()),
+        (RELAY, [&[RELAY][..], b"a frame"].concat()),
     ]
 }
 
@@ -70,17 +74,23 @@ fn l33_each_kind_of_content_passes_only_from_those_who_may_say_it() {
     ];
     for (number, (name, from, mut to, allowed)) in (0_u8..).zip(channels) {
         let session = by_hand(&from, &mut to, &mut directory, number * 2 + 0x51);
-        for (counter, (heading, content)) in (0..).zip(headings()) {
-            let envelope = session.seal(counter, &[&[0x21][..], &content].concat());
+        let kinds = [1, 2, 4].into_iter().flat_map(|kind| headings().into_iter().map(move |it| (kind, it)));
+        for (counter, (kind, (heading, content))) in (0..).zip(kinds) {
+            let id = [kind << 4 | heading; 16];
+            let id = if kind == 1 { &[][..] } else { &id };
+            let envelope = session.seal(counter, &[&[0x20 | kind][..], id, &content].concat());
+            let before = to.store.clone();
             let outcome =
                 to.run(&Receive { from: from.address, envelope: &envelope, associated_data: BOUND });
-            match outcome {
-                Ok(_) => assert!(allowed.contains(&heading), "{name}: {heading} passes"),
-                Err(error) => {
-                    assert_eq!(error, OpenError::NotEntitled, "{name}: {heading}");
-                    assert!(!allowed.contains(&heading), "{name}: {heading} is refused");
-                }
-            }
+            let name = format!("{name}: {heading} of kind {kind}");
+            let Err(error) = outcome else {
+                assert!(allowed.contains(&heading), "{name} passes");
+                continue;
+            };
+            assert!(!allowed.contains(&heading), "{name} is refused");
+            assert!(before == to.store, "{name} changes a record");
+            let expected = if heading == RELAY { OpenError::Frame } else { OpenError::NotEntitled };
+            assert_eq!(error, expected, "{name}");
         }
     }
 }
@@ -96,6 +106,7 @@ fn malformed_headings_and_stamps_stay_sealed() {
     let mut sealed = Vec::new();
     for len in 0..stamp.len() {
         sealed.push([&[0x41][..], &stamp[..len]].concat());
+        sealed.push([&[0x44][..], &[9; 16], &stamp[..len]].concat());
     }
     sealed.push([&[0x41][..], &side, &side, &[6], &[0; 24]].concat());
     sealed.push([&[0x41][..], &side, &side, &[2], &[0; 7]].concat());
@@ -103,19 +114,21 @@ fn malformed_headings_and_stamps_stay_sealed() {
         let whole = match heading {
             1 => 17,
             2 => 34,
-            4 | 7 => 1,
+            4 | 7 | RELAY => 1,
             _ => content.len(),
         };
         for len in 0..whole {
             sealed.push([&[0x21][..], &content[..len]].concat());
+            sealed.push([&[0x24][..], &[9; 16], &content[..len]].concat());
         }
         if matches!(heading, 3 | 5 | 6) {
             sealed.push([&[0x21][..], &content, b"x"].concat());
+            sealed.push([&[0x24][..], &[9; 16], &content, b"x"].concat());
         }
         // Nothing is headed that will not come.
         sealed.push([&[0x23][..], &[9; 16], &content].concat());
     }
-    sealed.extend((8..=255).chain([0]).map(|kind| vec![0x21, kind]));
+    sealed.extend((RELAY + 1..=255).chain([0]).map(|heading| vec![0x21, heading]));
     for content in sealed {
         let envelope = session.seal(0, &content);
         let refused = desk.run(&Receive { from: ada.address, envelope: &envelope, associated_data: BOUND });

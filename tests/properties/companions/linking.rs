@@ -145,6 +145,12 @@ fn l37_only_a_link_code_links_and_only_after_consent() {
     ] {
         assert_eq!(ada.run(&ScanLinkCode { code: text }).unwrap_err(), LinkError::NotALinkCode, "{text}");
     }
+    // The second byte is the role: "AQE" to "AQH" are 1 and 1, and two bits of the key. Roles 0, 3, 4, 15 and 17 are none.
+    assert!(body.starts_with("AQ") && matches!(body.as_bytes()[2], b'E'..=b'H'), "{body}");
+    for front in ["AQA", "AQM", "AQP", "AQQ", "AQ_", "ARE"] {
+        let text = format!("outrigger-link:{front}{}", &body[3..]);
+        assert_eq!(ada.run(&ScanLinkCode { code: &text }).unwrap_err(), LinkError::NotALinkCode, "{text}");
+    }
     let before = ada.store.clone();
     let request = scan(&mut ada, &code);
     assert_eq!(companions(&mut ada), 0, "a scan is a question");
