@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Imports go down only: reads every path in src/ and fails on one that goes up.
 
-From bottom to top: primitives, step, wire, identity, prekey, ratchet, handshake, session, companion. A module may use itself and what is below it. Checked is every path
+From bottom to top: primitives, step, wire, identity, prekey, ratchet, handshake, session, companion, relay. A module may use itself and what is below it. Checked is every path
 that begins with `crate::`, wherever it stands, groups included, and every `super::` that climbs to the root. What lib.rs re-exports at the
 root is for others: inside, everything is named by its module.
 
@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-LAYERS = ["primitives", "step", "wire", "identity", "prekey", "ratchet", "handshake", "session", "companion"]
+LAYERS = ["primitives", "step", "wire", "identity", "prekey", "ratchet", "handshake", "session", "companion", "relay"]
 
 TOKEN = re.compile(
     r"""

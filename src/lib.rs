@@ -11,6 +11,7 @@ mod identity;
 mod prekey;
 mod primitives;
 pub mod ratchet;
+mod relay;
 mod session;
 mod step;
 pub mod wire;
@@ -40,6 +41,15 @@ pub use primitives::{
     KeyPair, NonContributory, PublicKey, PublicKeyError, Random, RandomError, SecretBytes, Signature,
 };
 pub use ratchet::RootSecret;
+pub use relay::{
+    AckPhone, AskPhone, CancelRequest, DescribeDesktops, DescribeRelay, DesktopConsent, DesktopDescription,
+    DetachDesktop, EndOfRelay, FlushRequests, ForDesktop, FrameNumber, FromDesktop, FromPhone, GrantDesktop,
+    GrantedDesktop, JoinPhone, JoinProgress, LeavePhone, News, ReceivedAndRelayed, RefusedRequest,
+    RejoinPhone, RelayDescription, RelayError, RelayOutbox, RelayReceive, RelayRequest, RelaySend,
+    RelayStanding, RenewDesktop, Request, RequestId, RequestNumber, RequestState, Requested, SentAndRelayed,
+    SetDesktopConsent, ShowDesktopCode, Suspension, TakeFromDesktop, TakeFromPhone, TakenFromPhone,
+    TellDesktop, Verdict, Wanted, WhileAway,
+};
 pub use session::{
     AnswerRetry, Arrival, ChainReport, Content, DecideIdentity, DescribePeer, Diagnose, EnvelopeDescription,
     Finding, HandshakeDescription, HistoryId, HistoryManifest, Keep, LearnNumber, MessageId, OpenError,

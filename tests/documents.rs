@@ -84,7 +84,7 @@ fn the_proto_file_is_the_code() {
     let (envelope, others): (Fields, Fields) =
         proto.into_iter().partition(|(message, ..)| message == "Envelope");
     assert_eq!(others, of_prost());
-    assert_eq!(others.len(), 88);
+    assert_eq!(others.len(), 91);
 
     let wire_type = |kind: &str| match kind {
         "fixed64" => 1,
@@ -106,7 +106,7 @@ fn the_page_has_every_label() {
     let labels = include_str!("../src/primitives/labels.rs");
     let labels: Vec<_> =
         labels.lines().filter_map(|line| line.strip_suffix("\";")?.split_once("b\"")).collect();
-    assert_eq!(labels.len(), 25);
+    assert_eq!(labels.len(), 27);
     for (_, label) in &labels {
         assert!(PROTOCOL.contains(&format!("| `{label}` |")), "{label}");
     }
@@ -171,6 +171,7 @@ fn the_tables_have_every_error() {
         (include_str!("../src/identity/list_error.rs"), &["ListError"]),
         (include_str!("../src/identity/unlisted.rs"), &["Unlisted"]),
         (include_str!("../src/companion/link/error.rs"), &["LinkError"]),
+        (include_str!("../src/relay/error.rs"), &["RelayError"]),
         (include_str!("../src/companion/fanout.rs"), &["FanOutError"]),
         (include_str!("../src/companion/leave.rs"), &["LeaveError"]),
         (include_str!("../src/companion/supply/error.rs"), &["SupplyError"]),

@@ -7,7 +7,7 @@
 //! ```
 //! A ratio compares the `ours` and the `sum` of one case in one run. `encrypt-*`, `decrypt-*` and the like are the ratchet in memory, `record-*` the whole way
 //! through a `MemoryStore` (load, step, save), `step-*` the step alone on loaded records. `refuse-*` have the acceptance of the same message in the sum's
-//! place, `fan-out-*` the same text sent to each device by itself, `storm-*` the acceptance of another, `archived-16-*` the same step with nothing archived, `save*` and `restore*` a copy of the same bytes. `ci/figures.sh` makes the table.
+//! place, `fan-out-*` the same text sent to each device by itself, `relay-*` the same taken and sent by themselves, `storm-*` the acceptance of another, `archived-16-*` the same step with nothing archived, `save*` and `restore*` a copy of the same bytes. `ci/figures.sh` makes the table.
 
 mod case;
 mod companions;
@@ -15,6 +15,7 @@ mod handshake;
 mod memory;
 mod records;
 mod refusals;
+mod relay;
 mod retries;
 mod source;
 mod sums;
@@ -33,6 +34,7 @@ fn main() {
         refusals::cases(),
         retries::cases(),
         companions::cases(),
+        relay::cases(),
     ];
     let cases: Vec<Case> = cases.into_iter().flatten().collect();
     // Cargo puts `--bench` last.

@@ -1,7 +1,8 @@
 //! The bodies of the fuzz targets: plain functions over bytes that panic where the crate breaks a promise.
 //!
 //! One for each decoder that bytes from outside can reach, one for the records of the store, one that holds the crate's own envelope codec against
-//! prost, one that lets bytes drive a whole conversation, and those of companions: their decoders, and a linking that bytes drive. `fuzz_targets/` hands them to libFuzzer; `tests/corpus.rs` of the crate includes this
+//! prost, one that lets bytes drive a whole conversation, those of companions: their decoders, and a linking that bytes drive, and one that
+//! lets bytes drive a phone that relays for a desktop. `fuzz_targets/` hands them to libFuzzer; `tests/corpus.rs` of the crate includes this
 //! file and replays `seeds/` (and every crash that was ever found) on stable.
 //!
 //! Everything is deterministic: the same bytes do the same thing on every machine, with a toy random source and a clock that stands still.
@@ -12,6 +13,7 @@ mod decoders;
 mod differential;
 mod fixture;
 mod records;
+mod relay;
 mod seeds;
 mod world;
 
@@ -23,6 +25,7 @@ pub use decoders::{
 };
 pub use differential::differential;
 pub use records::records;
+pub use relay::relay;
 pub use seeds::seeds;
 
 /// A target: its name, which is that of its folder in `seeds/`, and its body.
@@ -47,4 +50,5 @@ pub const TARGETS: &[Target] = &[
     ("link_message", link_message),
     ("linking", linking),
     ("supply", supply),
+    ("relay", relay),
 ];

@@ -90,6 +90,12 @@ impl Cast {
             | RecordKind::HistoryIn => {
                 panic!("ben has no companions: tests/properties/companions/secrets.rs")
             }
+            RecordKind::Desktops
+            | RecordKind::Desktop
+            | RecordKind::RelayOut
+            | RecordKind::RelaySeen
+            | RecordKind::Relay
+            | RecordKind::RelayAsked => panic!("ben has no desktop: tests/properties/relay/damage.rs"),
             other => panic!("{other:?} is new: name an operation that reads it"),
         }
     }

@@ -18,6 +18,7 @@ mod publishing;
 mod randomness;
 mod recovery;
 mod redaction;
+mod relay;
 mod replay;
 mod report;
 mod retry;

@@ -1,0 +1,643 @@
+//! A relay driven by bytes: a phone, its desktop and a peer, a network that does what it likes, stores that come back from backups.
+//!
+//! What must hold whatever happens:
+//! - a refusal changes no record, and an altered frame does nothing at either end;
+//! - the peer shows no message id and no request twice, unless its own store went back; what it shows was asked for;
+//! - what the desktop shows rises by one in its numbers, and where it does not, since the desktop has joined anew, a gap says so;
+//! - whatever became of the two, the desktop can join anew, and then everything passes again, both ways.
+//!
+//! And as long as no store goes back ("calm"): each event is shown once or told as a gap, and what became of a request only moves forward.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
+
+use outrigger::{
+    AckPhone, Address, Advise, AskPhone, CancelRequest, Consent, Consequence, Content, Context,
+    DescribeDesktops, DescribeRelay, DesktopConsent, DetachDesktop, FlushRequests, ForDesktop, FromDesktop,
+    FromPhone, GrantDesktop, JoinPhone, JoinProgress, Keep, LeavePhone, MessageId, News, Operation,
+    PlanMessage, Receive, Register, RejoinPhone, RelayOutbox, RelayReceive, RelayRequest, RelaySend,
+    RelayStanding, RenewDesktop, ReplenishPrekeys, Request, RequestId, RequestNumber, RequestState, Restart,
+    ScanLinkCode, Send, SentToAccount, SetDesktopConsent, ShowDesktopCode, Start, TakeFromDesktop,
+    TakeFromPhone, TellDesktop, UnixMillis, Verdict, VerifiedBundle, WhileAway,
+};
+
+use super::world::{BOUND, Choices, GENERATION, NOW, Store, Toy, address};
+
+/// Most moves of one run, so that an input has an end.
+const LONGEST: usize = 200;
+/// Rounds in which operations of the relay settle.
+const ROUNDS: usize = 7;
+const PHONE: usize = 0;
+const DESK: usize = 1;
+const PEER: usize = 2;
+
+/// Paired, and the peer has a session with the phone: where every run begins.
+static START: OnceLock<World> = OnceLock::new();
+
+/// `move (1) ‖ its choices`, over and over.
+pub fn relay(data: &[u8]) {
+    let mut choices = Choices(data);
+    let mut world = START.get_or_init(World::new).clone();
+    for _ in 0..LONGEST {
+        match choices.more() {
+            Some(kind) => world.play(kind, &mut choices),
+            None => break,
+        }
+    }
+    world.settle();
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Move {
+    /// The peer says something, and the phone takes it.
+    Event,
+    /// The peer says something.
+    Say,
+    /// The phone takes any message of the peer's.
+    Take,
+    /// The phone says something of its own.
+    Own,
+    /// The desktop asks for something.
+    Request,
+    Flush,
+    Cancel,
+    Ask,
+    Acknowledge,
+    /// The oldest frame in flight, up or down: in order, with loss.
+    Up,
+    Down,
+    /// Any frame that was ever sent, to the end that it is for.
+    Again,
+    /// Any frame, to the other end.
+    Astray,
+    Altered,
+    Lose,
+    /// What the phone keeps goes out again.
+    Outbox,
+    Tell,
+    /// The peer takes any message of the phone's.
+    Hear,
+    BackUp,
+    RollBack,
+    Rejoin,
+    /// Another time, or another consent, a renewal, other prekeys, the end.
+    Rarely,
+}
+
+/// The moves by their byte; those that make a relay stand more than once.
+const MOVES: [Move; 32] = [
+    Move::Event,
+    Move::Event,
+    Move::Event,
+    Move::Say,
+    Move::Take,
+    Move::Own,
+    Move::Request,
+    Move::Request,
+    Move::Request,
+    Move::Flush,
+    Move::Cancel,
+    Move::Ask,
+    Move::Acknowledge,
+    Move::Acknowledge,
+    Move::Up,
+    Move::Up,
+    Move::Up,
+    Move::Down,
+    Move::Down,
+    Move::Down,
+    Move::Again,
+    Move::Astray,
+    Move::Altered,
+    Move::Lose,
+    Move::Outbox,
+    Move::Tell,
+    Move::Hear,
+    Move::BackUp,
+    Move::RollBack,
+    Move::Rejoin,
+    Move::Rejoin,
+    Move::Rarely,
+];
+
+impl Move {
+    /// The byte of this move.
+    pub(crate) fn byte(self) -> u8 {
+        MOVES.iter().zip(0..).find(|(other, _)| **other == self).map_or(0, |(_, byte)| byte)
+    }
+}
+
+/// What a backup of one of the three brings back: its records, and what its user has seen.
+#[derive(Clone, Default)]
+struct Held {
+    store: Store,
+    /// At the desktop: the last number, the events, and how far each request came.
+    number: u64,
+    events: BTreeSet<Vec<u8>>,
+    gaps: u64,
+    states: BTreeMap<RequestId, RequestState>,
+    /// At the peer.
+    ids: BTreeSet<MessageId>,
+    texts: BTreeSet<Vec<u8>>,
+}
+
+#[derive(Clone)]
+struct Frame {
+    up: bool,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone)]
+struct World {
+    held: [Held; 3],
+    backups: [Option<Held>; 3],
+    phone: Address,
+    desk: Address,
+    peer: Address,
+    bundle: Vec<u8>,
+    frames: Vec<Frame>,
+    in_flight: Vec<usize>,
+    /// Envelopes of the peer's, and of the phone's to it.
+    said: Vec<Vec<u8>>,
+    posted: Vec<Vec<u8>>,
+    /// What the phone took of the peer's and what it said itself, and what the desktop asked to say.
+    relayed: BTreeSet<Vec<u8>>,
+    asked: BTreeSet<Vec<u8>>,
+    requests: Vec<RequestId>,
+    cancelled: BTreeSet<RequestId>,
+    taken: Vec<RequestNumber>,
+    texts: u32,
+    now: UnixMillis,
+    /// The latest that it ever was.
+    latest: UnixMillis,
+    toy: Toy,
+    calm: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        let (phone, peer) = (address(b"alice-0123456789"), address(b"bob---0123456789"));
+        let mut world = Self {
+            held: Default::default(),
+            backups: Default::default(),
+            phone,
+            desk: phone,
+            peer,
+            bundle: Vec::new(),
+            frames: Vec::new(),
+            in_flight: Vec::new(),
+            said: Vec::new(),
+            posted: Vec::new(),
+            relayed: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            requests: Vec::new(),
+            cancelled: BTreeSet::new(),
+            taken: Vec::new(),
+            texts: 0,
+            now: NOW,
+            latest: NOW,
+            toy: Toy(13),
+            calm: true,
+        };
+        world.must(PHONE, &Register { address: phone });
+        world.must(PEER, &Register { address: peer });
+        world.replenish();
+        let bundle = world.verified();
+        world.must(PEER, &Start { bundle: &bundle });
+        world.pair();
+        world.say();
+        world.take(0).expect("opens");
+        world.deliver_all();
+        world
+    }
+
+    fn pair(&mut self) {
+        let code = self.must(DESK, &ShowDesktopCode);
+        let request = self.must(PHONE, &ScanLinkCode { code: code.text() });
+        let consequence = Consequence::ReadsAndSpeaksThroughThePhone;
+        let consent = Consent { companion: request.companion, consequence };
+        let (reference, may) = (request.reference, DesktopConsent::Always);
+        let granted = self.must(PHONE, &GrantDesktop { reference, consent, may });
+        let progress = self.must(DESK, &JoinPhone { message: &granted.grant });
+        let JoinProgress::Joining { address, frame, .. } = progress else { panic!("{progress:?}") };
+        self.desk = address;
+        self.send(true, [frame]);
+        self.deliver_all();
+    }
+
+    fn play(&mut self, kind: u8, choices: &mut Choices<'_>) {
+        match MOVES[usize::from(kind) % MOVES.len()] {
+            Move::Event => {
+                self.say();
+                let _ = self.take(self.said.len() - 1);
+            }
+            Move::Say => self.say(),
+            Move::Take => {
+                let place = choices.below(self.said.len());
+                let _ = self.take(place);
+            }
+            Move::Own => self.own(),
+            Move::Request => self.request(choices),
+            Move::Flush => {
+                let frames = self.run(DESK, &FlushRequests).unwrap_or_default();
+                self.send(true, frames);
+            }
+            Move::Cancel => {
+                if let Some(request) = self.requests.get(choices.below(self.requests.len())).copied()
+                    && self.run(DESK, &CancelRequest { request }).is_ok()
+                {
+                    self.cancelled.insert(request);
+                }
+            }
+            Move::Ask => {
+                let frame = self.run(DESK, &AskPhone);
+                self.send(true, frame.ok());
+            }
+            Move::Acknowledge => {
+                let frame = self.run(DESK, &AckPhone);
+                self.send(true, frame.ok());
+            }
+            Move::Up => drop(self.next(true, verdict(choices))),
+            Move::Down => drop(self.next(false, None)),
+            Move::Again => {
+                if let Some(frame) = self.pick(choices) {
+                    let _ = self.deliver(&frame, verdict(choices));
+                }
+            }
+            Move::Astray => {
+                if let Some(Frame { up, bytes }) = self.pick(choices) {
+                    assert!(self.deliver(&Frame { up: !up, bytes }, Some(Verdict::Allow)).is_none());
+                }
+            }
+            Move::Altered => self.altered(choices),
+            Move::Lose => {
+                if !self.in_flight.is_empty() {
+                    self.in_flight.remove(choices.below(self.in_flight.len()));
+                }
+            }
+            Move::Outbox => {
+                let frames = self.run(PHONE, &RelayOutbox { desktop: self.desk.device });
+                self.send(false, frames.unwrap_or_default());
+            }
+            Move::Tell => self.tell(choices),
+            Move::Hear => {
+                if let Some(envelope) = self.posted.get(choices.below(self.posted.len())).cloned() {
+                    let _ = self.hear(&envelope);
+                }
+            }
+            Move::BackUp => {
+                let at = choices.below(3);
+                self.backups[at] = Some(self.held[at].clone());
+            }
+            Move::RollBack => {
+                let at = choices.below(3);
+                if let Some(backup) = self.backups[at].clone() {
+                    self.calm = false;
+                    self.held[at] = backup;
+                }
+            }
+            Move::Rejoin => {
+                let bundle = self.verified();
+                let frame = self.run(DESK, &RejoinPhone { bundle: &bundle });
+                self.send(true, frame.ok());
+            }
+            Move::Rarely => self.rarely(choices),
+        }
+    }
+
+    fn rarely(&mut self, choices: &mut Choices<'_>) {
+        self.latest = self.latest.max(self.now);
+        let (desktop, day) = (self.desk.device, UnixMillis::DAY);
+        match choices.byte() % 8 {
+            0 => self.now = self.now.plus(day),
+            1 => self.now = self.now.plus(15 * day),
+            2 => self.now = UnixMillis(self.now.0.saturating_sub(3 * day)),
+            3 => drop(self.run(PHONE, &RenewDesktop { desktop })),
+            4 => {
+                let may = [DesktopConsent::Always, DesktopConsent::Ask, DesktopConsent::Never];
+                let may = may[choices.below(may.len())];
+                let _ = self.run(PHONE, &SetDesktopConsent { desktop, may });
+            }
+            5 => self.replenish(),
+            6 => {
+                let notice = self.run(PHONE, &DetachDesktop { desktop });
+                self.send(false, notice.ok().flatten());
+            }
+            _ => {
+                let bye = self.run(DESK, &LeavePhone);
+                self.send(true, bye.ok().flatten());
+            }
+        }
+    }
+
+    fn say(&mut self) {
+        let text = self.text("said");
+        let send = Send { to: self.phone, plaintext: &text, associated_data: BOUND, keep: Keep::ForRetry };
+        if let Ok(sent) = self.run(PEER, &send) {
+            self.said.push(sent.envelope);
+        }
+    }
+
+    /// The phone takes a message of the peer's, which changes nothing or goes to the desktop too.
+    fn take(&mut self, place: usize) -> Option<Vec<ForDesktop>> {
+        let envelope = self.said.get(place)?.clone();
+        let receive = RelayReceive { from: self.peer, envelope: &envelope, associated_data: BOUND };
+        let taken = self.run(PHONE, &receive).ok()?;
+        let text = taken.received.content.text().expect("a message").to_vec();
+        let new = self.relayed.insert(text);
+        assert!(new || !self.calm, "opened twice");
+        self.told(&taken.desktops);
+        Some(taken.desktops)
+    }
+
+    fn own(&mut self) {
+        let Ok(plan) = self.run(PHONE, &PlanMessage { to: self.peer.account }) else { return };
+        let text = self.text("own");
+        let (associated_data, keep) = (BOUND, Keep::ForRetry);
+        if let Ok(sent) = self.run(PHONE, &RelaySend { plan: &plan, plaintext: &text, associated_data, keep })
+        {
+            self.asked.insert(text.clone());
+            self.relayed.insert(text);
+            self.posted(&sent.sent);
+            self.told(&sent.desktops);
+        }
+    }
+
+    fn request(&mut self, choices: &mut Choices<'_>) {
+        let how = choices.byte();
+        let text = self.text("asked");
+        let request = match how % 4 {
+            0 => Request::Query(&text),
+            _ => Request::Send { to: self.peer.account, plaintext: &text, associated_data: BOUND },
+        };
+        let while_away = if how & 4 == 0 { WhileAway::Queue } else { WhileAway::Refuse };
+        let not_after = if how & 0x18 == 0x18 { self.now } else { UnixMillis(u64::MAX) };
+        if let Ok(made) = self.run(DESK, &RelayRequest { request, not_after, while_away }) {
+            self.asked.insert(text);
+            self.requests.push(made.request);
+            self.send(true, made.frames);
+        }
+    }
+
+    fn tell(&mut self, choices: &mut Choices<'_>) {
+        let Some(request) = self.taken.get(choices.below(self.taken.len())) else { return };
+        let news = [News::Relayed, News::Delivered, News::Read, News::Found(b"found")];
+        let (desktop, request, news) = (self.desk.device, *request, news[choices.below(news.len())]);
+        if let Ok(told) = self.run(PHONE, &TellDesktop { desktop, request, news }) {
+            self.told(&[told]);
+        }
+    }
+
+    fn altered(&mut self, choices: &mut Choices<'_>) {
+        let Some(Frame { up, mut bytes }) = self.pick(choices) else { return };
+        let place = usize::from(choices.u16()) % bytes.len();
+        bytes[place] ^= choices.byte().max(1);
+        assert!(self.deliver(&Frame { up, bytes }, Some(Verdict::Allow)).is_none(), "an altered frame");
+    }
+
+    /// A frame to its end; whether it did anything.
+    fn deliver(&mut self, frame: &Frame, verdict: Option<Verdict>) -> Option<()> {
+        match frame.up {
+            true => self.up(&frame.bytes, verdict),
+            false => self.down(&frame.bytes).map(drop),
+        }
+    }
+
+    fn up(&mut self, envelope: &[u8], verdict: Option<Verdict>) -> Option<()> {
+        let before = self.held[PHONE].store.clone();
+        let desktop = self.desk.device;
+        let done = self.run(PHONE, &TakeFromDesktop { desktop, envelope, verdict }).ok()?;
+        match done {
+            FromDesktop::Late { notice } => self.send(false, notice),
+            // It says so to whatever comes.
+            FromDesktop::Ended { notice } => {
+                assert_eq!(self.held[PHONE].store, before);
+                self.send(false, notice);
+                return None;
+            }
+            FromDesktop::Heard { frames, .. } | FromDesktop::Joined { frames, .. } => {
+                self.send(false, frames)
+            }
+            FromDesktop::Undecided(_) | FromDesktop::Unready(_) => {
+                assert_eq!(self.held[PHONE].store, before);
+            }
+            FromDesktop::Sent { request, sent, desktops } => {
+                self.taken.push(request);
+                self.posted(&sent);
+                self.told(&desktops);
+            }
+            FromDesktop::Read { request, frames, .. } | FromDesktop::Query { request, frames, .. } => {
+                self.taken.push(request);
+                self.send(false, frames);
+            }
+            FromDesktop::Refused { request, frames, .. } => {
+                self.taken.push(request);
+                self.send(false, frames);
+            }
+            FromDesktop::Repeated | FromDesktop::Denied | FromDesktop::Left => {}
+            FromDesktop::Suspended(why) => assert!(!self.calm, "{why:?}"),
+            other => panic!("{other:?}"),
+        }
+        Some(())
+    }
+
+    fn down(&mut self, envelope: &[u8]) -> Option<FromPhone> {
+        let taken = self.run(DESK, &TakeFromPhone { envelope }).ok()?;
+        let calm = self.calm;
+        let desk = &mut self.held[DESK];
+        let number = match &taken.said {
+            FromPhone::Event { number, text, .. } | FromPhone::OwnSent { number, text, .. } => {
+                assert!(self.relayed.contains(&**text), "shown, and nobody said it");
+                assert!(desk.events.insert(text.to_vec()) || !calm, "shown twice");
+                Some(number.0)
+            }
+            FromPhone::Answer { number, request, state } => {
+                let before = desk.states.insert(*request, *state);
+                assert!(!calm || before.is_none_or(|before| before < *state), "{before:?}, then {state:?}");
+                Some(number.0)
+            }
+            FromPhone::Found { number, .. } => Some(number.0),
+            FromPhone::Gap { number, missed, .. } => {
+                assert!(number.0 > desk.number, "gap {} after {}", number.0, desk.number);
+                assert!(*missed > 0 || !calm, "a gap of nothing");
+                desk.gaps += 1;
+                desk.number = number.0;
+                None
+            }
+            FromPhone::Status { settled, .. } | FromPhone::Ended { settled, .. } => {
+                desk.states.extend(settled.iter().copied());
+                None
+            }
+            _ => None,
+        };
+        if let Some(number) = number {
+            assert_eq!(number, desk.number + 1, "a hole that no gap tells of");
+            desk.number = number;
+        }
+        Some(taken.said)
+    }
+
+    fn hear(&mut self, envelope: &[u8]) -> Option<()> {
+        let receive = Receive { from: self.phone, envelope, associated_data: BOUND };
+        let heard = self.run(PEER, &receive).ok()?;
+        let (Content::ForAccount { text, .. } | Content::Message(text)) = &heard.content else {
+            panic!("{heard:?}")
+        };
+        assert!(self.asked.contains(&**text), "nobody asked for it");
+        assert!(self.held[PEER].ids.insert(heard.message_id), "shown twice: {:?}", heard.message_id);
+        assert!(self.held[PEER].texts.insert(text.to_vec()), "one request, two messages");
+        Some(())
+    }
+
+    /// The oldest frame in flight of a direction.
+    fn next(&mut self, up: bool, verdict: Option<Verdict>) -> Option<()> {
+        let place = self.in_flight.iter().position(|place| self.frames[*place].up == up)?;
+        let frame = self.frames[self.in_flight.remove(place)].clone();
+        self.deliver(&frame, verdict)
+    }
+
+    fn deliver_all(&mut self) {
+        while !self.in_flight.is_empty() {
+            let frame = self.frames[self.in_flight.remove(0)].clone();
+            let _ = self.deliver(&frame, Some(Verdict::Allow));
+        }
+    }
+
+    fn pick(&self, choices: &mut Choices<'_>) -> Option<Frame> {
+        let place = usize::from(choices.u16()).checked_rem(self.frames.len())?;
+        self.frames.get(place).cloned()
+    }
+
+    fn send(&mut self, up: bool, frames: impl IntoIterator<Item = Vec<u8>>) {
+        for bytes in frames {
+            let known = self.frames.iter().position(|frame| frame.bytes == bytes);
+            let place = known.unwrap_or_else(|| {
+                self.frames.push(Frame { up, bytes });
+                self.frames.len() - 1
+            });
+            if !self.in_flight.contains(&place) {
+                self.in_flight.push(place);
+            }
+        }
+    }
+
+    fn told(&mut self, desktops: &[ForDesktop]) {
+        desktops.iter().for_each(|told| self.send(false, told.frames.clone()));
+    }
+
+    fn posted(&mut self, sent: &SentToAccount) {
+        self.posted.extend(sent.copies.iter().map(|(_, sent)| sent.envelope.clone()));
+    }
+
+    fn text(&mut self, of: &str) -> Vec<u8> {
+        self.texts += 1;
+        format!("{of} {}", self.texts).into_bytes()
+    }
+
+    fn replenish(&mut self) {
+        self.bundle = self.must(PHONE, &ReplenishPrekeys { one_time: 0 }).bundle;
+    }
+
+    fn verified(&self) -> VerifiedBundle {
+        VerifiedBundle::verify(&self.bundle, &self.phone).expect("verifies")
+    }
+
+    /// Unless the relay has ended, the desktop joins anew, all that waits passes, and new things do, both ways.
+    fn settle(&mut self) {
+        let ended = |standing| matches!(standing, RelayStanding::Ended(_));
+        let at_phone = self.must(PHONE, &DescribeDesktops).remove(0).standing;
+        let at_desk = self.must(DESK, &DescribeRelay).standing;
+        if ended(at_phone) || ended(at_desk) {
+            return;
+        }
+        self.in_flight.clear();
+        // Sessions are ordered by when they started: a desktop that went back has to start later than it ever did.
+        self.now = self.latest.max(self.now).plus(1_000);
+        let desktop = self.desk.device;
+        self.must(PHONE, &RenewDesktop { desktop });
+        self.must(PHONE, &SetDesktopConsent { desktop, may: DesktopConsent::Always });
+        self.replenish();
+        let bundle = self.verified();
+        let ask = self.must(DESK, &RejoinPhone { bundle: &bundle });
+        self.up(&ask, Some(Verdict::Allow)).expect("taken in");
+        self.pass();
+        let frames = self.must(DESK, &FlushRequests);
+        for frame in frames {
+            self.up(&frame, None).expect("taken");
+        }
+        self.pass();
+        let relay = self.must(DESK, &DescribeRelay);
+        assert_eq!((relay.standing, relay.waiting), (RelayStanding::Attached, 0));
+        if self.calm {
+            let lost = self.relayed.iter().any(|text| !self.held[DESK].events.contains(text));
+            assert!(!lost || self.held[DESK].gaps > 0, "an event was lost, and no gap tells of it");
+            for request in &self.requests {
+                let ended = self.held[DESK].states.contains_key(request);
+                assert_eq!(
+                    ended,
+                    !self.cancelled.contains(request),
+                    "a request without an end, or cancelled"
+                );
+            }
+        }
+
+        self.must(PEER, &Restart { bundle: &bundle });
+        self.say();
+        let told = self.take(self.said.len() - 1).expect("opens");
+        let said = self.down(&told[0].frames[0]);
+        assert!(matches!(said, Some(FromPhone::Event { .. })), "{said:?}");
+        let text = self.text("asked");
+        let request = Request::Send { to: self.peer.account, plaintext: &text, associated_data: BOUND };
+        let (not_after, while_away) = (UnixMillis(u64::MAX), WhileAway::Refuse);
+        let made = self.must(DESK, &RelayRequest { request, not_after, while_away });
+        self.asked.insert(text);
+        let posted = self.posted.len();
+        self.up(&made.frames[0], None).expect("taken");
+        let envelope = self.posted[posted].clone();
+        self.hear(&envelope).expect("opens");
+        self.pass();
+        assert_eq!(self.held[DESK].states.get(&made.request), Some(&RequestState::Accepted));
+    }
+
+    /// Everything in flight arrives in order, and the outbox runs empty.
+    fn pass(&mut self) {
+        self.deliver_all();
+        let mut before = Vec::new();
+        loop {
+            let frames = self.must(PHONE, &RelayOutbox { desktop: self.desk.device });
+            if frames.is_empty() {
+                break;
+            }
+            assert_ne!(frames, before, "it is stuck");
+            for frame in &frames {
+                // One that has come before opens no more.
+                let _ = self.down(frame);
+            }
+            before = frames;
+            let acknowledgement = self.must(DESK, &AckPhone);
+            self.up(&acknowledgement, None).expect("taken");
+        }
+        self.in_flight.clear();
+    }
+
+    fn run<O: Operation>(&mut self, at: usize, operation: &O) -> Result<O::Output, O::Error> {
+        let context = &mut Context::new(self.now, GENERATION, &mut self.toy);
+        let store = &mut self.held[at].store;
+        let step = store.step_in(ROUNDS, operation, context);
+        step.map(|step| store.commit(step)).inspect_err(|error| {
+            let _ = format!("{error} {error:?} {:?}", error.advice());
+        })
+    }
+
+    fn must<O: Operation>(&mut self, at: usize, operation: &O) -> O::Output {
+        self.run(at, operation).unwrap_or_else(|error| panic!("{error}: {error:?}"))
+    }
+}
+
+/// The user's word, where they are asked.
+fn verdict(choices: &mut Choices<'_>) -> Option<Verdict> {
+    [None, Some(Verdict::Allow), Some(Verdict::Deny)][choices.below(3)]
+}

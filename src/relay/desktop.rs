@@ -1,0 +1,397 @@
+//! What a desktop takes from its phone.
+//!
+//! ```text
+//! Joining ──status──▶ Attached ──superseded, a hole, a roll-back──▶ Suspended ──RejoinPhone──▶ Joining
+//!                        │  ▲                                           (any: ended ──▶ Ended)
+//!                 no status │ status
+//!                 in time ▼ │
+//!                        past its time: shows and sends nothing
+//! ```
+
+use alloc::vec::Vec;
+
+use super::{
+    EndOfRelay, FrameNumber, RelayError, RequestId, RequestState, Suspension,
+    ask::Desk,
+    desktop_record::{Asked, AskedStage, Phase},
+    frame::{Down, Numbered, Outcome, Status},
+};
+use crate::{
+    identity::{AccountId, Address},
+    primitives::SecretBytes,
+    session::{MessageId, SharedId, open_frame},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
+};
+
+/// Frames after which the phone is to be told what was shown: half of what it sends before it waits for that.
+const OWED: u8 = 16;
+
+/// Takes what the phone has sent, and applies it in the same step.
+///
+/// | | type | size | meaning |
+/// |---|---|---|---|
+/// | in | `envelope` | 75 to 1,048,576 B | what came |
+/// | out | [`TakenFromPhone`] | | what it said: keep it in this step's transaction |
+///
+/// Writes the session and the relay's record; an answer removes that of its request. Draws no randomness. Settles in four rounds.
+///
+/// # Errors
+/// [`RelayError`]; nothing has changed then, and the same bytes can be tried again: [`Early`](RelayError::Early) ones after what is missing, and those that came while the relay
+/// was [`Lapsed`](RelayError::Lapsed) once it was renewed.
+///
+/// # Spec
+/// `docs/relay.md`, "At the desktop".
+#[derive(Clone, Copy, Debug)]
+pub struct TakeFromPhone<'a> {
+    /// What came.
+    pub envelope: &'a [u8],
+}
+
+/// What was taken.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TakenFromPhone {
+    /// What it said.
+    pub said: FromPhone,
+    /// Whether to run [`AckPhone`](crate::AckPhone) now: the phone sends no more before it.
+    pub owes: bool,
+}
+
+/// What the phone said.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FromPhone {
+    /// Nothing new.
+    Late,
+    /// How the phone stands.
+    Status {
+        /// Until when it relays, by this desktop's clock.
+        good_until: UnixMillis,
+        /// Whether this is what lets a desktop in that asked to join.
+        joined: bool,
+        /// What became of requests that were under way when this desktop joined.
+        settled: Vec<(RequestId, RequestState)>,
+    },
+    /// Nothing is relayed until this desktop joins anew: ask the user, and run [`RejoinPhone`](crate::RejoinPhone).
+    Suspended(Suspension),
+    /// A peer's message. Show it once, under its number.
+    Event {
+        /// Its place among all that the phone has told.
+        number: FrameNumber,
+        /// When the phone opened it.
+        at: UnixMillis,
+        /// Who sent it.
+        from: Address,
+        /// Names it at its sender and at the phone.
+        message: MessageId,
+        /// Names it on all devices, where it is to the account.
+        shared: Option<SharedId>,
+        /// What was said.
+        text: SecretBytes,
+    },
+    /// What the phone, or another device of the account, has sent: show it as said by this account.
+    OwnSent {
+        /// Its place among all that the phone has told.
+        number: FrameNumber,
+        /// When it was sent.
+        at: UnixMillis,
+        /// To whom.
+        to: AccountId,
+        /// Names it on all devices.
+        shared: SharedId,
+        /// What was said.
+        text: SecretBytes,
+    },
+    /// What became of a request.
+    Answer {
+        /// Its place among all that the phone has told.
+        number: FrameNumber,
+        /// Which request.
+        request: RequestId,
+        /// What became of it.
+        state: RequestState,
+    },
+    /// Messages are missing here: show so, and ask for them with a query where the app has one for that.
+    Gap {
+        /// Its place among all that the phone has told.
+        number: FrameNumber,
+        /// How many, as far as the phone knows.
+        missed: u64,
+        /// When the first of them came.
+        first: UnixMillis,
+        /// When the last of them came.
+        last: UnixMillis,
+    },
+    /// An answer to a query.
+    Found {
+        /// Its place among all that the phone has told.
+        number: FrameNumber,
+        /// Which query.
+        request: RequestId,
+        /// What the phone's app has found.
+        text: SecretBytes,
+    },
+    /// The relay has ended: delete what the store holds.
+    Ended {
+        /// Why.
+        why: EndOfRelay,
+        /// What became of requests that were under way.
+        settled: Vec<(RequestId, RequestState)>,
+        /// Requests that the phone has not done, and never will.
+        never_sent: Vec<RequestId>,
+    },
+}
+
+impl Sealed for TakeFromPhone<'_> {}
+
+impl Operation for TakeFromPhone<'_> {
+    type Output = TakenFromPhone;
+    type Error = RelayError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<TakenFromPhone>, RelayError> {
+        let mut needs = Needs::new();
+        let Some(mut desk) = Desk::read(have, context, &mut needs)? else { return Ok(Run::Needs(needs)) };
+        if let Phase::Ended(why) = desk.relay.phase {
+            return Err(RelayError::Ended(why));
+        }
+        let places = Places::ask_ahead(&desk, have, &mut needs);
+        let Step { mut writes, output: opened } =
+            match open_frame(&desk.phone, self.envelope, None, have, context).map_err(RelayError::Frame)? {
+                Run::Needs(more) => {
+                    more.keys().iter().for_each(|key| needs.add(key));
+                    return Ok(Run::Needs(needs));
+                }
+                Run::Done(step) => step,
+            };
+        let (_, frame) = Down::decode(&opened.text)?;
+        // The end counts in whatever session it comes: the phone may not have met a newer one.
+        if opened.session != desk.relay.session && !matches!(frame, Down::Ended { .. }) {
+            return Ok(Run::Done(Step::new(writes, TakenFromPhone { said: FromPhone::Late, owes: false })));
+        }
+        let mut taking = Taking { desk: &mut desk, places, have, needs, writes: Vec::new() };
+        let said = match frame {
+            Down::Status(status) => taking.status(&status, context)?,
+            Down::Numbered(number, numbered) => taking.numbered(number, &numbered, context)?,
+            Down::Superseded => {
+                taking.desk.is_joined()?;
+                taking.desk.suspend(Suspension::TakenOver);
+                FromPhone::Suspended(Suspension::TakenOver)
+            }
+            Down::Ended { why, taken, results } => {
+                let why = EndOfRelay::from_byte(why).unwrap_or(EndOfRelay::Detached);
+                let (settled, never_sent) = taking.settle_end(taken, &results, context)?;
+                let mut needs = taking.needs;
+                let ended = desk.end(why, have, context, &mut needs)?;
+                if !needs.is_empty() {
+                    return Ok(Run::Needs(needs));
+                }
+                // The session that opened this ends with it: what opening would have written gives way.
+                let said = FromPhone::Ended { why, settled, never_sent };
+                return Ok(Run::Done(Step::new(ended.writes, TakenFromPhone { said, owes: false })));
+            }
+        };
+        if !taking.needs.is_empty() {
+            return Ok(Run::Needs(taking.needs));
+        }
+        writes.extend(taking.writes);
+        desk.relay.unanswered = 0;
+        let owes = desk.relay.owed >= OWED;
+        writes.push(desk.write(context));
+        Ok(Run::Done(Step::new(writes, TakenFromPhone { said, owes })))
+    }
+}
+
+/// What became of requests.
+type Settled = Vec<(RequestId, RequestState)>;
+
+/// Where requests stand that have no answer.
+struct Places(core::ops::Range<u64>);
+
+impl Places {
+    /// Asks for those that what came may be about.
+    fn ask_ahead(desk: &Desk, have: &Loaded, needs: &mut Needs) -> Self {
+        let all = desk.open_places();
+        let about = if desk.relay.phase == Phase::Joining { usize::MAX } else { 1 };
+        for place in all.clone().take(about) {
+            have.slot::<Asked<'_>>(Asked::key(place), needs);
+        }
+        Self(all)
+    }
+}
+
+/// A frame on its way into the desktop's records.
+struct Taking<'a> {
+    desk: &'a mut Desk,
+    places: Places,
+    have: &'a Loaded,
+    needs: Needs,
+    writes: Vec<Write>,
+}
+
+impl Taking<'_> {
+    fn read(&mut self, place: u64, context: &Context<'_>) -> Result<Slot<Asked<'_>>, RelayError> {
+        Ok(self.have.read(Asked::key(place), context, &mut self.needs)?)
+    }
+
+    fn suspend(&mut self, why: Suspension) -> FromPhone {
+        self.desk.suspend(why);
+        FromPhone::Suspended(why)
+    }
+
+    fn status(&mut self, status: &Status, context: &Context<'_>) -> Result<FromPhone, RelayError> {
+        self.desk.is_joined()?;
+        if status.nonce != self.desk.relay.asked {
+            return Ok(FromPhone::Late);
+        }
+        let relay = &mut self.desk.relay;
+        // Counted from the question, so that this end is over before the phone's.
+        let good_until = relay.asked_at.plus(status.good_for);
+        let renews = relay.is_over(context) && relay.now(context) <= good_until;
+        let next = relay.shown.saturating_add(1);
+        let missing = status.from <= next && next < status.next;
+        if missing && relay.phase == Phase::Attached && status.suspended.is_none() && !renews {
+            // A status that was taken before what waits would turn the session on, and what waits would open no more.
+            return Err(RelayError::Early { next: FrameNumber(next) });
+        }
+        relay.good_until = good_until;
+        if let Some(why) = status.suspended {
+            return Ok(self.suspend(why));
+        }
+        let joined = relay.phase == Phase::Joining;
+        let mut settled = Vec::new();
+        if joined {
+            relay.phase = Phase::Attached;
+            relay.shown = status.from.saturating_sub(1);
+            relay.owed = 0;
+            relay.number = relay.number.max(status.taken.saturating_add(1));
+            relay.answered = relay.number.saturating_sub(1);
+            settled = self.settle_sent(&status.results, context)?;
+        } else if status.from > relay.shown.saturating_add(1) || status.taken >= relay.number {
+            // The phone remembers more of this desktop than it does itself.
+            return Ok(self.suspend(Suspension::DesktopWentBack));
+        }
+        Ok(FromPhone::Status { good_until: self.desk.relay.good_until, joined, settled })
+    }
+
+    /// What became of each request that has gone out; those that have not stay queued.
+    fn settle_sent(&mut self, results: &[Outcome], context: &Context<'_>) -> Result<Settled, RelayError> {
+        let mut settled = Vec::new();
+        let mut first = self.places.0.end;
+        for place in self.places.0.clone() {
+            let slot: Slot<Asked<'_>> = self.have.read(Asked::key(place), context, &mut self.needs)?;
+            match &slot.value {
+                Some(Asked { id, stage: AskedStage::Sent { number, .. } }) => {
+                    let is_it = |outcome: &&Outcome| (outcome.number, outcome.request) == (*number, *id);
+                    let known = results.iter().find(is_it).map(|outcome| outcome.state);
+                    settled.push((*id, known.unwrap_or(RequestState::Unknown)));
+                    self.writes.extend(slot.delete());
+                }
+                Some(Asked { stage: AskedStage::Queued { .. }, .. }) => first = first.min(place),
+                Some(Asked { stage: AskedStage::Cancelled, .. }) | None => {}
+            }
+        }
+        self.desk.relay.first = first;
+        Ok(settled)
+    }
+
+    fn settle_end(
+        &mut self,
+        taken: u64,
+        results: &[Outcome],
+        context: &Context<'_>,
+    ) -> Result<(Settled, Vec<RequestId>), RelayError> {
+        let (mut settled, mut never_sent) = (Vec::new(), Vec::new());
+        for place in self.places.0.clone() {
+            let slot = self.read(place, context)?;
+            match &slot.value {
+                Some(Asked { id, stage: AskedStage::Sent { number, .. } }) => {
+                    let is_it = |outcome: &&Outcome| (outcome.number, outcome.request) == (*number, *id);
+                    match results.iter().find(is_it) {
+                        Some(outcome) => settled.push((*id, outcome.state)),
+                        None if *number > taken => never_sent.push(*id),
+                        None => settled.push((*id, RequestState::Unknown)),
+                    }
+                }
+                Some(Asked { id, stage: AskedStage::Queued { .. } }) => never_sent.push(*id),
+                Some(Asked { stage: AskedStage::Cancelled, .. }) | None => {}
+            }
+        }
+        Ok((settled, never_sent))
+    }
+
+    fn numbered(
+        &mut self,
+        number: u64,
+        numbered: &Numbered<'_>,
+        context: &Context<'_>,
+    ) -> Result<FromPhone, RelayError> {
+        self.desk.is_attached(context)?;
+        let next = self.desk.relay.shown.saturating_add(1);
+        if number < next {
+            return Ok(FromPhone::Late);
+        }
+        if number > next {
+            return Err(RelayError::Early { next: FrameNumber(next) });
+        }
+        let text = |text: &[u8]| SecretBytes::new(text.to_vec());
+        let number = FrameNumber(number);
+        let said = match *numbered {
+            Numbered::Event { at, from, message, shared, text: said } => {
+                FromPhone::Event { number, at, from, message, shared, text: text(said) }
+            }
+            Numbered::OwnSent { at, to, shared, text: said } => {
+                FromPhone::OwnSent { number, at, to, shared, text: text(said) }
+            }
+            Numbered::Gap { count, first, last } => FromPhone::Gap { number, missed: count, first, last },
+            Numbered::Found { request, text: found } => {
+                FromPhone::Found { number, request, text: text(found) }
+            }
+            Numbered::Answer(outcome) => {
+                if !self.answer(&outcome, context)? {
+                    return Ok(self.suspend(Suspension::DesktopWentBack));
+                }
+                FromPhone::Answer { number, request: outcome.request, state: outcome.state }
+            }
+        };
+        self.desk.relay.shown = next;
+        self.desk.relay.sure = next;
+        self.desk.relay.owed = self.desk.relay.owed.saturating_add(1);
+        Ok(said)
+    }
+
+    /// Takes the answer to the first request that has none, or a later word on one that has. False: this desktop does not know the request.
+    fn answer(&mut self, outcome: &Outcome, context: &Context<'_>) -> Result<bool, RelayError> {
+        if outcome.number <= self.desk.relay.answered {
+            return Ok(true);
+        }
+        let cancelled = match self.places.0.clone().next() {
+            Some(first) => self.read(first, context)?.value.is_some_and(|asked| asked.is_cancelled()),
+            None => false,
+        };
+        if cancelled {
+            // The one that is answered stands behind: all are asked for at once.
+            for place in self.places.0.clone() {
+                self.have.slot::<Asked<'_>>(Asked::key(place), &mut self.needs);
+            }
+        }
+        for place in self.places.0.clone() {
+            let slot = self.read(place, context)?;
+            let delete = slot.delete();
+            match slot.value.map(|asked| (asked.id, asked.stage)) {
+                Some((id, AskedStage::Sent { number, .. }))
+                    if (number, id) == (outcome.number, outcome.request) =>
+                {
+                    self.writes.extend(delete);
+                    self.desk.relay.first = place.saturating_add(1);
+                    self.desk.relay.answered = number;
+                    return Ok(true);
+                }
+                Some((_, AskedStage::Cancelled)) => self.writes.extend(delete),
+                Some((_, AskedStage::Sent { .. } | AskedStage::Queued { .. })) => break,
+                // Not loaded yet: the answer is looked at again then.
+                None => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+}

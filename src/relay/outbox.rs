@@ -1,0 +1,278 @@
+//! What goes to a desktop in order: numbered, sealed once, kept until it is acknowledged.
+
+use alloc::vec::Vec;
+
+use super::{
+    RelayError,
+    frame::{Down, Numbered},
+    phone_record::{
+        Desktop, Desktops, Kept, MAX_KEPT, MAX_KEPT_BYTES, Missed, Phase, REMEMBERED, RESERVED, Seen, WINDOW,
+    },
+    state::Suspension,
+};
+use crate::{
+    identity::{Address, DeviceId},
+    session::{Line, SendError},
+    step::{Context, Loaded, Needs, RecordError, Slot, Write},
+};
+
+/// A desktop at its phone as it is changed within one step.
+pub(super) struct Outbox {
+    pub(super) id: DeviceId,
+    slot: Slot<Desktop>,
+    pub(super) desktop: Desktop,
+    pub(super) line: Line,
+    pub(super) writes: Vec<Write>,
+    /// What goes out now.
+    pub(super) frames: Vec<Vec<u8>>,
+    /// Whether the session broke in this step.
+    pub(super) broke: bool,
+}
+
+impl Outbox {
+    pub(super) fn new(id: DeviceId, slot: Slot<Desktop>, desktop: Desktop, line: Line) -> Self {
+        Self { id, slot, desktop, line, writes: Vec::new(), frames: Vec::new(), broke: false }
+    }
+
+    /// Frames that wait to be acknowledged.
+    fn kept(&self) -> u64 {
+        self.desktop.next.saturating_sub(1).saturating_sub(self.desktop.acked)
+    }
+
+    pub(super) fn has_room_for_events(&self, events: u64) -> bool {
+        let bytes = self.desktop.bytes.saturating_sub(self.desktop.bytes_acked);
+        self.kept().saturating_add(events) <= MAX_KEPT && bytes < MAX_KEPT_BYTES
+    }
+
+    /// Tells an event. Where that is not possible it is counted as missed; the step that brought it never fails for a desktop's sake.
+    pub(super) fn tell_event(
+        &mut self,
+        event: &Numbered<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), RelayError> {
+        match self.desktop.phase {
+            Phase::Granted(_) | Phase::Ended(_) => return Ok(()),
+            Phase::Suspended(_) => self.miss(1, context),
+            Phase::Attached if self.desktop.is_over(context) => self.miss(1, context),
+            Phase::Attached => {
+                self.tell_gap(context)?;
+                let told = self.desktop.missed.count == 0
+                    && self.has_room_for_events(1)
+                    && self.append_or_break(event, context)?;
+                if !told {
+                    self.miss(1, context);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts events that are not told.
+    pub(super) fn miss(&mut self, events: u64, context: &Context<'_>) {
+        if events == 0 {
+            return;
+        }
+        let now = self.desktop.now(context);
+        let missed = &mut self.desktop.missed;
+        let first = if missed.count == 0 { now } else { missed.first.min(now) };
+        *missed = Missed { count: missed.count.saturating_add(events), first, last: now };
+    }
+
+    /// Tells how many events were missed, once there is room for that and for another.
+    pub(super) fn tell_gap(&mut self, context: &mut Context<'_>) -> Result<(), RelayError> {
+        let Missed { count, first, last } = self.desktop.missed;
+        if count == 0 || self.desktop.phase != Phase::Attached || !self.has_room_for_events(2) {
+            return Ok(());
+        }
+        let number = self.desktop.next;
+        if self.append_or_break(&Numbered::Gap { count, first, last }, context)? {
+            self.desktop.gap = core::mem::take(&mut self.desktop.missed);
+            self.desktop.gap_number = number;
+        }
+        Ok(())
+    }
+
+    /// Counts what a desktop lacks that has shown frames up to this one: those above it, and what a gap among them was to tell.
+    pub(super) fn miss_above(&mut self, shown: u64, context: &Context<'_>) {
+        let told = self.desktop.next.saturating_sub(1);
+        let (gap, number) = (self.desktop.gap, self.desktop.gap_number);
+        if gap.count == 0 || number <= shown {
+            self.miss(told.saturating_sub(shown), context);
+            return;
+        }
+        // The gap may have been told for some of the frames before it: the more of the two counts.
+        let before = gap.count.max(number.saturating_sub(1).saturating_sub(shown));
+        self.miss(before.saturating_add(told.saturating_sub(number)), context);
+        self.desktop.missed.first = self.desktop.missed.first.min(gap.first);
+    }
+
+    /// Tells that something is missing, and that nobody knows how much.
+    pub(super) fn tell_unknown_gap(&mut self, context: &mut Context<'_>) -> Result<(), RelayError> {
+        let now = self.desktop.now(context);
+        self.append_or_break(&Numbered::Gap { count: 0, first: now, last: now }, context).map(|_| ())
+    }
+
+    /// Appends a frame; a session that does not speak suspends the relay. False: it was not told.
+    fn append_or_break(
+        &mut self,
+        numbered: &Numbered<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<bool, RelayError> {
+        match self.append(numbered, context) {
+            Ok(()) => return Ok(true),
+            Err(RelayError::Send(SendError::TooLong) | RelayError::Full) => {}
+            Err(RelayError::Send(
+                SendError::NoSession | SendError::Exhausted | SendError::IdentityChanged { .. },
+            )) => {
+                self.desktop.phase = Phase::Suspended(Suspension::Session);
+                self.broke = true;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(false)
+    }
+
+    /// Appends a frame under the next number.
+    pub(super) fn append(
+        &mut self,
+        numbered: &Numbered<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), RelayError> {
+        if self.kept() >= MAX_KEPT.saturating_add(RESERVED) {
+            return Err(RelayError::Full);
+        }
+        let number = self.desktop.next;
+        let after = number.checked_add(1).ok_or(RelayError::Full)?;
+        let frame = self.seal_numbered(number, numbered, context)?;
+        let len = u64::try_from(frame.len()).unwrap_or(u64::MAX);
+        self.desktop.bytes = self.desktop.bytes.saturating_add(len);
+        let kept = Kept { bytes: self.desktop.bytes, frame: &frame };
+        self.writes.push(Slot::absent(Kept::key(self.id, number)).write(kept, context));
+        self.desktop.next = after;
+        if number <= self.desktop.acked.saturating_add(WINDOW) {
+            self.frames.push(frame);
+        }
+        Ok(())
+    }
+
+    fn seal_numbered(
+        &mut self,
+        number: u64,
+        numbered: &Numbered<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<Vec<u8>, RelayError> {
+        let text = numbered.encode(number, self.desktop.taken);
+        Ok(self.line.seal(&text, context)?)
+    }
+
+    /// Sends a frame that has no number and is not kept.
+    pub(super) fn say(&mut self, frame: &Down<'_>, context: &mut Context<'_>) -> Result<(), RelayError> {
+        let text = frame.encode(self.desktop.taken);
+        let frame = self.line.seal(&text, context)?;
+        self.frames.push(frame);
+        Ok(())
+    }
+
+    /// Lets go what the desktop has shown; `bytes` are those of all frames up to the last of it.
+    pub(super) fn acknowledge(&mut self, shown: u64, bytes: u64, have: &Loaded, needs: &mut Needs) {
+        for number in self.desktop.acked.saturating_add(1)..=shown {
+            let slot = have.slot::<Kept<'_>>(Kept::key(self.id, number), needs);
+            self.writes.extend(slot.delete());
+        }
+        self.desktop.acked = shown;
+        self.desktop.bytes_acked = bytes;
+    }
+
+    /// Lets everything go that waits. Of no use while anything is needed.
+    pub(super) fn drop_all(&mut self, have: &Loaded, needs: &mut Needs) {
+        self.acknowledge(self.desktop.next.saturating_sub(1), self.desktop.bytes, have, needs);
+    }
+
+    /// Lets everything go, and forgets which requests were taken. Of no use while anything is needed.
+    pub(super) fn forget(&mut self, have: &Loaded, needs: &mut Needs) {
+        self.drop_all(have, needs);
+        for place in 0..REMEMBERED {
+            let slot = have.slot::<Seen>(Seen::key(self.id, place), needs);
+            self.writes.extend(slot.delete());
+        }
+    }
+
+    /// The writes of everything that was changed, and what goes out.
+    pub(super) fn finish(mut self, context: &Context<'_>) -> (Vec<Write>, Vec<Vec<u8>>) {
+        self.desktop.latest = self.desktop.now(context);
+        let mut writes = self.writes;
+        writes.extend(self.line.write(context));
+        writes.push(self.slot.write(self.desktop, context));
+        (writes, self.frames)
+    }
+
+    /// The same where the session was not used.
+    pub(super) fn finish_apart(mut self, context: &Context<'_>) -> Vec<Write> {
+        self.desktop.latest = self.desktop.now(context);
+        let mut writes = self.writes;
+        writes.push(self.slot.write(self.desktop, context));
+        writes
+    }
+}
+
+/// All desktops of a phone that may be told of something.
+pub(super) struct Roster(pub(super) Vec<Outbox>);
+
+impl Roster {
+    /// Reads all but one; complete once nothing is needed.
+    pub(super) fn read(
+        account: Option<&Address>,
+        except: Option<DeviceId>,
+        have: &Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Self, RecordError> {
+        let index = Desktops::read(have, context, needs)?;
+        let mut outboxes = Vec::new();
+        let ids = index.value.map_or(Vec::new(), |desktops| desktops.0);
+        for id in ids.into_iter().filter(|id| Some(*id) != except) {
+            let mut slot = Desktop::read(id, have, context, needs)?;
+            let Some(phone) = account else { continue };
+            let line = Line::read(&Address::new(phone.account, id), have, context, needs)?;
+            if let Some(desktop) = slot.value.take() {
+                outboxes.push(Outbox::new(id, slot, desktop, line));
+            }
+        }
+        Ok(Self(outboxes))
+    }
+
+    /// Tells all of them of something.
+    pub(super) fn tell(
+        mut self,
+        event: &Numbered<'_>,
+        writes: &mut Vec<Write>,
+        context: &mut Context<'_>,
+    ) -> Result<Vec<ForDesktop>, RelayError> {
+        let mut told = Vec::new();
+        for outbox in &mut self.0 {
+            outbox.tell_event(event, context)?;
+        }
+        for outbox in self.0 {
+            if matches!(outbox.desktop.phase, Phase::Granted(_) | Phase::Ended(_)) {
+                continue;
+            }
+            let (desktop, suspended) = (outbox.id, outbox.broke);
+            let (changed, frames) = outbox.finish(context);
+            writes.extend(changed);
+            told.push(ForDesktop { desktop, frames, suspended });
+        }
+        Ok(told)
+    }
+}
+
+/// What goes to a desktop now. More may wait: `RelayOutbox` has all that is not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForDesktop {
+    /// Which desktop.
+    pub desktop: DeviceId,
+    /// What goes to it, in order; empty where it has not acknowledged enough yet, or is told later what it missed.
+    pub frames: Vec<Vec<u8>>,
+    /// Whether the session with it turned out to be broken: nothing goes to it until it joins anew.
+    pub suspended: bool,
+}

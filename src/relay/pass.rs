@@ -1,0 +1,174 @@
+//! What passes the phone by itself: messages of peers to its desktops, and messages of its own app.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{
+    RelayError,
+    frame::Numbered,
+    outbox::{ForDesktop, Roster},
+};
+use crate::{
+    companion::{Plan, SendToAccount, SentToAccount},
+    identity::{Address, Device},
+    session::{Content, Keep, Receive, Received},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
+};
+
+/// [`Receive`] on a phone that has desktops: opens what a peer has sent, and seals it for each of them, in one step.
+///
+/// | | type | meaning |
+/// |---|---|---|
+/// | in | | as of [`Receive`] |
+/// | out | [`ReceivedAndRelayed`] | what was opened, for the phone's own app; what goes to each desktop |
+///
+/// Messages are relayed; what the account's devices say to each other is not. Writes what [`Receive`] writes, and for each desktop three records: the session with it, how its
+/// relay stands, and the frame. The text stands in none of them.
+///
+/// # Errors
+/// [`RelayError::Open`], [`Random`](RelayError::Random), [`Record`](RelayError::Record); never for a desktop's sake.
+///
+/// # Spec
+/// `docs/relay.md`, "At the phone".
+#[derive(Clone, Copy, Debug)]
+pub struct RelayReceive<'a> {
+    /// From which device, by the transport's word.
+    pub from: Address,
+    /// What came.
+    pub envelope: &'a [u8],
+    /// What the sender bound.
+    pub associated_data: &'a [u8],
+}
+
+/// What was opened, and relayed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ReceivedAndRelayed {
+    /// For the phone's own app.
+    pub received: Received,
+    /// For its desktops.
+    pub desktops: Vec<ForDesktop>,
+}
+
+/// [`SendToAccount`] on a phone that has desktops: they see what it sent.
+///
+/// # Errors
+/// [`RelayError::FanOut`], [`Random`](RelayError::Random), [`Record`](RelayError::Record); never for a desktop's sake.
+///
+/// # Spec
+/// `docs/relay.md`, "At the phone".
+#[derive(Clone, Copy)]
+pub struct RelaySend<'a> {
+    /// To whom, by which lists.
+    pub plan: &'a Plan,
+    /// What to say.
+    pub plaintext: &'a [u8],
+    /// What to bind.
+    pub associated_data: &'a [u8],
+    /// Whether the text is kept for a retry.
+    pub keep: Keep,
+}
+
+impl fmt::Debug for RelaySend<'_> {
+    /// Shows lengths, not what is said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RelaySend {{ to: {:?}, plaintext: {} bytes }}", self.plan.to, self.plaintext.len())
+    }
+}
+
+/// What was sent, and shown to desktops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SentAndRelayed {
+    /// For the recipient's devices and the own ones.
+    pub sent: SentToAccount,
+    /// For desktops.
+    pub desktops: Vec<ForDesktop>,
+}
+
+/// Adds what an inner operation needs.
+pub(super) fn add(needs: &mut Needs, more: &Needs) {
+    more.keys().iter().for_each(|key| needs.add(key));
+}
+
+impl Sealed for RelayReceive<'_> {}
+
+impl Operation for RelayReceive<'_> {
+    type Output = ReceivedAndRelayed;
+    type Error = RelayError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Self::Output>, RelayError> {
+        let mut needs = Needs::new();
+        let device = Device::read(have, context, &mut needs)?;
+        let own = device.value.map(|device| device.address);
+        let roster = Roster::read(own.as_ref(), None, have, context, &mut needs)?;
+        let receive =
+            Receive { from: self.from, envelope: self.envelope, associated_data: self.associated_data };
+        let Step { mut writes, output: received } = match receive.run(have, context)? {
+            Run::Needs(more) => {
+                add(&mut needs, &more);
+                return Ok(Run::Needs(needs));
+            }
+            Run::Done(step) => step,
+        };
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let at = context.now;
+        let message = received.message_id;
+        let event = match &received.content {
+            Content::Message(text) => {
+                Some(Numbered::Event { at, from: self.from, message, shared: None, text })
+            }
+            Content::ForAccount { id, text } => {
+                Some(Numbered::Event { at, from: self.from, message, shared: Some(*id), text })
+            }
+            Content::SentByOwn { to, id, text } => Some(Numbered::OwnSent { at, to: *to, shared: *id, text }),
+            Content::Leaves
+            | Content::Supply(_)
+            | Content::SupplyTaken(_)
+            | Content::HistoryAsked { .. }
+            | Content::History(_)
+            | Content::Lost => None,
+        };
+        let desktops = match &event {
+            Some(event) => roster.tell(event, &mut writes, context)?,
+            None => Vec::new(),
+        };
+        Ok(Run::Done(Step::new(writes, ReceivedAndRelayed { received, desktops })))
+    }
+}
+
+impl Sealed for RelaySend<'_> {}
+
+impl Operation for RelaySend<'_> {
+    type Output = SentAndRelayed;
+    type Error = RelayError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Self::Output>, RelayError> {
+        let mut needs = Needs::new();
+        let device = Device::read(have, context, &mut needs)?;
+        let own = device.value.map(|device| device.address);
+        let roster = Roster::read(own.as_ref(), None, have, context, &mut needs)?;
+        let send = SendToAccount {
+            plan: self.plan,
+            plaintext: self.plaintext,
+            associated_data: self.associated_data,
+            keep: self.keep,
+        };
+        let Step { mut writes, output: sent } = match send.run(have, context)? {
+            Run::Needs(more) => {
+                add(&mut needs, &more);
+                return Ok(Run::Needs(needs));
+            }
+            Run::Done(step) => step,
+        };
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let (at, to) = (context.now, self.plan.to);
+        let event = Numbered::OwnSent { at, to, shared: sent.id, text: self.plaintext };
+        let desktops = roster.tell(&event, &mut writes, context)?;
+        Ok(Run::Done(Step::new(writes, SentAndRelayed { sent, desktops })))
+    }
+}

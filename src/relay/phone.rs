@@ -1,0 +1,636 @@
+//! What a phone takes from its desktops.
+//!
+//! ```text
+//! Granted ──first ask──▶ Attached ──more acknowledged than sent, another request at a used number, a broken session──▶ Suspended
+//!                          ▲  └───────────────── an ask in a new session, with the user's word ─────────────────────────┘
+//!              RenewDesktop│                                              (any: DetachDesktop, a bye, no renewal in time ──▶ Ended)
+//!                  past its time: requests wait, events are counted
+//! ```
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{
+    DesktopConsent, EndOfRelay, RefusedRequest, RelayError, RequestId, RequestNumber, RequestState,
+    Suspension,
+    frame::{Body, Down, Numbered, Outcome, Status, Up},
+    outbox::{ForDesktop, Outbox, Roster},
+    pass::add,
+    phone_record::{Desktop, Kept, Phase, REMEMBERED, Seen},
+};
+use crate::{
+    companion::{Audience, FanOutError, MessageToAccount, Plan, SentToAccount},
+    identity::{AccountId, Address, Device, DeviceId},
+    primitives::{SecretBytes, kdf, labels},
+    session::{Arrival, Keep, Line, MessageId, OpenedFrame, SendError, SharedId, end_sessions, open_frame},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step},
+};
+
+/// Takes what a desktop has sent, and does what it says in the same step: one request is done once, however often it comes.
+///
+/// | | type | size | meaning |
+/// |---|---|---|---|
+/// | in | [`DeviceId`] | | the desktop, by the transport's word |
+/// | in | `envelope` | 75 to 1,048,576 B | what came |
+/// | in | [`Verdict`] | | the user's word, where this was run before and asked for it |
+/// | out | [`FromDesktop`] | | what it was, and what goes out |
+///
+/// A request to send costs what a message to an account costs, and an answer. Settles in seven rounds.
+///
+/// # Errors
+/// [`RelayError`]; nothing has changed then, and the same bytes can be tried again.
+///
+/// # Spec
+/// `docs/relay.md`, "At the phone".
+#[derive(Clone, Copy, Debug)]
+pub struct TakeFromDesktop<'a> {
+    /// From which desktop.
+    pub desktop: DeviceId,
+    /// What came.
+    pub envelope: &'a [u8],
+    /// The user's word.
+    pub verdict: Option<Verdict>,
+}
+
+/// The user's word on what a desktop wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Do it.
+    Allow,
+    /// Do not.
+    Deny,
+}
+
+/// What a desktop wants, and the phone's user is asked.
+#[non_exhaustive]
+pub enum Wanted {
+    /// A machine with the desktop's key wants to take its place.
+    TakeOver,
+    /// To send this.
+    Send {
+        /// To whom.
+        to: AccountId,
+        /// What.
+        text: SecretBytes,
+    },
+    /// Something of the app's own.
+    Query(SecretBytes),
+}
+
+impl fmt::Debug for Wanted {
+    /// Shows lengths, not what is said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TakeOver => f.write_str("TakeOver"),
+            Self::Send { to, text } => write!(f, "Send {{ to: {to:?}, text: {} bytes }}", text.len()),
+            Self::Query(text) => write!(f, "Query({} bytes)", text.len()),
+        }
+    }
+}
+
+/// What a desktop's frame came to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FromDesktop {
+    /// It is of a session before the present one: tell the machine that still speaks in it, if there is a notice.
+    Late {
+        /// What goes to it.
+        notice: Option<Vec<u8>>,
+    },
+    /// The relay has ended; tell the desktop so, again.
+    Ended {
+        /// What goes to it, if a session could carry it.
+        notice: Option<Vec<u8>>,
+    },
+    /// It said that it is there, or what it has shown.
+    Heard {
+        /// What goes to it. More may wait, where it has acknowledged something: [`RelayOutbox`](crate::RelayOutbox) has it.
+        frames: Vec<Vec<u8>>,
+        /// Whether nothing is relayed for it until it joins anew: tell the user.
+        suspended: Option<Suspension>,
+    },
+    /// It has joined, for the first time or anew.
+    Joined {
+        /// What goes to it.
+        frames: Vec<Vec<u8>>,
+        /// Whether it was joined before: tell the user.
+        again: bool,
+    },
+    /// Nothing has changed: ask the user, and run this again with the word. The bytes open then as they do now.
+    Undecided(Wanted),
+    /// Nothing has changed: the user does not want it to join.
+    Denied,
+    /// Nothing has changed: no device of the recipient's can be sent to. Mend what the plan names and run this again, or refuse with [`Verdict::Deny`].
+    Unready(Plan),
+    /// It asked to send a message, and that was done.
+    Sent {
+        /// Which request.
+        request: RequestNumber,
+        /// What goes to the devices of the recipient and of the own account.
+        sent: SentToAccount,
+        /// What goes to the desktop, and to others.
+        desktops: Vec<ForDesktop>,
+    },
+    /// It says that a message was read there.
+    Read {
+        /// Which request.
+        request: RequestNumber,
+        /// Who sent the message.
+        from: Address,
+        /// Which.
+        message: MessageId,
+        /// What goes to the desktop.
+        frames: Vec<Vec<u8>>,
+    },
+    /// It asks something of the app's own: answer it with [`TellDesktop`](crate::TellDesktop).
+    Query {
+        /// Which request.
+        request: RequestNumber,
+        /// What it asks.
+        text: SecretBytes,
+        /// What goes to the desktop.
+        frames: Vec<Vec<u8>>,
+    },
+    /// It asked for something that was not done.
+    Refused {
+        /// Which request.
+        request: RequestNumber,
+        /// Why.
+        why: RefusedRequest,
+        /// What goes to the desktop.
+        frames: Vec<Vec<u8>>,
+    },
+    /// A request that was answered before: [`RelayOutbox`](crate::RelayOutbox) has the answer, if it is not acknowledged.
+    Repeated,
+    /// Nothing is relayed for this desktop until it joins anew: tell the user.
+    Suspended(Suspension),
+    /// It has left.
+    Left,
+}
+
+impl Sealed for TakeFromDesktop<'_> {}
+
+impl Operation for TakeFromDesktop<'_> {
+    type Output = FromDesktop;
+    type Error = RelayError;
+
+    fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<FromDesktop>, RelayError> {
+        let mut needs = Needs::new();
+        let device = Device::read(have, context, &mut needs)?;
+        let mut slot = Desktop::read(self.desktop, have, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
+        let phone = device.value.ok_or(RelayError::NotPaired)?.address;
+        let desktop = slot.value.take().ok_or(RelayError::NotPaired)?;
+        if let Phase::Ended(_) = desktop.phase {
+            return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Ended { notice: desktop.notice })));
+        }
+        let address = Address::new(phone.account, self.desktop);
+        let former = Line::read(&address, have, context, &mut needs)?;
+        let opened = match open_frame(&address, self.envelope, Some(desktop.key), have, context)
+            .map_err(RelayError::Frame)?
+        {
+            Run::Needs(more) => {
+                add(&mut needs, &more);
+                return Ok(Run::Needs(needs));
+            }
+            Run::Done(step) => step,
+        };
+        let Step { mut writes, output: opened } = opened;
+        let line = Line::after(&mut writes, &address, context)?.ok_or(RelayError::NotPaired)?;
+        let mut outbox = Outbox::new(self.desktop, slot, desktop, line);
+        outbox.writes = writes;
+        let taking = Taking { take: self, phone, have, needs };
+        taking.take(outbox, former, opened, context)
+    }
+}
+
+/// A desktop's frame on its way into the phone's records.
+struct Taking<'a> {
+    take: &'a TakeFromDesktop<'a>,
+    phone: Address,
+    have: &'a Loaded,
+    needs: Needs,
+}
+
+impl Taking<'_> {
+    fn take(
+        mut self,
+        mut outbox: Outbox,
+        former: Line,
+        opened: OpenedFrame,
+        context: &mut Context<'_>,
+    ) -> Result<Run<FromDesktop>, RelayError> {
+        let OpenedFrame { text, session, arrival } = opened;
+        let (shown, frame) = Up::decode(&text)?;
+        if matches!(arrival, Arrival::Archived | Arrival::NewArchived) {
+            let notice = outbox.desktop.notice.clone();
+            let (writes, _) = outbox.finish(context);
+            return Ok(Run::Done(Step::new(writes, FromDesktop::Late { notice })));
+        }
+        if session != outbox.desktop.session {
+            let Up::Ask { nonce, first, next } = frame else {
+                return Err(RelayError::EarlyRequest {
+                    next: RequestNumber(outbox.desktop.taken.saturating_add(1)),
+                });
+            };
+            outbox.desktop.session = session;
+            return self.join(outbox, former, (shown, nonce), first..next, context);
+        }
+        if let Up::Bye = frame {
+            return self.leave(outbox, context);
+        }
+        if let Phase::Suspended(why) = outbox.desktop.phase
+            && !matches!(frame, Up::Ask { .. })
+        {
+            return Err(RelayError::Suspended(why));
+        }
+        if outbox.line.session().is_none() {
+            // This phone came back from a backup: its end of the session opens, and says nothing.
+            outbox.desktop.phase = Phase::Suspended(Suspension::Session);
+            let (writes, _) = outbox.finish(context);
+            return Ok(Run::Done(Step::new(writes, FromDesktop::Suspended(Suspension::Session))));
+        }
+        self.acknowledge(&mut outbox, shown, context)?;
+        let results = match &frame {
+            Up::Ask { first, next, .. } => self.results(*first..*next, context)?,
+            Up::Ack | Up::Bye | Up::Request { .. } => Vec::new(),
+        };
+        if !self.needs.is_empty() {
+            return Ok(Run::Needs(self.needs));
+        }
+        match frame {
+            Up::Ask { nonce, .. } => self.status(outbox, nonce, results, context),
+            _ if outbox.desktop.phase == Phase::Suspended(Suspension::PhoneWentBack) => {
+                let (writes, _) = outbox.finish(context);
+                Ok(Run::Done(Step::new(writes, FromDesktop::Suspended(Suspension::PhoneWentBack))))
+            }
+            Up::Request { number, id, body, .. } if number <= outbox.desktop.taken => {
+                self.repeated(outbox, number, digest(id, &body), context)
+            }
+            Up::Request { number, id, not_after, body } => {
+                let next = outbox.desktop.taken.saturating_add(1);
+                if number != next {
+                    return Err(RelayError::EarlyRequest { next: RequestNumber(next) });
+                }
+                if outbox.desktop.is_over(context) {
+                    return Err(RelayError::Lapsed { expired_at: outbox.desktop.good_until });
+                }
+                let late = outbox.desktop.now(context) > not_after;
+                self.request(outbox, Asking { number, id, body, late }, context)
+            }
+            Up::Ack | Up::Bye => {
+                outbox.tell_gap(context)?;
+                let (writes, frames) = outbox.finish(context);
+                Ok(Run::Done(Step::new(writes, FromDesktop::Heard { frames, suspended: None })))
+            }
+        }
+    }
+
+    /// Lets go what was shown. More shown than was sent suspends the relay.
+    fn acknowledge(
+        &mut self,
+        outbox: &mut Outbox,
+        shown: u64,
+        context: &Context<'_>,
+    ) -> Result<(), RelayError> {
+        if shown >= outbox.desktop.next {
+            outbox.desktop.phase = Phase::Suspended(Suspension::PhoneWentBack);
+        } else if shown > outbox.desktop.acked {
+            let key = Kept::key(outbox.id, shown);
+            let kept = self.have.read::<Kept<'_>>(key, context, &mut self.needs)?;
+            let bytes = kept.value.map_or(outbox.desktop.bytes, |kept| kept.bytes);
+            let bytes = bytes.clamp(outbox.desktop.bytes_acked, outbox.desktop.bytes);
+            outbox.acknowledge(shown, bytes, self.have, &mut self.needs);
+        }
+        Ok(())
+    }
+
+    /// What became of a desktop's requests, as far as they were taken.
+    fn results(
+        &mut self,
+        asked: core::ops::Range<u64>,
+        context: &Context<'_>,
+    ) -> Result<Vec<Outcome>, RelayError> {
+        let mut results = Vec::new();
+        for number in asked {
+            let key = Seen::key(self.take.desktop, number);
+            let seen = self.have.read::<Seen>(key, context, &mut self.needs)?;
+            results.extend(seen.value.map(|seen| seen.outcome).filter(|outcome| outcome.number == number));
+        }
+        Ok(results)
+    }
+
+    /// Answers an ask in the session that the desktop is in.
+    fn status(
+        self,
+        mut outbox: Outbox,
+        nonce: u64,
+        results: Vec<Outcome>,
+        context: &mut Context<'_>,
+    ) -> Result<Run<FromDesktop>, RelayError> {
+        // The status goes first: it may be what lets the desktop show the rest.
+        say_status(&mut outbox, nonce, results, context)?;
+        outbox.tell_gap(context)?;
+        let suspended = outbox.desktop.suspended();
+        let (writes, frames) = outbox.finish(context);
+        let heard = FromDesktop::Heard { frames, suspended };
+        Ok(Run::Done(Step::new(writes, heard)))
+    }
+
+    /// Takes a desktop in that asks in a new session: what was under way is dropped and told as a gap, and what became of its requests is told.
+    fn join(
+        mut self,
+        mut outbox: Outbox,
+        mut former: Line,
+        (shown, nonce): (u64, u64),
+        asked: core::ops::Range<u64>,
+        context: &mut Context<'_>,
+    ) -> Result<Run<FromDesktop>, RelayError> {
+        let again = match outbox.desktop.phase {
+            Phase::Granted(until) if context.now > until => {
+                return Err(RelayError::Lapsed { expired_at: until });
+            }
+            Phase::Granted(_) => false,
+            Phase::Attached | Phase::Suspended(_) | Phase::Ended(_) => true,
+        };
+        match self.take.verdict {
+            _ if !again => {}
+            Some(Verdict::Allow) => {}
+            Some(Verdict::Deny) => return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Denied))),
+            None => {
+                return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Undecided(Wanted::TakeOver))));
+            }
+        }
+        let results = self.results(asked.clone(), context)?;
+        outbox.drop_all(self.have, &mut self.needs);
+        if !self.needs.is_empty() {
+            return Ok(Run::Needs(self.needs));
+        }
+        outbox.desktop.notice = match former.session() {
+            // The former session sends nothing after this step, so that this is the last that it seals.
+            Some(_) => last_word(&mut former, &Down::Superseded, outbox.desktop.taken, context)?,
+            None => None,
+        };
+        // What this phone has told and forgotten nobody can count.
+        let forgot = again && (former.session().is_none() || shown >= outbox.desktop.next);
+        outbox.miss_above(shown, context);
+        if shown >= outbox.desktop.next {
+            outbox.desktop.next = shown.saturating_add(1);
+            outbox.desktop.acked = shown;
+        }
+        outbox.desktop.taken = outbox.desktop.taken.max(asked.end.saturating_sub(1));
+        outbox.desktop.phase = Phase::Attached;
+        // The status goes first: it says from where the numbers go on.
+        say_status(&mut outbox, nonce, results, context)?;
+        if forgot {
+            outbox.tell_unknown_gap(context)?;
+        }
+        outbox.tell_gap(context)?;
+        let (writes, frames) = outbox.finish(context);
+        Ok(Run::Done(Step::new(writes, FromDesktop::Joined { frames, again })))
+    }
+
+    /// A request that was taken before: the same again, or another under its number.
+    fn repeated(
+        mut self,
+        mut outbox: Outbox,
+        number: u64,
+        digest: [u8; 32],
+        context: &Context<'_>,
+    ) -> Result<Run<FromDesktop>, RelayError> {
+        let seen = self.have.read::<Seen>(Seen::key(self.take.desktop, number), context, &mut self.needs)?;
+        if !self.needs.is_empty() {
+            return Ok(Run::Needs(self.needs));
+        }
+        let forgotten = outbox.desktop.taken.saturating_sub(number) >= REMEMBERED;
+        let same = seen.value.is_some_and(|seen| seen.outcome.number == number && seen.digest == digest);
+        let repeated = match same || forgotten {
+            true => FromDesktop::Repeated,
+            false => {
+                outbox.desktop.phase = Phase::Suspended(Suspension::DesktopWentBack);
+                FromDesktop::Suspended(Suspension::DesktopWentBack)
+            }
+        };
+        let (writes, _) = outbox.finish(context);
+        Ok(Run::Done(Step::new(writes, repeated)))
+    }
+
+    /// Does what is asked for next.
+    fn request(
+        mut self,
+        outbox: Outbox,
+        asking: Asking<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<Run<FromDesktop>, RelayError> {
+        let key = Seen::key(self.take.desktop, asking.number);
+        let seen = self.have.slot::<Seen>(key, &mut self.needs);
+        if asking.late {
+            return self.refuse(outbox, &asking, &seen, RefusedRequest::TooLate, context);
+        }
+        let denied = match (outbox.desktop.consent, self.take.verdict) {
+            (_, Some(Verdict::Deny)) | (DesktopConsent::Never, _) => true,
+            (DesktopConsent::Always, _) | (DesktopConsent::Ask, Some(Verdict::Allow)) => false,
+            (DesktopConsent::Ask, None) => match asking.wanted() {
+                Some(wanted) => {
+                    let undecided = FromDesktop::Undecided(wanted);
+                    return Ok(Run::Done(Step::new(Vec::new(), undecided)));
+                }
+                None => false,
+            },
+        };
+        if denied {
+            return self.refuse(outbox, &asking, &seen, RefusedRequest::NoConsent, context);
+        }
+        match asking.body {
+            Body::Send { to, associated_data, text } => {
+                self.send(outbox, &asking, &seen, (to, associated_data, text), context)
+            }
+            Body::Read { .. } | Body::Query(_) => {
+                if !self.needs.is_empty() {
+                    return Ok(Run::Needs(self.needs));
+                }
+                let (mut outbox, request) = (outbox, RequestNumber(asking.number));
+                answer(&mut outbox, &asking, &seen, RequestState::Accepted, context)?;
+                let (writes, frames) = outbox.finish(context);
+                let output = match asking.body {
+                    Body::Read { from, message } => FromDesktop::Read { request, from, message, frames },
+                    Body::Query(text) | Body::Send { text, .. } => {
+                        FromDesktop::Query { request, text: SecretBytes::new(text.to_vec()), frames }
+                    }
+                };
+                Ok(Run::Done(Step::new(writes, output)))
+            }
+        }
+    }
+
+    /// Sends a message for the desktop, answers it, and shows the message to the other desktops.
+    fn send(
+        mut self,
+        mut outbox: Outbox,
+        asking: &Asking<'_>,
+        seen: &Slot<Seen>,
+        (to, associated_data, text): (AccountId, &[u8], &[u8]),
+        context: &mut Context<'_>,
+    ) -> Result<Run<FromDesktop>, RelayError> {
+        let others =
+            Roster::read(Some(&self.phone), Some(self.take.desktop), self.have, context, &mut self.needs)?;
+        let Some(audience) = Audience::read(&to, self.have, context, &mut self.needs)? else {
+            return Ok(Run::Needs(self.needs));
+        };
+        if !self.needs.is_empty() {
+            return Ok(Run::Needs(self.needs));
+        }
+        let plan = audience.plan(to)?;
+        if !plan.ready.iter().any(|address| address.account == to) {
+            if !plan.undecided.is_empty() {
+                return self.refuse(outbox, asking, seen, RefusedRequest::IdentityChanged, context);
+            }
+            return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Unready(plan))));
+        }
+        let id = message_id(&outbox.desktop.pairing, asking.id);
+        let message = MessageToAccount {
+            to,
+            id: SharedId::from_bytes(id),
+            name: Some(MessageId::from_bytes(id)),
+            plaintext: text,
+            associated_data,
+            keep: Keep::ForRetry,
+        };
+        let (mut writes, sent) = match message.send_to(audience, context) {
+            Ok(sent) => sent,
+            Err(FanOutError::TooLong) => {
+                return self.refuse(outbox, asking, seen, RefusedRequest::TooLong, context);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        answer(&mut outbox, asking, seen, RequestState::Accepted, context)?;
+        let desktop = outbox.id;
+        let (changed, frames) = outbox.finish(context);
+        writes.extend(changed);
+        let mut desktops = Vec::from([ForDesktop { desktop, frames, suspended: false }]);
+        let shown = Numbered::OwnSent { at: context.now, to, shared: sent.id, text };
+        desktops.extend(others.tell(&shown, &mut writes, context)?);
+        let request = RequestNumber(asking.number);
+        Ok(Run::Done(Step::new(writes, FromDesktop::Sent { request, sent, desktops })))
+    }
+
+    fn refuse(
+        self,
+        mut outbox: Outbox,
+        asking: &Asking<'_>,
+        seen: &Slot<Seen>,
+        why: RefusedRequest,
+        context: &mut Context<'_>,
+    ) -> Result<Run<FromDesktop>, RelayError> {
+        if !self.needs.is_empty() {
+            return Ok(Run::Needs(self.needs));
+        }
+        answer(&mut outbox, asking, seen, RequestState::Refused(why), context)?;
+        let (writes, frames) = outbox.finish(context);
+        let request = RequestNumber(asking.number);
+        Ok(Run::Done(Step::new(writes, FromDesktop::Refused { request, why, frames })))
+    }
+
+    /// The desktop has left: its session and what waits go.
+    fn leave(mut self, mut outbox: Outbox, context: &Context<'_>) -> Result<Run<FromDesktop>, RelayError> {
+        let address = Address::new(self.phone.account, outbox.id);
+        outbox.writes = end_sessions(&address, self.have, context, &mut self.needs)?;
+        outbox.forget(self.have, &mut self.needs);
+        if !self.needs.is_empty() {
+            return Ok(Run::Needs(self.needs));
+        }
+        outbox.desktop.phase = Phase::Ended(EndOfRelay::Left);
+        outbox.desktop.notice = None;
+        let writes = outbox.finish_apart(context);
+        Ok(Run::Done(Step::new(writes, FromDesktop::Left)))
+    }
+}
+
+/// A request that is next.
+struct Asking<'a> {
+    number: u64,
+    id: RequestId,
+    body: Body<'a>,
+    late: bool,
+}
+
+impl Asking<'_> {
+    /// What the user is asked; nothing for what has no effect beyond this account.
+    fn wanted(&self) -> Option<Wanted> {
+        match self.body {
+            Body::Send { to, text, .. } => Some(Wanted::Send { to, text: SecretBytes::new(text.to_vec()) }),
+            Body::Query(text) => Some(Wanted::Query(SecretBytes::new(text.to_vec()))),
+            Body::Read { .. } => None,
+        }
+    }
+}
+
+/// What tells a request from every other: its id and all that it asks for.
+fn digest(id: RequestId, body: &Body<'_>) -> [u8; 32] {
+    kdf::sha256(labels::RELAY_REQUEST, &[&id.0, &[body.kind()], &body.to_text()])
+}
+
+/// The id of a relayed message: the same whenever the same request is done, whatever the phone's store went back to.
+fn message_id(pairing: &[u8; 16], request: RequestId) -> [u8; 16] {
+    kdf::truncate(kdf::sha256(labels::RELAY_MESSAGE, &[pairing, &request.0]))
+}
+
+/// The last frame that a session seals before it ends; none where it cannot.
+pub(super) fn last_word(
+    line: &mut Line,
+    frame: &Down<'_>,
+    taken: u64,
+    context: &mut Context<'_>,
+) -> Result<Option<Vec<u8>>, RelayError> {
+    match line.seal(&frame.encode(taken), context) {
+        Ok(frame) => Ok(Some(frame)),
+        Err(SendError::Random(error)) => Err(error.into()),
+        Err(SendError::Record(error)) => Err(error.into()),
+        Err(
+            SendError::NoSession
+            | SendError::IdentityChanged { .. }
+            | SendError::Unlisted(_)
+            | SendError::Lapsed { .. }
+            | SendError::Removed
+            | SendError::TooLong
+            | SendError::Exhausted,
+        ) => Ok(None),
+    }
+}
+
+/// Notes that a request was taken, and tells its desktop.
+fn answer(
+    outbox: &mut Outbox,
+    asking: &Asking<'_>,
+    seen: &Slot<Seen>,
+    state: RequestState,
+    context: &mut Context<'_>,
+) -> Result<(), RelayError> {
+    let outcome = Outcome { number: asking.number, request: asking.id, state };
+    outbox.desktop.taken = asking.number;
+    let digest = digest(asking.id, &asking.body);
+    outbox.writes.push(seen.write(Seen { outcome, digest }, context));
+    outbox.append(&Numbered::Answer(outcome), context)
+}
+
+/// Says how the relay stands.
+fn say_status(
+    outbox: &mut Outbox,
+    nonce: u64,
+    results: Vec<Outcome>,
+    context: &mut Context<'_>,
+) -> Result<(), RelayError> {
+    let desktop = &outbox.desktop;
+    let status = Status {
+        nonce,
+        suspended: desktop.suspended(),
+        good_for: desktop.good_until.since(desktop.now(context)),
+        from: desktop.acked.saturating_add(1),
+        next: desktop.next,
+        taken: desktop.taken,
+        results,
+    };
+    outbox.say(&Down::Status(status), context)
+}

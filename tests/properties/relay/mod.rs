@@ -1,0 +1,12 @@
+//! A phone that relays for desktops: `docs/relay.md`, row by row, and everyone who would like it to lose or repeat something.
+
+mod attacks;
+mod bounds;
+mod damage;
+mod flow;
+mod joining;
+mod office;
+mod printed;
+mod requests;
+mod schedules;
+mod sizes;
