@@ -17,6 +17,7 @@ mod desktop;
 mod desktop_record;
 mod error;
 mod frame;
+mod from_desktop;
 mod manage;
 mod outbox;
 mod pair;
@@ -29,6 +30,7 @@ mod state;
 pub use ask::{AckPhone, AskPhone, LeavePhone, RejoinPhone};
 pub use desktop::{FromPhone, TakeFromPhone, TakenFromPhone};
 pub use error::RelayError;
+pub use from_desktop::{FromDesktop, Verdict, Wanted};
 pub use manage::{
     DescribeDesktops, DescribeRelay, DesktopDescription, DetachDesktop, News, RelayDescription, RelayOutbox,
     RelayStanding, RenewDesktop, SetDesktopConsent, TellDesktop,
@@ -36,7 +38,7 @@ pub use manage::{
 pub use outbox::ForDesktop;
 pub use pair::{GrantDesktop, GrantedDesktop, JoinPhone, JoinProgress, ShowDesktopCode};
 pub use pass::{ReceivedAndRelayed, RelayReceive, RelaySend, SentAndRelayed};
-pub use phone::{FromDesktop, TakeFromDesktop, Verdict, Wanted};
+pub use phone::TakeFromDesktop;
 pub use request::{CancelRequest, FlushRequests, RelayRequest, Request, Requested, WhileAway};
 use state::MAX_FRAME;
 pub use state::{

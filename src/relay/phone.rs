@@ -8,18 +8,18 @@
 //! ```
 
 use alloc::vec::Vec;
-use core::fmt;
 
 use super::{
     DesktopConsent, EndOfRelay, RefusedRequest, RelayError, RequestId, RequestNumber, RequestState,
     Suspension,
     frame::{Body, Down, Numbered, Outcome, Status, Up},
+    from_desktop::{FromDesktop, Verdict, Wanted},
     outbox::{ForDesktop, Outbox, Roster},
     pass::add,
     phone_record::{Desktop, Kept, Phase, REMEMBERED, Seen},
 };
 use crate::{
-    companion::{Audience, FanOutError, MessageToAccount, Plan, SentToAccount},
+    companion::{Audience, FanOutError, MessageToAccount},
     identity::{AccountId, Address, Device, DeviceId},
     primitives::{SecretBytes, kdf, labels},
     session::{Arrival, Keep, Line, MessageId, OpenedFrame, SendError, SharedId, end_sessions, open_frame},
@@ -50,122 +50,6 @@ pub struct TakeFromDesktop<'a> {
     pub envelope: &'a [u8],
     /// The user's word.
     pub verdict: Option<Verdict>,
-}
-
-/// The user's word on what a desktop wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// Do it.
-    Allow,
-    /// Do not.
-    Deny,
-}
-
-/// What a desktop wants, and the phone's user is asked.
-#[non_exhaustive]
-pub enum Wanted {
-    /// A machine with the desktop's key wants to take its place.
-    TakeOver,
-    /// To send this.
-    Send {
-        /// To whom.
-        to: AccountId,
-        /// What.
-        text: SecretBytes,
-    },
-    /// Something of the app's own.
-    Query(SecretBytes),
-}
-
-impl fmt::Debug for Wanted {
-    /// Shows lengths, not what is said.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TakeOver => f.write_str("TakeOver"),
-            Self::Send { to, text } => write!(f, "Send {{ to: {to:?}, text: {} bytes }}", text.len()),
-            Self::Query(text) => write!(f, "Query({} bytes)", text.len()),
-        }
-    }
-}
-
-/// What a desktop's frame came to.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FromDesktop {
-    /// It is of a session before the present one: tell the machine that still speaks in it, if there is a notice.
-    Late {
-        /// What goes to it.
-        notice: Option<Vec<u8>>,
-    },
-    /// The relay has ended; tell the desktop so, again.
-    Ended {
-        /// What goes to it, if a session could carry it.
-        notice: Option<Vec<u8>>,
-    },
-    /// It said that it is there, or what it has shown.
-    Heard {
-        /// What goes to it. More may wait, where it has acknowledged something: [`RelayOutbox`](crate::RelayOutbox) has it.
-        frames: Vec<Vec<u8>>,
-        /// Whether nothing is relayed for it until it joins anew: tell the user.
-        suspended: Option<Suspension>,
-    },
-    /// It has joined, for the first time or anew.
-    Joined {
-        /// What goes to it.
-        frames: Vec<Vec<u8>>,
-        /// Whether it was joined before: tell the user.
-        again: bool,
-    },
-    /// Nothing has changed: ask the user, and run this again with the word. The bytes open then as they do now.
-    Undecided(Wanted),
-    /// Nothing has changed: the user does not want it to join.
-    Denied,
-    /// Nothing has changed: no device of the recipient's can be sent to. Mend what the plan names and run this again, or refuse with [`Verdict::Deny`].
-    Unready(Plan),
-    /// It asked to send a message, and that was done.
-    Sent {
-        /// Which request.
-        request: RequestNumber,
-        /// What goes to the devices of the recipient and of the own account.
-        sent: SentToAccount,
-        /// What goes to the desktop, and to others.
-        desktops: Vec<ForDesktop>,
-    },
-    /// It says that a message was read there.
-    Read {
-        /// Which request.
-        request: RequestNumber,
-        /// Who sent the message.
-        from: Address,
-        /// Which.
-        message: MessageId,
-        /// What goes to the desktop.
-        frames: Vec<Vec<u8>>,
-    },
-    /// It asks something of the app's own: answer it with [`TellDesktop`](crate::TellDesktop).
-    Query {
-        /// Which request.
-        request: RequestNumber,
-        /// What it asks.
-        text: SecretBytes,
-        /// What goes to the desktop.
-        frames: Vec<Vec<u8>>,
-    },
-    /// It asked for something that was not done.
-    Refused {
-        /// Which request.
-        request: RequestNumber,
-        /// Why.
-        why: RefusedRequest,
-        /// What goes to the desktop.
-        frames: Vec<Vec<u8>>,
-    },
-    /// A request that was answered before: [`RelayOutbox`](crate::RelayOutbox) has the answer, if it is not acknowledged.
-    Repeated,
-    /// Nothing is relayed for this desktop until it joins anew: tell the user.
-    Suspended(Suspension),
-    /// It has left.
-    Left,
 }
 
 impl Sealed for TakeFromDesktop<'_> {}
