@@ -356,16 +356,14 @@ impl Operation for DescribeDesktops {
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Self::Output>, RecordError> {
         let mut needs = Needs::new();
-        let device = Device::read(have, context, &mut needs)?;
-        let phone = device.value.map(|device| device.address);
-        let index = Desktops::read(have, context, &mut needs)?;
         let mut all = Vec::new();
-        for id in index.value.map_or(Vec::new(), |desktops| desktops.0) {
-            let slot = Desktop::read(id, have, context, &mut needs)?;
-            let Some(phone) = &phone else { continue };
-            let mut line = Line::read(&Address::new(phone.account, id), have, context, &mut needs)?;
-            let speaks = line.session().is_some();
-            all.extend(slot.value.map(|desktop| desktop.describe(id, speaks, context)));
+        if let Some(Desktops { account, ids }) = Desktops::read(have, context, &mut needs)?.value {
+            for id in ids {
+                let slot = Desktop::read(id, have, context, &mut needs)?;
+                let mut line = Line::read(&Address::new(account, id), have, context, &mut needs)?;
+                let speaks = line.session().is_some();
+                all.extend(slot.value.map(|desktop| desktop.describe(id, speaks, context)));
+            }
         }
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));

@@ -221,19 +221,18 @@ pub(super) struct Roster(pub(super) Vec<Outbox>);
 impl Roster {
     /// Reads all but one; complete once nothing is needed.
     pub(super) fn read(
-        account: Option<&Address>,
         except: Option<DeviceId>,
         have: &Loaded,
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Self, RecordError> {
-        let index = Desktops::read(have, context, needs)?;
-        let mut outboxes = Vec::new();
-        let ids = index.value.map_or(Vec::new(), |desktops| desktops.0);
+        let Some(Desktops { account, ids }) = Desktops::read(have, context, needs)?.value else {
+            return Ok(Self(Vec::new()));
+        };
+        let mut outboxes = Vec::with_capacity(ids.len());
         for id in ids.into_iter().filter(|id| Some(*id) != except) {
             let mut slot = Desktop::read(id, have, context, needs)?;
-            let Some(phone) = account else { continue };
-            let line = Line::read(&Address::new(phone.account, id), have, context, needs)?;
+            let line = Line::read(&Address::new(account, id), have, context, needs)?;
             if let Some(desktop) = slot.value.take() {
                 outboxes.push(Outbox::new(id, slot, desktop, line));
             }

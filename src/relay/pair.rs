@@ -143,9 +143,10 @@ impl Operation for GrantDesktop {
         if phone.device != DeviceId::PHONE {
             return Err(ListError::NotThePhone.into());
         }
-        let mut desktops = index.value.take().unwrap_or_default();
+        let none = Desktops { account: phone.account, ids: Vec::new() };
+        let mut desktops = index.value.take().unwrap_or(none);
         let mut all = Vec::new();
-        for id in &desktops.0 {
+        for id in &desktops.ids {
             all.push((*id, Desktop::read(*id, have, context, &mut needs)?));
         }
         let list = account.value.as_ref().map(|account| &account.known.list);
@@ -164,7 +165,7 @@ impl Operation for GrantDesktop {
         }
         let desktop = new_device_id(list, &mut context.random)?;
         let Step { mut writes, output: bundle } = handed;
-        if desktops.0.len() >= MAX_DESKTOPS {
+        if desktops.ids.len() >= MAX_DESKTOPS {
             // The oldest that has ended makes room.
             let over = |slot: &Slot<Desktop>| {
                 slot.value.as_ref().is_none_or(|desktop| match desktop.phase {
@@ -174,10 +175,10 @@ impl Operation for GrantDesktop {
                 })
             };
             let (oldest, slot) = all.iter().find(|(_, slot)| over(slot)).ok_or(ListError::TooManyDevices)?;
-            desktops.0.retain(|id| id != oldest);
+            desktops.ids.retain(|id| id != oldest);
             writes.extend(slot.delete());
         }
-        desktops.0.push(desktop);
+        desktops.ids.push(desktop);
         let address = Address::new(phone.account, desktop);
         let body = DesktopGrantBodyMessage {
             account_id: phone.account.as_bytes().to_vec(),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     companion::{Plan, SendToAccount, SentToAccount},
-    identity::{Address, Device},
+    identity::Address,
     session::{Content, Keep, Receive, Received},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
 };
@@ -99,9 +99,7 @@ impl Operation for RelayReceive<'_> {
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Self::Output>, RelayError> {
         let mut needs = Needs::new();
-        let device = Device::read(have, context, &mut needs)?;
-        let own = device.value.map(|device| device.address);
-        let roster = Roster::read(own.as_ref(), None, have, context, &mut needs)?;
+        let roster = Roster::read(None, have, context, &mut needs)?;
         let receive =
             Receive { from: self.from, envelope: self.envelope, associated_data: self.associated_data };
         let Step { mut writes, output: received } = match receive.run(have, context)? {
@@ -147,9 +145,7 @@ impl Operation for RelaySend<'_> {
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Self::Output>, RelayError> {
         let mut needs = Needs::new();
-        let device = Device::read(have, context, &mut needs)?;
-        let own = device.value.map(|device| device.address);
-        let roster = Roster::read(own.as_ref(), None, have, context, &mut needs)?;
+        let roster = Roster::read(None, have, context, &mut needs)?;
         let send = SendToAccount {
             plan: self.plan,
             plaintext: self.plaintext,

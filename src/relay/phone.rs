@@ -358,8 +358,7 @@ impl Taking<'_> {
         (to, associated_data, text): (AccountId, &[u8], &[u8]),
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
-        let others =
-            Roster::read(Some(&self.phone), Some(self.take.desktop), self.have, context, &mut self.needs)?;
+        let others = Roster::read(Some(self.take.desktop), self.have, context, &mut self.needs)?;
         let Some(audience) = Audience::read(&to, self.have, context, &mut self.needs)? else {
             return Ok(Run::Needs(self.needs));
         };

@@ -7,7 +7,7 @@ use super::{
     frame::{MAX_REQUESTS, Outcome},
 };
 use crate::{
-    identity::{DeviceId, IdentityKey},
+    identity::{AccountId, DeviceId, IdentityKey},
     step::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
         RecordWriter, Slot, UnixMillis,
@@ -30,9 +30,12 @@ pub(super) const REMEMBERED: u64 = 256;
 // What is under way opens: the session follows gaps of 1,000 messages and keeps as many keys, so that a status opens behind all that is kept, and what is kept opens after it.
 const _: () = assert!(MAX_KEPT + RESERVED <= 600 && MAX_KEPT >= WINDOW && REMEMBERED >= MAX_REQUESTS);
 
-/// The record of which desktops there are, oldest first.
-#[derive(Debug, Default)]
-pub(super) struct Desktops(pub(super) Vec<DeviceId>);
+/// The record of which desktops there are, oldest first, and of whose phone.
+#[derive(Debug)]
+pub(super) struct Desktops {
+    pub(super) account: AccountId,
+    pub(super) ids: Vec<DeviceId>,
+}
 
 /// How a relay stands at the phone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,21 +169,23 @@ impl RecordType<'_> for Desktops {
     const KIND: RecordKind = RecordKind::Desktops;
 
     fn max_body_len(&self) -> usize {
-        self.0.len().saturating_mul(4)
+        self.ids.len().saturating_mul(4).saturating_add(2 + AccountId::MAX_LEN)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
-        self.0.iter().for_each(|desktop| {
+        body.prefixed(self.account.as_bytes());
+        self.ids.iter().for_each(|desktop| {
             body.u32(desktop.0);
         });
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
-        let mut all = Vec::new();
+        let account = AccountId::new(body.prefixed()?).ok()?;
+        let mut ids = Vec::new();
         while let Some(desktop) = body.u32() {
-            all.push(DeviceId(desktop));
+            ids.push(DeviceId(desktop));
         }
-        (all.len() <= MAX_DESKTOPS).then_some(Self(all))
+        (ids.len() <= MAX_DESKTOPS).then_some(Self { account, ids })
     }
 }
 
