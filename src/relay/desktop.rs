@@ -74,7 +74,7 @@ pub enum FromPhone {
     },
     /// Nothing is relayed until this desktop joins anew: ask the user, and run [`RejoinPhone`](crate::RejoinPhone).
     Suspended(Suspension),
-    /// A peer's message. Show it once, under its number.
+    /// A peer's message. Show it once, by its sender and id: a phone whose store went back may tell it again, under another number.
     Event {
         /// Its place among all that the phone has told.
         number: FrameNumber,
