@@ -471,7 +471,7 @@ impl World {
                 desk.states.extend(settled.iter().copied());
                 None
             }
-            _ => None,
+            FromPhone::Late | FromPhone::Suspended(_) | _ => None,
         };
         if let Some(number) = number {
             assert_eq!(number, desk.number + 1, "a hole that no gap tells of");

@@ -103,7 +103,14 @@ fn an_absent_desktop_costs_its_phone_a_bounded_store_and_sees_one_gap() {
                     assert_eq!(missed, u64::try_from(EVENTS - told).unwrap());
                     gaps += 1;
                 }
-                other => panic!("{other:?}"),
+                said @ (FromPhone::Late
+                | FromPhone::Status { .. }
+                | FromPhone::Suspended(_)
+                | FromPhone::OwnSent { .. }
+                | FromPhone::Answer { .. }
+                | FromPhone::Found { .. }
+                | FromPhone::Ended { .. }
+                | _) => panic!("{said:?}"),
             }
         }
         office.acknowledge();
