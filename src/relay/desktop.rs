@@ -211,7 +211,7 @@ impl Places {
     /// Asks for those that what came may be about.
     fn ask_ahead(desk: &Desk, have: &Loaded, needs: &mut Needs) -> Self {
         let all = desk.open_places();
-        let about = if desk.relay.phase == Phase::Joining { usize::MAX } else { 1 };
+        let about = if desk.relay.phase == Phase::Joining { usize::MAX } else { 2 };
         for place in all.clone().take(about) {
             have.slot::<Asked<'_>>(Asked::key(place), needs);
         }
@@ -359,6 +359,19 @@ impl Taking<'_> {
         Ok(said)
     }
 
+    /// The first place from here on of a request that was not taken back; the places before it are free.
+    fn past_cancelled(&mut self, from: u64, context: &Context<'_>) -> Result<u64, RelayError> {
+        for place in from..self.places.0.end {
+            let slot = self.read(place, context)?;
+            let delete = slot.delete().filter(|_| slot.value.is_some_and(|asked| asked.is_cancelled()));
+            match delete {
+                Some(delete) => self.writes.push(delete),
+                None => return Ok(place),
+            }
+        }
+        Ok(self.places.0.end.max(from))
+    }
+
     /// Takes the answer to the first request that has none, or a later word on one that has. False: this desktop does not know the request.
     fn answer(&mut self, outcome: &Outcome, context: &Context<'_>) -> Result<bool, RelayError> {
         if outcome.number <= self.desk.relay.answered {
@@ -382,8 +395,8 @@ impl Taking<'_> {
                     if (number, id) == (outcome.number, outcome.request) =>
                 {
                     self.writes.extend(delete);
-                    self.desk.relay.first = place.saturating_add(1);
                     self.desk.relay.answered = number;
+                    self.desk.relay.first = self.past_cancelled(place.saturating_add(1), context)?;
                     return Ok(true);
                 }
                 Some((_, AskedStage::Cancelled)) => self.writes.extend(delete),

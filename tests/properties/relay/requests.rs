@@ -289,3 +289,23 @@ fn a_cancelled_request_in_the_middle_is_passed_over() {
     assert_eq!(office.desk.shows(&outbox), ["Accepted", "Accepted"]);
     assert_eq!(office.desk.store.count(RecordKind::RelayAsked), 0);
 }
+
+/// One that is taken back behind the only other gives its place up with that one's answer.
+#[test]
+fn a_cancelled_request_at_the_end_leaves_its_place() {
+    let mut office = office(DesktopConsent::Always);
+    let (_, first) = office.desk_says("first");
+    for _ in 0..2 {
+        office.desk.run(&AskPhone).unwrap();
+    }
+    let request = say(&office, b"last");
+    let asked = RelayRequest { request, not_after: EVER, while_away: WhileAway::Queue };
+    let request = office.desk.run(&asked).unwrap().request;
+    office.desk.run(&CancelRequest { request }).unwrap();
+    assert!(matches!(office.ask(), FromPhone::Status { .. }));
+    assert!(matches!(office.phone.from(&office.desk, &first), Ok(FromDesktop::Sent { .. })));
+    let outbox = office.phone.outbox(&office.desk);
+    assert_eq!(office.desk.shows(&outbox), ["Accepted"]);
+    assert_eq!(office.desk.run(&DescribeRelay).unwrap().waiting, 0);
+    assert_eq!(office.desk.store.count(RecordKind::RelayAsked), 0);
+}
