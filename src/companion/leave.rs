@@ -88,14 +88,7 @@ impl Operation for LeaveAccount {
         let account = account.ok_or(LeaveError::NotACompanion)?;
         let phone = Address::new(*account.known.list.account(), DeviceId::PHONE);
         let text = Heading::Leaves.before(&[]);
-        let single = Single {
-            to: &phone,
-            text: &text,
-            headed: true,
-            associated_data: &[],
-            keep: Keep::ForRetry,
-            name: None,
-        };
+        let single = Single::among_own(&phone, &text, Keep::ForRetry);
         let Some((sent, writes)) = single.seal(have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };

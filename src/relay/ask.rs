@@ -10,7 +10,7 @@ use super::{
 use crate::{
     identity::{Address, DeviceId},
     prekey::VerifiedBundle,
-    session::{Line, SendError, end_sessions, restart_line},
+    session::{Line, Restart, SendError, end_sessions},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, Write},
 };
 
@@ -215,7 +215,7 @@ impl Operation for RejoinPhone<'_> {
         if *self.bundle.address() != desk.phone {
             return Err(RelayError::NotPaired);
         }
-        let Step { mut writes, .. } = match restart_line(self.bundle, have, context)? {
+        let Step { mut writes, .. } = match (Restart { bundle: self.bundle }).run(have, context)? {
             Run::Needs(more) => return Ok(Run::Needs(more)),
             Run::Done(step) => step,
         };

@@ -158,7 +158,7 @@ impl Operation for TakeFromPhone<'_> {
         let Step { mut writes, output: opened } =
             match open_frame(&desk.phone, self.envelope, None, have, context).map_err(RelayError::Frame)? {
                 Run::Needs(more) => {
-                    more.keys().iter().for_each(|key| needs.add(key));
+                    needs.add_all(&more);
                     return Ok(Run::Needs(needs));
                 }
                 Run::Done(step) => step,
@@ -281,8 +281,7 @@ impl Taking<'_> {
             let slot: Slot<Asked<'_>> = self.have.read(Asked::key(place), context, &mut self.needs)?;
             match &slot.value {
                 Some(Asked { id, stage: AskedStage::Sent { number, .. } }) => {
-                    let is_it = |outcome: &&Outcome| (outcome.number, outcome.request) == (*number, *id);
-                    let known = results.iter().find(is_it).map(|outcome| outcome.state);
+                    let known = Outcome::of(results, *number, *id);
                     settled.push((*id, known.unwrap_or(RequestState::Unknown)));
                     self.writes.extend(slot.delete());
                 }
@@ -305,9 +304,8 @@ impl Taking<'_> {
             let slot = self.read(place, context)?;
             match &slot.value {
                 Some(Asked { id, stage: AskedStage::Sent { number, .. } }) => {
-                    let is_it = |outcome: &&Outcome| (outcome.number, outcome.request) == (*number, *id);
-                    match results.iter().find(is_it) {
-                        Some(outcome) => settled.push((*id, outcome.state)),
+                    match Outcome::of(results, *number, *id) {
+                        Some(state) => settled.push((*id, state)),
                         None if *number > taken => never_sent.push(*id),
                         None => settled.push((*id, RequestState::Unknown)),
                     }

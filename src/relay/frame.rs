@@ -146,6 +146,12 @@ fn whole<'a, T>(
 impl Outcome {
     const LEN: usize = 8 + 16 + 1;
 
+    /// What became of a request, where number and id agree.
+    pub(super) fn of(all: &[Self], number: u64, request: RequestId) -> Option<RequestState> {
+        let is_it = |outcome: &&Self| (outcome.number, outcome.request) == (number, request);
+        all.iter().find(is_it).map(|outcome| outcome.state)
+    }
+
     fn encode(&self, body: &mut RecordWriter) {
         body.u64(self.number).bytes(&self.request.0).u8(self.state.to_byte());
     }

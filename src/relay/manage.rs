@@ -284,11 +284,8 @@ impl Operation for DetachDesktop {
         let device = Device::read(have, context, &mut needs)?;
         let phone = device.value.ok_or(RelayError::NotPaired)?.address;
         let taken = outbox.desktop.taken;
-        let mut results = Vec::new();
-        for number in taken.saturating_sub(MAX_REQUESTS - 1).max(1)..=taken {
-            let seen = have.read::<Seen>(Seen::key(self.desktop, number), context, &mut needs)?;
-            results.extend(seen.value.map(|seen| seen.outcome).filter(|outcome| outcome.number == number));
-        }
+        let last = taken.saturating_sub(MAX_REQUESTS - 1).max(1)..taken.saturating_add(1);
+        let results = Seen::outcomes(self.desktop, last, have, context, &mut needs)?;
         let address = Address::new(phone.account, self.desktop);
         let ended = end_sessions(&address, have, context, &mut needs)?;
         outbox.forget(have, &mut needs);

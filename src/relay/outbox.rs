@@ -199,11 +199,9 @@ impl Outbox {
 
     /// The writes of everything that was changed, and what goes out.
     pub(super) fn finish(mut self, context: &Context<'_>) -> (Vec<Write>, Vec<Vec<u8>>) {
-        self.desktop.latest = self.desktop.now(context);
-        let mut writes = self.writes;
-        writes.extend(self.line.write(context));
-        writes.push(self.slot.write(self.desktop, context));
-        (writes, self.frames)
+        self.writes.extend(self.line.write(context));
+        let frames = core::mem::take(&mut self.frames);
+        (self.finish_apart(context), frames)
     }
 
     /// The same where the session was not used.

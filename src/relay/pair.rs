@@ -8,7 +8,6 @@ use super::{
     DesktopConsent,
     ask::first_ask,
     desktop_record::{Phase as DesktopPhase, Relay},
-    pass::add,
     phone_record::{Desktop, Desktops, MAX_DESKTOPS, Missed, Phase},
 };
 use crate::{
@@ -152,7 +151,7 @@ impl Operation for GrantDesktop {
         let list = account.value.as_ref().map(|account| &account.known.list);
         let handed = match HandOutBundle.run(have, context) {
             Ok(Run::Needs(more)) => {
-                add(&mut needs, &more);
+                needs.add_all(&more);
                 return Ok(Run::Needs(needs));
             }
             Ok(Run::Done(step)) => step,

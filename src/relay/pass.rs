@@ -86,11 +86,6 @@ pub struct SentAndRelayed {
     pub desktops: Vec<ForDesktop>,
 }
 
-/// Adds what an inner operation needs.
-pub(super) fn add(needs: &mut Needs, more: &Needs) {
-    more.keys().iter().for_each(|key| needs.add(key));
-}
-
 impl Sealed for RelayReceive<'_> {}
 
 impl Operation for RelayReceive<'_> {
@@ -104,7 +99,7 @@ impl Operation for RelayReceive<'_> {
             Receive { from: self.from, envelope: self.envelope, associated_data: self.associated_data };
         let Step { mut writes, output: received } = match receive.run(have, context)? {
             Run::Needs(more) => {
-                add(&mut needs, &more);
+                needs.add_all(&more);
                 return Ok(Run::Needs(needs));
             }
             Run::Done(step) => step,
@@ -154,7 +149,7 @@ impl Operation for RelaySend<'_> {
         };
         let Step { mut writes, output: sent } = match send.run(have, context)? {
             Run::Needs(more) => {
-                add(&mut needs, &more);
+                needs.add_all(&more);
                 return Ok(Run::Needs(needs));
             }
             Run::Done(step) => step,

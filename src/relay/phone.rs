@@ -15,7 +15,6 @@ use super::{
     frame::{Body, Down, Numbered, Outcome, Status, Up},
     from_desktop::{FromDesktop, Verdict, Wanted},
     outbox::{ForDesktop, Outbox, Roster},
-    pass::add,
     phone_record::{Desktop, Kept, Phase, REMEMBERED, Seen},
 };
 use crate::{
@@ -76,7 +75,7 @@ impl Operation for TakeFromDesktop<'_> {
             .map_err(RelayError::Frame)?
         {
             Run::Needs(more) => {
-                add(&mut needs, &more);
+                needs.add_all(&more);
                 return Ok(Run::Needs(needs));
             }
             Run::Done(step) => step,
@@ -138,7 +137,9 @@ impl Taking<'_> {
         }
         self.acknowledge(&mut outbox, shown, context)?;
         let results = match &frame {
-            Up::Ask { first, next, .. } => self.results(*first..*next, context)?,
+            Up::Ask { first, next, .. } => {
+                Seen::outcomes(self.take.desktop, *first..*next, self.have, context, &mut self.needs)?
+            }
             Up::Ack | Up::Bye | Up::Request { .. } => Vec::new(),
         };
         if !self.needs.is_empty() {
@@ -191,21 +192,6 @@ impl Taking<'_> {
         Ok(())
     }
 
-    /// What became of a desktop's requests, as far as they were taken.
-    fn results(
-        &mut self,
-        asked: core::ops::Range<u64>,
-        context: &Context<'_>,
-    ) -> Result<Vec<Outcome>, RelayError> {
-        let mut results = Vec::new();
-        for number in asked {
-            let key = Seen::key(self.take.desktop, number);
-            let seen = self.have.read::<Seen>(key, context, &mut self.needs)?;
-            results.extend(seen.value.map(|seen| seen.outcome).filter(|outcome| outcome.number == number));
-        }
-        Ok(results)
-    }
-
     /// Answers an ask in the session that the desktop is in.
     fn status(
         self,
@@ -247,7 +233,7 @@ impl Taking<'_> {
                 return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Undecided(Wanted::TakeOver))));
             }
         }
-        let results = self.results(asked.clone(), context)?;
+        let results = Seen::outcomes(self.take.desktop, asked.clone(), self.have, context, &mut self.needs)?;
         outbox.drop_all(self.have, &mut self.needs);
         if !self.needs.is_empty() {
             return Ok(Run::Needs(self.needs));

@@ -1,6 +1,7 @@
 //! What a phone keeps of the desktops that it relays for. `docs/relay.md`, "At the phone".
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::{
     DesktopConsent, EndOfRelay, RequestId, RequestState, Suspension,
@@ -162,6 +163,24 @@ impl Seen {
     pub(super) fn key(desktop: DeviceId, number: u64) -> RecordKey {
         let place = number.checked_rem(REMEMBERED).unwrap_or_default();
         key(RecordKind::RelaySeen, desktop).part(&place.to_be_bytes()).finish()
+    }
+}
+
+impl Seen {
+    /// What became of requests, as far as they were taken and are remembered.
+    pub(super) fn outcomes(
+        desktop: DeviceId,
+        numbers: Range<u64>,
+        have: &Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Vec<Outcome>, RecordError> {
+        let mut outcomes = Vec::new();
+        for number in numbers {
+            let seen = have.read::<Self>(Self::key(desktop, number), context, needs)?;
+            outcomes.extend(seen.value.map(|seen| seen.outcome).filter(|outcome| outcome.number == number));
+        }
+        Ok(outcomes)
     }
 }
 

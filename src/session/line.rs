@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    Arrival, OpenError, SendError, Started,
+    Arrival, OpenError, SendError,
     content::{Heading, Kind},
     peer::Peer,
     receive::Arrived,
@@ -99,13 +99,4 @@ pub(crate) fn start_line(
     needs: &mut Needs,
 ) -> Result<Option<Vec<Write>>, StartError> {
     start_scanned(bundle, device, false, have, context, needs)
-}
-
-/// Starts another session of a desktop with its phone.
-pub(crate) fn restart_line(
-    bundle: &VerifiedBundle,
-    have: &Loaded,
-    context: &mut Context<'_>,
-) -> Result<Run<Started>, StartError> {
-    super::start::start(bundle, |_| false, have, context)
 }

@@ -40,7 +40,7 @@ pub use decide::DecideIdentity;
 pub use describe::{DescribePeer, PeerDescription, SessionDescription, ShowSafetyNumber};
 pub(crate) use end::end_sessions;
 pub use error::{OpenError, SendError, StartError};
-pub(crate) use line::{Line, OpenedFrame, open_frame, restart_line, start_line};
+pub(crate) use line::{Line, OpenedFrame, open_frame, start_line};
 pub use message_id::MessageId;
 pub use number::LearnNumber;
 pub(crate) use peer::{identity_on_record, pin_new, pin_scanned};

@@ -113,7 +113,12 @@ pub(crate) struct Ready<'a> {
     copy: Slot<RetryCopy<'a>>,
 }
 
-impl Single<'_> {
+impl<'a> Single<'a> {
+    /// What devices of one account say to each other.
+    pub(crate) const fn among_own(to: &'a Address, text: &'a [u8], keep: Keep) -> Self {
+        Self { to, text, headed: true, associated_data: &[], keep, name: None }
+    }
+
     /// What goes out, stamped as the lists on record want it, and the writes of the peer's record and of the copy; `None` where records are needed.
     pub(crate) fn seal(
         &self,

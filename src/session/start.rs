@@ -81,7 +81,7 @@ impl Operation for Restart<'_> {
 }
 
 /// Starts a session, unless the active one is to be kept.
-pub(super) fn start(
+fn start(
     bundle: &VerifiedBundle,
     keep: impl FnOnce(&Session) -> bool,
     have: &Loaded,

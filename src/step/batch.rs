@@ -26,7 +26,7 @@ impl<O: Operation> Operation for Batch<'_, O> {
         for (place, operation) in self.0.iter().enumerate() {
             context.batched = place;
             match operation.run(&overlay, context) {
-                Ok(Run::Needs(more)) => more.keys().iter().for_each(|key| needs.add(key)),
+                Ok(Run::Needs(more)) => needs.add_all(&more),
                 Ok(Run::Done(step)) => {
                     for write in step.writes {
                         overlay.overlay(&write);

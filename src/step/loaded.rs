@@ -58,6 +58,11 @@ impl Needs {
         }
     }
 
+    /// Adds what another operation needs.
+    pub(crate) fn add_all(&mut self, more: &Self) {
+        more.keys.iter().for_each(|key| self.add(key));
+    }
+
     /// The keys that are asked for, each once.
     #[must_use]
     pub fn keys(&self) -> &[RecordKey] {

@@ -188,14 +188,7 @@ impl Operation for AskHistory {
         }
         let id = HistoryId(context.random.draw()?);
         let text = Heading::AskHistory(id, self.since).before(&[]);
-        let single = Single {
-            to: &phone,
-            text: &text,
-            headed: true,
-            associated_data: &[],
-            keep: Keep::ForRetry,
-            name: None,
-        };
+        let single = Single::among_own(&phone, &text, Keep::ForRetry);
         let Some((sent, writes)) = single.seal(have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };

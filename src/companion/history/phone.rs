@@ -196,14 +196,7 @@ impl Operation for FinishHistory {
         let manifest = SecretBytes::new(message.encode_to_vec());
         message.key.as_mut_slice().zeroize();
         let text = Heading::History.before(&manifest);
-        let single = Single {
-            to: &companion,
-            text: &text,
-            headed: true,
-            associated_data: &[],
-            keep: Keep::ForRetry,
-            name: None,
-        };
+        let single = Single::among_own(&companion, &text, Keep::ForRetry);
         let Some((sent, writes)) = single.seal(have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };

@@ -306,14 +306,7 @@ impl Operation for SupplyCompanion<'_> {
             Frame { number: SupplyNumber(number), after: SupplyNumber(supply.taken), facts, keys: new_keys };
         supply.last = number;
         let text = Heading::Supply.before(&frame.encode());
-        let single = Single {
-            to: &companion,
-            text: &text,
-            headed: true,
-            associated_data: &[],
-            keep: Keep::ForRetry,
-            name: None,
-        };
+        let single = Single::among_own(&companion, &text, Keep::ForRetry);
         let Some((sent, sealed)) = single.seal(have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };

@@ -126,14 +126,7 @@ fn acknowledge(
     needs: &mut Needs,
 ) -> Result<Option<Acknowledgement>, SupplyError> {
     let text = Heading::SupplyTaken(SupplyNumber(taken)).before(&[]);
-    let single = Single {
-        to: phone,
-        text: &text,
-        headed: true,
-        associated_data: &[],
-        keep: Keep::Nothing,
-        name: None,
-    };
+    let single = Single::among_own(phone, &text, Keep::Nothing);
     Ok(single
         .seal(have, context, needs)?
         .map(|(sent, writes)| Acknowledgement { envelope: sent.envelope, writes }))
