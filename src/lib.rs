@@ -42,19 +42,19 @@ pub use primitives::{
 };
 pub use ratchet::RootSecret;
 pub use relay::{
-    AckPhone, AskPhone, CancelRequest, DescribeDesktops, DescribeRelay, DesktopConsent, DesktopDescription,
-    DetachDesktop, EndOfRelay, FlushRequests, ForDesktop, FrameNumber, FromDesktop, FromPhone, GrantDesktop,
-    GrantedDesktop, JoinPhone, JoinProgress, LeavePhone, News, ReceivedAndRelayed, RefusedRequest,
-    RejoinPhone, RelayDescription, RelayError, RelayOutbox, RelayReceive, RelayRequest, RelaySend,
-    RelayStanding, RenewDesktop, Request, RequestId, RequestNumber, RequestState, Requested, SentAndRelayed,
-    SetDesktopConsent, ShowDesktopCode, Suspension, TakeFromDesktop, TakeFromPhone, TakenFromPhone,
-    TellDesktop, Verdict, Wanted, WhileAway,
+    AcceptUpgrade, AckPhone, AskPhone, CancelRequest, DescribeDesktops, DescribeRelay, DesktopConsent,
+    DesktopDescription, DetachDesktop, EndOfRelay, FlushRequests, ForDesktop, FrameNumber, FromDesktop,
+    FromPhone, GrantDesktop, GrantedDesktop, JoinPhone, JoinProgress, LeavePhone, News, ReceivedAndRelayed,
+    RefusedRequest, RejoinPhone, RelayDescription, RelayError, RelayOutbox, RelayReceive, RelayRequest,
+    RelaySend, RelayStanding, RenewDesktop, Request, RequestId, RequestNumber, RequestState, Requested,
+    SentAndRelayed, SetDesktopConsent, ShowDesktopCode, Suspension, TakeFromDesktop, TakeFromPhone,
+    TakenFromPhone, TellDesktop, Unsent, UnsentRequest, Verdict, Wanted, WhileAway,
 };
 pub use session::{
     AnswerRetry, Arrival, ChainReport, Content, DecideIdentity, DescribePeer, Diagnose, EnvelopeDescription,
     Finding, HandshakeDescription, HistoryId, HistoryManifest, Keep, LearnNumber, MessageId, OpenError,
-    PeerDescription, Receive, Received, Recover, Recovered, Report, RequestRetry, Restart, RetryAnswer,
-    RetryError, RetryOutcome, RetryReason, RetryRequest, Send, SendError, Sent, SentReport,
+    Origin, PeerDescription, Receive, Received, Recover, Recovered, Report, RequestRetry, Restart,
+    RetryAnswer, RetryError, RetryOutcome, RetryReason, RetryRequest, Send, SendError, Sent, SentReport,
     SessionDescription, SessionPhase, SessionReport, SharedId, ShowSafetyNumber, Side, Standing, Start,
     StartError, Started, Strength, SupplyFrame, SupplyNumber, Tidy, View,
 };

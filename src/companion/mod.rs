@@ -36,7 +36,10 @@ pub use link::{
     Joined, LinkCode, LinkError, LinkProgress, LinkReference, LinkRequest, Linked, Linking, Refusal,
     ScanLinkCode, ShowLinkCode, ShowTypedCode, TakeInvitation, TypedCode,
 };
-pub(crate) use link::{DesktopGrant, DesktopLinking, new_device_id, show_desktop_code, take_desktop_grant};
+pub(crate) use link::{
+    Certifier, DesktopGrant, DesktopLinking, Offer, TakenIn, accept_offer, become_companion, check_offer,
+    new_device_id, show_desktop_code, take_desktop_grant,
+};
 pub use sign::{CloseAccount, RemoveCompanion, RenewDevices, SignedList};
 pub use supply::{
     AskSupply, ConfirmSupply, OpenSynced, SealSynced, Supplied, SupplyCompanion, SupplyError, SupplyState,

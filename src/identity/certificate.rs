@@ -9,7 +9,7 @@ use core::fmt;
 use prost::Message;
 
 use super::{
-    AccountId, Address, DeviceEntry, DeviceId, DeviceList, IdentityKey, IdentityKeyPair, Incarnation,
+    AccountId, Address, Change, DeviceEntry, DeviceId, DeviceList, IdentityKey, IdentityKeyPair, Incarnation,
     KeyIndex,
 };
 use crate::{
@@ -153,6 +153,12 @@ pub(crate) struct CertificateBody {
 }
 
 impl CertificateBody {
+    /// The change of the list that takes in the device with this key.
+    pub(crate) fn adds(&self, identity_key: IdentityKey) -> Change {
+        let entry = DeviceEntry { device: self.address.device, key_index: self.key_index, identity_key };
+        Change::Add { incarnation: self.incarnation, entry }
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         CertificateBodyMessage {
             account_id: self.address.account.as_bytes().to_vec(),

@@ -189,7 +189,10 @@ impl Operation for AckPhone {
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Vec<u8>>, RelayError> {
         let mut needs = Needs::new();
         let Some(mut desk) = Desk::read(have, context, &mut needs)? else { return Ok(Run::Needs(needs)) };
-        desk.is_attached(context)?;
+        // One that has become a companion owes its last word.
+        if desk.relay.phase != Phase::Ended(EndOfRelay::Upgraded) {
+            desk.is_attached(context)?;
+        }
         let mut line = Line::read(&desk.phone, have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));

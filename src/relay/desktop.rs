@@ -8,19 +8,21 @@
 //!                        past its time: shows and sends nothing
 //! ```
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
+use core::cmp::Ordering;
 
 use super::{
     EndOfRelay, FrameNumber, RelayError, RequestId, RequestState, Suspension,
     ask::Desk,
-    desktop_record::{Asked, AskedStage, Phase},
-    frame::{Down, Numbered, Outcome, Status},
+    desktop_record::{Asked, AskedStage, Phase, Upgrading},
+    frame::{Body, Down, Numbered, Outcome, Status},
 };
 use crate::{
-    identity::{AccountId, Address},
+    companion::{Joined, Offer, become_companion, check_offer},
+    identity::{AccountId, Address, Device},
     primitives::SecretBytes,
-    session::{MessageId, SharedId, open_frame},
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
+    session::{Line, MessageId, Origin, SharedId, open_frame},
+    step::{Context, Loaded, Needs, Operation, RecordReader, Run, Sealed, Slot, Step, UnixMillis, Write},
 };
 
 /// Frames after which the phone is to be told what was shown: half of what it sends before it waits for that.
@@ -131,6 +133,25 @@ pub enum FromPhone {
         /// What the phone's app has found.
         text: SecretBytes,
     },
+    /// The phone's user agrees to an upgrade: run [`AcceptUpgrade`](crate::AcceptUpgrade) within five minutes.
+    Offered {
+        /// Its place among all that the phone has told.
+        number: FrameNumber,
+        /// The request that it answers.
+        request: RequestId,
+    },
+    /// This device is a companion of the account: the relay has ended, and its session is the one with the phone. Run [`AckPhone`](crate::AckPhone), run
+    /// [`ReplenishPrekeys`](crate::ReplenishPrekeys) and publish its upload with the certificate, and from now on take what comes with [`Receive`](crate::Receive).
+    Upgraded {
+        /// Its place among all that the phone has told.
+        number: FrameNumber,
+        /// What this device is now.
+        joined: Box<Joined>,
+        /// What became of requests that were under way.
+        settled: Vec<(RequestId, RequestState)>,
+        /// Requests that never went out, in order: keep them in this step's transaction, and send them from here.
+        unsent: Vec<Unsent>,
+    },
     /// The relay has ended: delete what the store holds.
     Ended {
         /// Why.
@@ -140,6 +161,58 @@ pub enum FromPhone {
         /// Requests that the phone has not done, and never will.
         never_sent: Vec<RequestId>,
     },
+}
+
+/// A request that was queued when the desktop became a companion.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Unsent {
+    /// Which.
+    pub request: RequestId,
+    /// Until when it is worth doing.
+    pub not_after: UnixMillis,
+    /// What was asked for.
+    pub asked: UnsentRequest,
+}
+
+/// What was asked for, and is this device's own to do now.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum UnsentRequest {
+    /// To send a message to an account.
+    Send {
+        /// To whom.
+        to: AccountId,
+        /// What to say.
+        plaintext: SecretBytes,
+        /// What to bind.
+        associated_data: Vec<u8>,
+    },
+    /// To note that a message was read.
+    Read {
+        /// Who sent the message.
+        from: Address,
+        /// Which.
+        message: MessageId,
+    },
+    /// A question of the app's own.
+    Query(SecretBytes),
+}
+
+impl Unsent {
+    /// Nothing where the request was for what has come.
+    fn read(request: RequestId, kind: u8, not_after: UnixMillis, body: &[u8]) -> Option<Self> {
+        let secret = |text: &[u8]| SecretBytes::new(text.to_vec());
+        let asked = match Body::decode(kind, &mut RecordReader::over(body))? {
+            Body::Send { to, associated_data, text } => {
+                UnsentRequest::Send { to, plaintext: secret(text), associated_data: associated_data.to_vec() }
+            }
+            Body::Read { from, message } => UnsentRequest::Read { from, message },
+            Body::Query(text) => UnsentRequest::Query(secret(text)),
+            Body::Upgrade | Body::Accept(_) => return None,
+        };
+        Some(Self { request, not_after, asked })
+    }
 }
 
 impl Sealed for TakeFromPhone<'_> {}
@@ -171,6 +244,17 @@ impl Operation for TakeFromPhone<'_> {
         let mut taking = Taking { desk: &mut desk, places, have, needs, writes: Vec::new() };
         let said = match frame {
             Down::Status(status) => taking.status(&status, context)?,
+            Down::Numbered(number, Numbered::Upgraded { certificate, list })
+                if taking.is_next(number, context)? =>
+            {
+                let said = taking.upgraded(FrameNumber(number), (certificate, list), &mut writes, context)?;
+                if !taking.needs.is_empty() {
+                    return Ok(Run::Needs(taking.needs));
+                }
+                writes.extend(taking.writes);
+                writes.push(desk.write(context));
+                return Ok(Run::Done(Step::new(writes, TakenFromPhone { said, owes: true })));
+            }
             Down::Numbered(number, numbered) => taking.numbered(number, &numbered, context)?,
             Down::Superseded => {
                 taking.desk.is_joined()?;
@@ -178,7 +262,10 @@ impl Operation for TakeFromPhone<'_> {
                 FromPhone::Suspended(Suspension::TakenOver)
             }
             Down::Ended { why, taken, results } => {
-                let why = EndOfRelay::from_byte(why).unwrap_or(EndOfRelay::Detached);
+                let why = match EndOfRelay::from_byte(why) {
+                    Some(EndOfRelay::Left) => EndOfRelay::Left,
+                    Some(EndOfRelay::Detached | EndOfRelay::Upgraded) | None => EndOfRelay::Detached,
+                };
                 let (settled, never_sent) = taking.settle_end(taken, &results, context)?;
                 let mut needs = taking.needs;
                 let ended = desk.end(why, have, context, &mut needs)?;
@@ -266,6 +353,15 @@ impl Taking<'_> {
             relay.number = relay.number.max(status.taken.saturating_add(1));
             relay.answered = relay.number.saturating_sub(1);
             settled = self.settle_sent(&status.results, context)?;
+            let relay = &mut self.desk.relay;
+            match relay.upgrading {
+                Upgrading::Accepted(number) => {
+                    let result = status.results.iter().find(|outcome| outcome.number == number);
+                    let state = result.map_or(RequestState::Unknown, |outcome| outcome.state);
+                    relay.hear_of_acceptance(number, state);
+                }
+                Upgrading::No | Upgrading::Offered(_) => relay.upgrading = Upgrading::No,
+            }
         } else if status.from > relay.shown.saturating_add(1) || status.taken >= relay.number {
             // The phone remembers more of this desktop than it does itself.
             return Ok(self.suspend(Suspension::DesktopWentBack));
@@ -323,38 +419,112 @@ impl Taking<'_> {
         numbered: &Numbered<'_>,
         context: &Context<'_>,
     ) -> Result<FromPhone, RelayError> {
-        self.desk.is_attached(context)?;
-        let next = self.desk.relay.shown.saturating_add(1);
-        if number < next {
+        if !self.is_next(number, context)? {
             return Ok(FromPhone::Late);
-        }
-        if number > next {
-            return Err(RelayError::Early { next: FrameNumber(next) });
         }
         let text = |text: &[u8]| SecretBytes::new(text.to_vec());
         let number = FrameNumber(number);
-        let said = match *numbered {
-            Numbered::Event { at, from, message, shared, text: said } => {
+        let said = match numbered {
+            &Numbered::Event { at, origin: Origin::Peer { from, message, shared }, text: said } => {
                 FromPhone::Event { number, at, from, message, shared, text: text(said) }
             }
-            Numbered::OwnSent { at, to, shared, text: said } => {
+            &Numbered::Event { at, origin: Origin::Own { to, shared }, text: said } => {
                 FromPhone::OwnSent { number, at, to, shared, text: text(said) }
             }
-            Numbered::Gap { count, first, last } => FromPhone::Gap { number, missed: count, first, last },
-            Numbered::Found { request, text: found } => {
+            &Numbered::Gap { count, first, last } => FromPhone::Gap { number, missed: count, first, last },
+            &Numbered::Found { request, text: found } => {
                 FromPhone::Found { number, request, text: text(found) }
             }
+            Numbered::Offer { request, offer } => {
+                self.offered(offer, context)?;
+                FromPhone::Offered { number, request: *request }
+            }
+            // Taken before, or not next.
+            Numbered::Upgraded { .. } => return Ok(FromPhone::Late),
             Numbered::Answer(outcome) => {
-                if !self.answer(&outcome, context)? {
+                if !self.answer(outcome, context)? {
                     return Ok(self.suspend(Suspension::DesktopWentBack));
                 }
                 FromPhone::Answer { number, request: outcome.request, state: outcome.state }
             }
         };
-        self.desk.relay.shown = next;
-        self.desk.relay.sure = next;
-        self.desk.relay.owed = self.desk.relay.owed.saturating_add(1);
+        self.shown(number);
         Ok(said)
+    }
+
+    /// Whether a numbered frame is the next one; false where it was shown.
+    fn is_next(&self, number: u64, context: &Context<'_>) -> Result<bool, RelayError> {
+        self.desk.is_attached(context)?;
+        let next = self.desk.relay.shown.saturating_add(1);
+        match number.cmp(&next) {
+            Ordering::Less => Ok(false),
+            Ordering::Equal => Ok(true),
+            Ordering::Greater => Err(RelayError::Early { next: FrameNumber(next) }),
+        }
+    }
+
+    fn shown(&mut self, FrameNumber(number): FrameNumber) {
+        self.desk.relay.shown = number;
+        self.desk.relay.sure = number;
+        self.desk.relay.owed = self.desk.relay.owed.saturating_add(1);
+    }
+
+    /// Keeps the phone's offer, until the app accepts it.
+    fn offered(&mut self, offer: &Offer, context: &Context<'_>) -> Result<(), RelayError> {
+        let device = Device::read(self.have, context, &mut self.needs)?;
+        let phone = Line::read(&self.desk.phone, self.have, context, &mut self.needs)?;
+        if !self.needs.is_empty() {
+            return Ok(());
+        }
+        let device = device.value.ok_or(RelayError::NotPaired)?;
+        let account_key = phone.pinned_key().ok_or(RelayError::NotPaired)?;
+        check_offer(offer, &account_key, &device)?;
+        if !self.desk.relay.has_accepted() {
+            self.desk.relay.upgrading = Upgrading::Offered(offer.clone());
+        }
+        Ok(())
+    }
+
+    /// The account's list names this desktop: in one step it is a companion, and what it has not asked its phone for is its own to do. Of no use while anything is needed.
+    fn upgraded(
+        &mut self,
+        number: FrameNumber,
+        (certificate, list): (&[u8], &[u8]),
+        writes: &mut Vec<Write>,
+        context: &Context<'_>,
+    ) -> Result<FromPhone, RelayError> {
+        let (mut settled, mut unsent) = (Vec::new(), Vec::new());
+        for place in self.places.0.clone() {
+            let slot = self.have.read::<Asked<'_>>(Asked::key(place), context, &mut self.needs)?;
+            self.writes.extend(slot.delete());
+            match slot.value.map(|asked| (asked.id, asked.stage)) {
+                Some((id, AskedStage::Sent { .. })) => settled.push((id, RequestState::Unknown)),
+                Some((id, AskedStage::Queued { kind, not_after, body })) => {
+                    unsent.extend(Unsent::read(id, kind, not_after, body));
+                }
+                Some((_, AskedStage::Cancelled)) | None => {}
+            }
+        }
+        let device = Device::read(self.have, context, &mut self.needs)?;
+        let mut line = Line::after(writes, &self.desk.phone, context)?.ok_or(RelayError::NotPaired)?;
+        if !self.needs.is_empty() {
+            return Ok(FromPhone::Late);
+        }
+        let address = device.value.ok_or(RelayError::NotPaired)?.address;
+        let account_key = line.pinned_key().ok_or(RelayError::NotPaired)?;
+        let named = (certificate, list);
+        let (list, account) =
+            become_companion(named, &account_key, &address, self.have, context, &mut self.needs)?;
+        line.stamp_from_now_on();
+        writes.extend(line.write(context));
+        writes.push(account);
+        self.shown(number);
+        let relay = &mut self.desk.relay;
+        relay.phase = Phase::Ended(EndOfRelay::Upgraded);
+        relay.first = relay.next;
+        relay.upgrading = Upgrading::No;
+        let joined = Box::new(Joined { address, account_key, list, certificate: certificate.to_vec() });
+        Ok(FromPhone::Upgraded { number, joined, settled, unsent })
     }
 
     /// The first place from here on of a request that was not taken back; the places before it are free.
@@ -394,6 +564,7 @@ impl Taking<'_> {
                 {
                     self.writes.extend(delete);
                     self.desk.relay.answered = number;
+                    self.desk.relay.hear_of_acceptance(number, outcome.state);
                     self.desk.relay.first = self.past_cancelled(place.saturating_add(1), context)?;
                     return Ok(true);
                 }

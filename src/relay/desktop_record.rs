@@ -1,7 +1,8 @@
 //! What a desktop keeps of the phone that relays for it. `docs/relay.md`, "At the desktop".
 
-use super::{EndOfRelay, RequestId, Suspension, frame::MAX_REQUESTS};
+use super::{EndOfRelay, RequestId, RequestState, Suspension, frame::MAX_REQUESTS};
 use crate::{
+    companion::Offer,
     identity::AccountId,
     step::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
@@ -18,6 +19,17 @@ pub(super) enum Phase {
     Attached,
     Suspended(Suspension),
     Ended(EndOfRelay),
+}
+
+/// How far this desktop is on its way to become a companion.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Upgrading {
+    #[default]
+    No,
+    /// The phone has offered it.
+    Offered(Offer),
+    /// It has accepted, with the request of this number; later ones are queued.
+    Accepted(u64),
 }
 
 /// The record of the relay.
@@ -48,6 +60,7 @@ pub(super) struct Relay {
     pub(super) good_until: UnixMillis,
     /// The latest time that was seen here.
     pub(super) latest: UnixMillis,
+    pub(super) upgrading: Upgrading,
 }
 
 /// The record of a request that has no answer.
@@ -68,6 +81,29 @@ pub(super) enum AskedStage<'a> {
     Cancelled,
 }
 
+impl Upgrading {
+    fn encode(&self, body: &mut RecordWriter) {
+        match self {
+            Self::No => {
+                body.u8(0);
+            }
+            Self::Offered(offer) => offer.encode(body.u8(1)),
+            Self::Accepted(number) => {
+                body.u8(2).u64(*number);
+            }
+        }
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        Some(match body.u8()? {
+            0 => Self::No,
+            1 => Self::Offered(Offer::decode(body)?),
+            2 => Self::Accepted(body.u64()?),
+            _ => return None,
+        })
+    }
+}
+
 impl Relay {
     pub(super) fn read(
         have: &Loaded,
@@ -85,6 +121,18 @@ impl Relay {
     /// Whether the phone has left two asks in a row without an answer.
     pub(super) fn is_unreachable(&self) -> bool {
         self.unanswered >= 2
+    }
+
+    /// Whether it is about to become a companion, as far as it knows.
+    pub(super) const fn has_accepted(&self) -> bool {
+        matches!(self.upgrading, Upgrading::Accepted(_))
+    }
+
+    /// What the phone says of a request: where that is the acceptance, and not done, requests go on.
+    pub(super) fn hear_of_acceptance(&mut self, number: u64, state: RequestState) {
+        if self.upgrading == Upgrading::Accepted(number) && state != RequestState::Accepted {
+            self.upgrading = Upgrading::No;
+        }
     }
 
     pub(super) fn is_over(&self, context: &Context<'_>) -> bool {
@@ -107,7 +155,7 @@ impl RecordType<'_> for Relay {
     const KIND: RecordKind = RecordKind::Relay;
 
     fn max_body_len(&self) -> usize {
-        1 + 1 + 2 + AccountId::MAX_LEN + 8 + 8 + 8 + 1 + 6 * 8 + 1 + 8 + 8
+        1 + 1 + 2 + AccountId::MAX_LEN + 8 + 8 + 8 + 1 + 6 * 8 + 1 + 8 + 8 + 1 + Offer::MAX_LEN
     }
 
     fn encode(&self, body: &mut RecordWriter) {
@@ -127,6 +175,7 @@ impl RecordType<'_> for Relay {
             .u64(self.answered);
         body.u64(self.asked).u64(self.asked_at.0).u8(self.unanswered);
         body.u64(self.good_until.0).u64(self.latest.0);
+        self.upgrading.encode(body);
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
@@ -153,6 +202,7 @@ impl RecordType<'_> for Relay {
             unanswered: body.u8()?,
             good_until: UnixMillis(body.u64()?),
             latest: UnixMillis(body.u64()?),
+            upgrading: Upgrading::decode(body)?,
         })
         .filter(|relay| {
             let waiting = relay.number.checked_sub(1).and_then(|sent| sent.checked_sub(relay.answered));

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{EndOfRelay, FrameNumber, RequestNumber, Suspension};
 use crate::{
-    companion::FanOutError,
+    companion::{FanOutError, LinkError},
     primitives::RandomError,
     session::{OpenError, SendError, StartError},
     step::{Advice, RecordError, UnixMillis, advises},
@@ -56,6 +56,10 @@ pub enum RelayError {
     Start(StartError),
     /// The message to the account was not sent.
     FanOut(FanOutError),
+    /// The desktop has accepted to become a companion: what it asks for waits until the phone has answered.
+    Upgrading,
+    /// The upgrade: the phone can sign no list that names the desktop, the consent is for another, there is no offer, or certificate or list do not hold.
+    Upgrade(LinkError),
     /// The random source failed or repeats itself.
     Random(RandomError),
     /// A record cannot be used.
@@ -89,7 +93,11 @@ impl RelayError {
                 | OpenError::NotRegistered => Advice::Drop,
             },
             Self::Decode(error) => error.advice(),
-            Self::Early { .. } | Self::EarlyRequest { .. } | Self::Full | Self::Unreachable => Advice::Later,
+            Self::Early { .. }
+            | Self::EarlyRequest { .. }
+            | Self::Full
+            | Self::Unreachable
+            | Self::Upgrading => Advice::Later,
             Self::Suspended(_) | Self::Joining => Advice::RejoinPhone,
             Self::Lapsed { .. } => Advice::AwaitPhone,
             Self::Ended(_) => Advice::LinkAgain,
@@ -98,6 +106,7 @@ impl RelayError {
             Self::Send(error) => error.advice(),
             Self::Start(error) => error.advice(),
             Self::FanOut(error) => error.advice(),
+            Self::Upgrade(error) => error.advice(),
             Self::Random(_) => Advice::CheckRandomSource,
             Self::Record(error) => error.advice(),
         }
@@ -124,6 +133,8 @@ impl fmt::Display for RelayError {
             Self::Send(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),
             Self::FanOut(error) => error.fmt(f),
+            Self::Upgrading => f.write_str("the desktop is about to become a companion"),
+            Self::Upgrade(error) => error.fmt(f),
             Self::Random(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
         }
@@ -143,4 +154,4 @@ macro_rules! from {
         }
     )+};
 }
-from!(OpenError => Open, DecodeError => Decode, SendError => Send, StartError => Start, FanOutError => FanOut, RandomError => Random, RecordError => Record);
+from!(OpenError => Open, DecodeError => Decode, SendError => Send, StartError => Start, FanOutError => FanOut, LinkError => Upgrade, RandomError => Random, RecordError => Record);

@@ -5,17 +5,19 @@ use core::fmt;
 
 use super::{ForDesktop, RefusedRequest, RequestNumber, Suspension};
 use crate::{
-    companion::{Plan, SentToAccount},
+    companion::{Consent, Plan, SentToAccount, SignedList},
     identity::{AccountId, Address},
     primitives::SecretBytes,
     session::MessageId,
 };
 
 /// The user's word on what a desktop wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Do it.
     Allow,
+    /// Make it a companion: the only word that does. It names the desktop, and what follows.
+    Upgrade(Consent),
     /// Do not.
     Deny,
 }
@@ -34,6 +36,8 @@ pub enum Wanted {
     },
     /// Something of the app's own.
     Query(SecretBytes),
+    /// To become a companion, which reads and speaks for the account without the phone: [`Verdict::Upgrade`] allows it, [`Verdict::Allow`] does not.
+    Upgrade(Consent),
 }
 
 impl fmt::Debug for Wanted {
@@ -43,6 +47,7 @@ impl fmt::Debug for Wanted {
             Self::TakeOver => f.write_str("TakeOver"),
             Self::Send { to, text } => write!(f, "Send {{ to: {to:?}, text: {} bytes }}", text.len()),
             Self::Query(text) => write!(f, "Query({} bytes)", text.len()),
+            Self::Upgrade(consent) => write!(f, "Upgrade({consent:?})"),
         }
     }
 }
@@ -107,6 +112,22 @@ pub enum FromDesktop {
         request: RequestNumber,
         /// What it asks.
         text: SecretBytes,
+        /// What goes to the desktop.
+        frames: Vec<Vec<u8>>,
+    },
+    /// The user wants it to become a companion, and it was offered that.
+    Offered {
+        /// Which request.
+        request: RequestNumber,
+        /// What goes to the desktop.
+        frames: Vec<Vec<u8>>,
+    },
+    /// It is a companion now, in the session that it has: publish the list, and take what comes from it with [`RelayReceive`](crate::RelayReceive) first.
+    Upgraded {
+        /// Where it is reached.
+        device: Address,
+        /// The list that names it, for the server; and what that changed, for the account's other companions.
+        list: SignedList,
         /// What goes to the desktop.
         frames: Vec<Vec<u8>>,
     },

@@ -62,7 +62,8 @@ pub struct SetDesktopConsent {
     pub may: DesktopConsent,
 }
 
-/// Ends the relay for a desktop: seals a last notice, and wipes the session and all that waits, in one step. Nothing is sealed for it from then on.
+/// Ends the relay for a desktop: seals a last notice, and wipes the session and all that waits, in one step. Nothing is sealed for it from then on. One that has become a companion
+/// ([`Ended`](RelayError::Ended)) is let go with [`RemoveCompanion`](crate::RemoveCompanion).
 ///
 /// The output is the notice, if a session could carry it: send it, and again whenever the desktop sends something ([`FromDesktop::Ended`](crate::FromDesktop::Ended) has it).
 ///
@@ -208,6 +209,16 @@ fn living(
     Ok(needs.is_empty().then(|| Outbox::new(id, slot, desktop, line)))
 }
 
+impl Outbox {
+    /// That the desktop is none that has become a companion.
+    fn is_relayed(&self) -> Result<(), RelayError> {
+        match self.desktop.upgraded_in() {
+            None => Ok(()),
+            Some(_) => Err(RelayError::Ended(EndOfRelay::Upgraded)),
+        }
+    }
+}
+
 impl Sealed for RelayOutbox {}
 
 impl Operation for RelayOutbox {
@@ -265,6 +276,7 @@ impl Operation for SetDesktopConsent {
         let Some(mut outbox) = living(self.desktop, have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };
+        outbox.is_relayed()?;
         outbox.desktop.consent = self.may;
         Ok(Run::Done(Step::new(outbox.finish_apart(context), ())))
     }
@@ -281,6 +293,7 @@ impl Operation for DetachDesktop {
         let Some(mut outbox) = living(self.desktop, have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };
+        outbox.is_relayed()?;
         let device = Device::read(have, context, &mut needs)?;
         let phone = device.value.ok_or(RelayError::NotPaired)?.address;
         let taken = outbox.desktop.taken;
@@ -312,6 +325,7 @@ impl Operation for TellDesktop<'_> {
         let Some(mut outbox) = living(self.desktop, have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };
+        outbox.is_relayed()?;
         if let Phase::Suspended(why) = outbox.desktop.phase {
             return Err(RelayError::Suspended(why));
         }
@@ -375,6 +389,7 @@ impl Desktop {
             desktop,
             key: self.key,
             standing: match self.phase {
+                _ if self.upgraded_in().is_some() => RelayStanding::Ended(EndOfRelay::Upgraded),
                 Phase::Granted(_) => RelayStanding::Joining,
                 Phase::Attached if !speaks => RelayStanding::Suspended(Suspension::Session),
                 Phase::Attached if self.is_over(context) => RelayStanding::Lapsed,

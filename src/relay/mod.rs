@@ -24,11 +24,13 @@ mod pair;
 mod pass;
 mod phone;
 mod phone_record;
+mod phone_request;
 mod request;
 mod state;
+mod upgrade;
 
 pub use ask::{AckPhone, AskPhone, LeavePhone, RejoinPhone};
-pub use desktop::{FromPhone, TakeFromPhone, TakenFromPhone};
+pub use desktop::{FromPhone, TakeFromPhone, TakenFromPhone, Unsent, UnsentRequest};
 pub use error::RelayError;
 pub use from_desktop::{FromDesktop, Verdict, Wanted};
 pub use manage::{
@@ -45,3 +47,4 @@ pub use state::{
     DesktopConsent, EndOfRelay, FrameNumber, RefusedRequest, RequestId, RequestNumber, RequestState,
     Suspension,
 };
+pub use upgrade::AcceptUpgrade;

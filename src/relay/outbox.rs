@@ -9,9 +9,10 @@ use super::{
         Desktop, Desktops, Kept, MAX_KEPT, MAX_KEPT_BYTES, Missed, Phase, REMEMBERED, RESERVED, Seen, WINDOW,
     },
     state::Suspension,
+    upgrade::PassedOn,
 };
 use crate::{
-    identity::{Address, DeviceId},
+    identity::{AccountId, Address, DeviceId},
     session::{Line, SendError},
     step::{Context, Loaded, Needs, RecordError, Slot, Write},
 };
@@ -214,7 +215,13 @@ impl Outbox {
 }
 
 /// All desktops of a phone that may be told of something.
-pub(super) struct Roster(pub(super) Vec<Outbox>);
+#[derive(Default)]
+pub(super) struct Roster {
+    account: Option<AccountId>,
+    relayed: Vec<Outbox>,
+    /// Those that are companions now, which what is said to the account reaches like any other.
+    upgraded: Vec<Outbox>,
+}
 
 impl Roster {
     /// Reads all but one; complete once nothing is needed.
@@ -225,20 +232,48 @@ impl Roster {
         needs: &mut Needs,
     ) -> Result<Self, RecordError> {
         let Some(Desktops { account, ids }) = Desktops::read(have, context, needs)?.value else {
-            return Ok(Self(Vec::new()));
+            return Ok(Self::default());
         };
-        let mut outboxes = Vec::with_capacity(ids.len());
+        let mut roster = Self { account: Some(account), ..Self::default() };
         for id in ids.into_iter().filter(|id| Some(*id) != except) {
             let mut slot = Desktop::read(id, have, context, needs)?;
             let line = Line::read(&Address::new(account, id), have, context, needs)?;
             if let Some(desktop) = slot.value.take() {
-                outboxes.push(Outbox::new(id, slot, desktop, line));
+                let outbox = Outbox::new(id, slot, desktop, line);
+                match outbox.desktop.upgraded_in() {
+                    None => roster.relayed.push(outbox),
+                    Some(_) => roster.upgraded.push(outbox),
+                }
             }
         }
-        Ok(Self(outboxes))
+        Ok(roster)
     }
 
-    /// Tells all of them of something.
+    /// Whether this is a desktop that says nothing but frames.
+    pub(super) fn relays_for(&self, from: &Address) -> bool {
+        self.account == Some(from.account) && self.relayed.iter().any(|outbox| outbox.id == from.device)
+    }
+
+    /// Passes on what has come to those that are companions now; incomplete while anything is needed.
+    pub(super) fn pass_on(
+        &mut self,
+        passed: &PassedOn<'_>,
+        writes: &mut Vec<Write>,
+        have: &Loaded,
+        context: &mut Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Vec<ForDesktop>, RelayError> {
+        let mut told = Vec::new();
+        for outbox in core::mem::take(&mut self.upgraded) {
+            if let Some((desktop, changed)) = passed.pass_on(outbox, have, context, needs)? {
+                told.push(desktop);
+                writes.extend(changed);
+            }
+        }
+        Ok(told)
+    }
+
+    /// Tells all that the phone relays for of something.
     pub(super) fn tell(
         mut self,
         event: &Numbered<'_>,
@@ -246,10 +281,10 @@ impl Roster {
         context: &mut Context<'_>,
     ) -> Result<Vec<ForDesktop>, RelayError> {
         let mut told = Vec::new();
-        for outbox in &mut self.0 {
+        for outbox in &mut self.relayed {
             outbox.tell_event(event, context)?;
         }
-        for outbox in self.0 {
+        for outbox in self.relayed {
             if matches!(outbox.desktop.phase, Phase::Granted(_) | Phase::Ended(_)) {
                 continue;
             }
@@ -270,6 +305,6 @@ pub struct ForDesktop {
     pub desktop: DeviceId,
     /// What goes to it, in order; empty where it has not acknowledged enough yet, or is told later what it missed.
     pub frames: Vec<Vec<u8>>,
-    /// Whether the session with it turned out to be broken: nothing goes to it until it joins anew.
+    /// Whether the session with it turned out to be broken: nothing goes to it until it joins anew, or, where it was upgraded, has a new session as a companion has.
     pub suspended: bool,
 }

@@ -7,18 +7,21 @@ use prost::Message;
 use super::{
     DesktopConsent,
     ask::first_ask,
-    desktop_record::{Phase as DesktopPhase, Relay},
-    phone_record::{Desktop, Desktops, MAX_DESKTOPS, Missed, Phase},
+    desktop_record::{Phase as DesktopPhase, Relay, Upgrading},
+    outbox::Outbox,
+    phone_record::{Desktop, Desktops, MAX_DESKTOPS, Missed, Phase, Upgrade},
 };
 use crate::{
     companion::{
         ComparisonCode, Consent, DesktopGrant, DesktopLinking, LinkCode, LinkError, LinkReference, Refusal,
         new_device_id, show_desktop_code, take_desktop_grant,
     },
-    identity::{Account, AccountId, Address, Device, DeviceError, DeviceId, IdentityKey, ListError},
+    identity::{
+        Account, AccountId, Address, Device, DeviceError, DeviceId, DeviceList, IdentityKey, ListError,
+    },
     prekey::{BundleError, HandOutBundle, VerifiedBundle},
     session::{Line, SendError, pin_new, start_line},
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step, UnixMillis, Write},
     wire::{DecodeError, DesktopGrantBodyMessage, Field, SessionId, decode_canonical},
 };
 
@@ -144,11 +147,8 @@ impl Operation for GrantDesktop {
         }
         let none = Desktops { account: phone.account, ids: Vec::new() };
         let mut desktops = index.value.take().unwrap_or(none);
-        let mut all = Vec::new();
-        for id in &desktops.ids {
-            all.push((*id, Desktop::read(*id, have, context, &mut needs)?));
-        }
         let list = account.value.as_ref().map(|account| &account.known.list);
+        let made_room = make_room(&mut desktops, list, have, context, &mut needs)?;
         let handed = match HandOutBundle.run(have, context) {
             Ok(Run::Needs(more)) => {
                 needs.add_all(&more);
@@ -164,19 +164,7 @@ impl Operation for GrantDesktop {
         }
         let desktop = new_device_id(list, &mut context.random)?;
         let Step { mut writes, output: bundle } = handed;
-        if desktops.ids.len() >= MAX_DESKTOPS {
-            // The oldest that has ended makes room.
-            let over = |slot: &Slot<Desktop>| {
-                slot.value.as_ref().is_none_or(|desktop| match desktop.phase {
-                    Phase::Ended(_) => true,
-                    Phase::Granted(until) => context.now > until,
-                    Phase::Attached | Phase::Suspended(_) => false,
-                })
-            };
-            let (oldest, slot) = all.iter().find(|(_, slot)| over(slot)).ok_or(ListError::TooManyDevices)?;
-            desktops.ids.retain(|id| id != oldest);
-            writes.extend(slot.delete());
-        }
+        writes.extend(made_room);
         desktops.ids.push(desktop);
         let address = Address::new(phone.account, desktop);
         let body = DesktopGrantBodyMessage {
@@ -205,6 +193,7 @@ impl Operation for GrantDesktop {
             good_until: context.now.plus(context.limits.list_window),
             latest: context.now,
             notice: None,
+            upgrade: Upgrade::None,
         };
         writes.extend([
             Desktop::new_place(desktop).write(granted, context),
@@ -213,6 +202,51 @@ impl Operation for GrantDesktop {
         ]);
         Ok(Run::Done(Step::new(writes, GrantedDesktop { desktop, grant, expires_at })))
     }
+}
+
+/// Where there are as many desktops as can be, lets the oldest go that is none any more, with all that is kept of it. Of no use while anything is needed.
+fn make_room(
+    desktops: &mut Desktops,
+    list: Option<&DeviceList>,
+    have: &Loaded,
+    context: &Context<'_>,
+    needs: &mut Needs,
+) -> Result<Vec<Write>, LinkError> {
+    if desktops.ids.len() < MAX_DESKTOPS {
+        return Ok(Vec::new());
+    }
+    let mut all = Vec::new();
+    for id in &desktops.ids {
+        all.push((*id, Desktop::read(*id, have, context, needs)?));
+    }
+    if !needs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let is_over = |id: DeviceId, desktop: &Desktop| match (&desktop.upgrade, desktop.phase) {
+        // Every list that went before the upgrade has lapsed by then.
+        (Upgrade::Done { at, .. }, _) => {
+            let listed = list.is_some_and(|list| list.entry(id).is_some());
+            !listed || desktop.now(context) > at.plus(context.limits.list_window)
+        }
+        (_, Phase::Ended(_)) => true,
+        (_, Phase::Granted(until)) => context.now > until,
+        (_, Phase::Attached | Phase::Suspended(_)) => false,
+    };
+    let oldest =
+        all.into_iter().find(|(id, slot)| slot.value.as_ref().is_none_or(|desktop| is_over(*id, desktop)));
+    let (id, mut slot) = oldest.ok_or(ListError::TooManyDevices)?;
+    desktops.ids.retain(|other| *other != id);
+    let delete = slot.delete();
+    let mut writes = Vec::new();
+    // What ended before has left nothing.
+    if let Some(desktop) = slot.value.take().filter(|desktop| desktop.upgraded_in().is_some()) {
+        let line = Line::read(&Address::new(desktops.account, id), have, context, needs)?;
+        let mut outbox = Outbox::new(id, slot, desktop, line);
+        outbox.forget(have, needs);
+        writes = outbox.writes;
+    }
+    writes.extend(delete);
+    Ok(writes)
 }
 
 impl Sealed for JoinPhone<'_> {}
@@ -270,6 +304,7 @@ impl Operation for JoinPhone<'_> {
             unanswered: 0,
             good_until: UnixMillis(0),
             latest: context.now,
+            upgrading: Upgrading::No,
         };
         let (frame, changed) = first_ask(&mut joined, line, context).map_err(refused_frame)?;
         writes.extend(changed);

@@ -7,11 +7,12 @@ use super::{
     RelayError,
     frame::Numbered,
     outbox::{ForDesktop, Roster},
+    upgrade::PassedOn,
 };
 use crate::{
     companion::{Plan, SendToAccount, SentToAccount},
     identity::Address,
-    session::{Content, Keep, Receive, Received},
+    session::{Content, Keep, OpenError, Origin, Receive, Received},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
 };
 
@@ -23,7 +24,8 @@ use crate::{
 /// | out | [`ReceivedAndRelayed`] | what was opened, for the phone's own app; what goes to each desktop |
 ///
 /// Messages are relayed; what the account's devices say to each other is not. Writes what [`Receive`] writes, and for each desktop three records: the session with it, how its
-/// relay stands, and the frame. The text stands in none of them.
+/// relay stands, and the frame. The text stands in none of them. A desktop that was upgraded gets as a message what its sender has not sent there, which writes two records and keeps the text
+/// for a retry.
 ///
 /// # Errors
 /// [`RelayError::Open`], [`Random`](RelayError::Random), [`Record`](RelayError::Record); never for a desktop's sake.
@@ -94,7 +96,7 @@ impl Operation for RelayReceive<'_> {
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Self::Output>, RelayError> {
         let mut needs = Needs::new();
-        let roster = Roster::read(None, have, context, &mut needs)?;
+        let mut roster = Roster::read(None, have, context, &mut needs)?;
         let receive =
             Receive { from: self.from, envelope: self.envelope, associated_data: self.associated_data };
         let Step { mut writes, output: received } = match receive.run(have, context)? {
@@ -104,30 +106,36 @@ impl Operation for RelayReceive<'_> {
             }
             Run::Done(step) => step,
         };
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
+        // A desktop says nothing to the account itself.
+        if roster.relays_for(&self.from) {
+            return Err(OpenError::NotEntitled.into());
         }
-        let at = context.now;
-        let message = received.message_id;
+        let (at, from, message) = (context.now, self.from, received.message_id);
         let event = match &received.content {
-            Content::Message(text) => {
-                Some(Numbered::Event { at, from: self.from, message, shared: None, text })
-            }
+            Content::Message(text) => Some((Origin::Peer { from, message, shared: None }, text)),
             Content::ForAccount { id, text } => {
-                Some(Numbered::Event { at, from: self.from, message, shared: Some(*id), text })
+                Some((Origin::Peer { from, message, shared: Some(*id) }, text))
             }
-            Content::SentByOwn { to, id, text } => Some(Numbered::OwnSent { at, to: *to, shared: *id, text }),
+            Content::SentByOwn { to, id, text } => Some((Origin::Own { to: *to, shared: *id }, text)),
             Content::Leaves
             | Content::Supply(_)
             | Content::SupplyTaken(_)
             | Content::HistoryAsked { .. }
             | Content::History(_)
+            | Content::PassedOn { .. }
             | Content::Lost => None,
         };
-        let desktops = match &event {
-            Some(event) => roster.tell(event, &mut writes, context)?,
-            None => Vec::new(),
-        };
+        let mut desktops = Vec::new();
+        if let Some((origin, text)) = event {
+            let passed = PassedOn { from: &from, received: &received, origin, text };
+            desktops = roster.pass_on(&passed, &mut writes, have, context, &mut needs)?;
+            if needs.is_empty() {
+                desktops.extend(roster.tell(&Numbered::Event { at, origin, text }, &mut writes, context)?);
+            }
+        }
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
         Ok(Run::Done(Step::new(writes, ReceivedAndRelayed { received, desktops })))
     }
 }
@@ -158,7 +166,8 @@ impl Operation for RelaySend<'_> {
             return Ok(Run::Needs(needs));
         }
         let (at, to) = (context.now, self.plan.to);
-        let event = Numbered::OwnSent { at, to, shared: sent.id, text: self.plaintext };
+        let origin = Origin::Own { to, shared: sent.id };
+        let event = Numbered::Event { at, origin, text: self.plaintext };
         let desktops = roster.tell(&event, &mut writes, context)?;
         Ok(Run::Done(Step::new(writes, SentAndRelayed { sent, desktops })))
     }

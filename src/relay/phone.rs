@@ -10,19 +10,17 @@
 use alloc::vec::Vec;
 
 use super::{
-    DesktopConsent, EndOfRelay, RefusedRequest, RelayError, RequestId, RequestNumber, RequestState,
-    Suspension,
-    frame::{Body, Down, Numbered, Outcome, Status, Up},
+    EndOfRelay, RelayError, RequestNumber, Suspension,
+    frame::{Down, Numbered, Outcome, Status, Up},
     from_desktop::{FromDesktop, Verdict, Wanted},
-    outbox::{ForDesktop, Outbox, Roster},
-    phone_record::{Desktop, Kept, Phase, REMEMBERED, Seen},
+    outbox::Outbox,
+    phone_record::{Desktop, Kept, Phase, Seen, Upgrade},
+    phone_request::{Asking, digest},
 };
 use crate::{
-    companion::{Audience, FanOutError, MessageToAccount},
-    identity::{AccountId, Address, Device, DeviceId},
-    primitives::{SecretBytes, kdf, labels},
-    session::{Arrival, Keep, Line, MessageId, OpenedFrame, SendError, SharedId, end_sessions, open_frame},
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step},
+    identity::{Address, Device, DeviceId},
+    session::{Arrival, Line, OpenedFrame, SendError, end_sessions, open_frame},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
 };
 
 /// Takes what a desktop has sent, and does what it says in the same step: one request is done once, however often it comes.
@@ -90,11 +88,11 @@ impl Operation for TakeFromDesktop<'_> {
 }
 
 /// A desktop's frame on its way into the phone's records.
-struct Taking<'a> {
-    take: &'a TakeFromDesktop<'a>,
+pub(super) struct Taking<'a> {
+    pub(super) take: &'a TakeFromDesktop<'a>,
     phone: Address,
-    have: &'a Loaded,
-    needs: Needs,
+    pub(super) have: &'a Loaded,
+    pub(super) needs: Needs,
 }
 
 impl Taking<'_> {
@@ -229,11 +227,12 @@ impl Taking<'_> {
             _ if !again => {}
             Some(Verdict::Allow) => {}
             Some(Verdict::Deny) => return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Denied))),
-            None => {
+            Some(Verdict::Upgrade(_)) | None => {
                 return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Undecided(Wanted::TakeOver))));
             }
         }
         let results = Seen::outcomes(self.take.desktop, asked.clone(), self.have, context, &mut self.needs)?;
+        let list = self.list_that_names(&outbox, context)?;
         outbox.drop_all(self.have, &mut self.needs);
         if !self.needs.is_empty() {
             return Ok(Run::Needs(self.needs));
@@ -252,154 +251,21 @@ impl Taking<'_> {
         }
         outbox.desktop.taken = outbox.desktop.taken.max(asked.end.saturating_sub(1));
         outbox.desktop.phase = Phase::Attached;
+        if let Upgrade::Offered { .. } = outbox.desktop.upgrade {
+            outbox.desktop.upgrade = Upgrade::None;
+        }
         // The status goes first: it says from where the numbers go on.
         say_status(&mut outbox, nonce, results, context)?;
         if forgot {
             outbox.tell_unknown_gap(context)?;
         }
         outbox.tell_gap(context)?;
+        if let (Upgrade::Done { certificate, .. }, Some(list)) = (&outbox.desktop.upgrade, &list) {
+            let certificate = certificate.clone();
+            outbox.append(&Numbered::Upgraded { certificate: &certificate, list }, context)?;
+        }
         let (writes, frames) = outbox.finish(context);
         Ok(Run::Done(Step::new(writes, FromDesktop::Joined { frames, again })))
-    }
-
-    /// A request that was taken before: the same again, or another under its number.
-    fn repeated(
-        mut self,
-        mut outbox: Outbox,
-        number: u64,
-        digest: [u8; 32],
-        context: &Context<'_>,
-    ) -> Result<Run<FromDesktop>, RelayError> {
-        let seen = self.have.read::<Seen>(Seen::key(self.take.desktop, number), context, &mut self.needs)?;
-        if !self.needs.is_empty() {
-            return Ok(Run::Needs(self.needs));
-        }
-        let forgotten = outbox.desktop.taken.saturating_sub(number) >= REMEMBERED;
-        let same = seen.value.is_some_and(|seen| seen.outcome.number == number && seen.digest == digest);
-        let repeated = match same || forgotten {
-            true => FromDesktop::Repeated,
-            false => {
-                outbox.desktop.phase = Phase::Suspended(Suspension::DesktopWentBack);
-                FromDesktop::Suspended(Suspension::DesktopWentBack)
-            }
-        };
-        let (writes, _) = outbox.finish(context);
-        Ok(Run::Done(Step::new(writes, repeated)))
-    }
-
-    /// Does what is asked for next.
-    fn request(
-        mut self,
-        outbox: Outbox,
-        asking: Asking<'_>,
-        context: &mut Context<'_>,
-    ) -> Result<Run<FromDesktop>, RelayError> {
-        let key = Seen::key(self.take.desktop, asking.number);
-        let seen = self.have.slot::<Seen>(key, &mut self.needs);
-        if asking.late {
-            return self.refuse(outbox, &asking, &seen, RefusedRequest::TooLate, context);
-        }
-        let denied = match (outbox.desktop.consent, self.take.verdict) {
-            (_, Some(Verdict::Deny)) | (DesktopConsent::Never, _) => true,
-            (DesktopConsent::Always, _) | (DesktopConsent::Ask, Some(Verdict::Allow)) => false,
-            (DesktopConsent::Ask, None) => match asking.wanted() {
-                Some(wanted) => {
-                    let undecided = FromDesktop::Undecided(wanted);
-                    return Ok(Run::Done(Step::new(Vec::new(), undecided)));
-                }
-                None => false,
-            },
-        };
-        if denied {
-            return self.refuse(outbox, &asking, &seen, RefusedRequest::NoConsent, context);
-        }
-        match asking.body {
-            Body::Send { to, associated_data, text } => {
-                self.send(outbox, &asking, &seen, (to, associated_data, text), context)
-            }
-            Body::Read { .. } | Body::Query(_) => {
-                if !self.needs.is_empty() {
-                    return Ok(Run::Needs(self.needs));
-                }
-                let (mut outbox, request) = (outbox, RequestNumber(asking.number));
-                answer(&mut outbox, &asking, &seen, RequestState::Accepted, context)?;
-                let (writes, frames) = outbox.finish(context);
-                let output = match asking.body {
-                    Body::Read { from, message } => FromDesktop::Read { request, from, message, frames },
-                    Body::Query(text) | Body::Send { text, .. } => {
-                        FromDesktop::Query { request, text: SecretBytes::new(text.to_vec()), frames }
-                    }
-                };
-                Ok(Run::Done(Step::new(writes, output)))
-            }
-        }
-    }
-
-    /// Sends a message for the desktop, answers it, and shows the message to the other desktops.
-    fn send(
-        mut self,
-        mut outbox: Outbox,
-        asking: &Asking<'_>,
-        seen: &Slot<Seen>,
-        (to, associated_data, text): (AccountId, &[u8], &[u8]),
-        context: &mut Context<'_>,
-    ) -> Result<Run<FromDesktop>, RelayError> {
-        let others = Roster::read(Some(self.take.desktop), self.have, context, &mut self.needs)?;
-        let Some(audience) = Audience::read(&to, self.have, context, &mut self.needs)? else {
-            return Ok(Run::Needs(self.needs));
-        };
-        if !self.needs.is_empty() {
-            return Ok(Run::Needs(self.needs));
-        }
-        let plan = audience.plan(to)?;
-        if !plan.ready.iter().any(|address| address.account == to) {
-            if !plan.undecided.is_empty() {
-                return self.refuse(outbox, asking, seen, RefusedRequest::IdentityChanged, context);
-            }
-            return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Unready(plan))));
-        }
-        let id = message_id(&outbox.desktop.pairing, asking.id);
-        let message = MessageToAccount {
-            to,
-            id: SharedId::from_bytes(id),
-            name: Some(MessageId::from_bytes(id)),
-            plaintext: text,
-            associated_data,
-            keep: Keep::ForRetry,
-        };
-        let (mut writes, sent) = match message.send_to(audience, context) {
-            Ok(sent) => sent,
-            Err(FanOutError::TooLong) => {
-                return self.refuse(outbox, asking, seen, RefusedRequest::TooLong, context);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        answer(&mut outbox, asking, seen, RequestState::Accepted, context)?;
-        let desktop = outbox.id;
-        let (changed, frames) = outbox.finish(context);
-        writes.extend(changed);
-        let mut desktops = Vec::from([ForDesktop { desktop, frames, suspended: false }]);
-        let shown = Numbered::OwnSent { at: context.now, to, shared: sent.id, text };
-        desktops.extend(others.tell(&shown, &mut writes, context)?);
-        let request = RequestNumber(asking.number);
-        Ok(Run::Done(Step::new(writes, FromDesktop::Sent { request, sent, desktops })))
-    }
-
-    fn refuse(
-        self,
-        mut outbox: Outbox,
-        asking: &Asking<'_>,
-        seen: &Slot<Seen>,
-        why: RefusedRequest,
-        context: &mut Context<'_>,
-    ) -> Result<Run<FromDesktop>, RelayError> {
-        if !self.needs.is_empty() {
-            return Ok(Run::Needs(self.needs));
-        }
-        answer(&mut outbox, asking, seen, RequestState::Refused(why), context)?;
-        let (writes, frames) = outbox.finish(context);
-        let request = RequestNumber(asking.number);
-        Ok(Run::Done(Step::new(writes, FromDesktop::Refused { request, why, frames })))
     }
 
     /// The desktop has left: its session and what waits go.
@@ -415,35 +281,6 @@ impl Taking<'_> {
         let writes = outbox.finish_apart(context);
         Ok(Run::Done(Step::new(writes, FromDesktop::Left)))
     }
-}
-
-/// A request that is next.
-struct Asking<'a> {
-    number: u64,
-    id: RequestId,
-    body: Body<'a>,
-    late: bool,
-}
-
-impl Asking<'_> {
-    /// What the user is asked; nothing for what has no effect beyond this account.
-    fn wanted(&self) -> Option<Wanted> {
-        match self.body {
-            Body::Send { to, text, .. } => Some(Wanted::Send { to, text: SecretBytes::new(text.to_vec()) }),
-            Body::Query(text) => Some(Wanted::Query(SecretBytes::new(text.to_vec()))),
-            Body::Read { .. } => None,
-        }
-    }
-}
-
-/// What tells a request from every other: its id and all that it asks for.
-fn digest(id: RequestId, body: &Body<'_>) -> [u8; 32] {
-    kdf::sha256(labels::RELAY_REQUEST, &[&id.0, &[body.kind()], &body.to_text()])
-}
-
-/// The id of a relayed message: the same whenever the same request is done, whatever the phone's store went back to.
-fn message_id(pairing: &[u8; 16], request: RequestId) -> [u8; 16] {
-    kdf::truncate(kdf::sha256(labels::RELAY_MESSAGE, &[pairing, &request.0]))
 }
 
 /// The last frame that a session seals before it ends; none where it cannot.
@@ -467,21 +304,6 @@ pub(super) fn last_word(
             | SendError::Exhausted,
         ) => Ok(None),
     }
-}
-
-/// Notes that a request was taken, and tells its desktop.
-fn answer(
-    outbox: &mut Outbox,
-    asking: &Asking<'_>,
-    seen: &Slot<Seen>,
-    state: RequestState,
-    context: &mut Context<'_>,
-) -> Result<(), RelayError> {
-    let outcome = Outcome { number: asking.number, request: asking.id, state };
-    outbox.desktop.taken = asking.number;
-    let digest = digest(asking.id, &asking.body);
-    outbox.writes.push(seen.write(Seen { outcome, digest }, context));
-    outbox.append(&Numbered::Answer(outcome), context)
 }
 
 /// Says how the relay stands.

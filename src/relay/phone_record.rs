@@ -8,7 +8,8 @@ use super::{
     frame::{MAX_REQUESTS, Outcome},
 };
 use crate::{
-    identity::{AccountId, DeviceId, IdentityKey},
+    companion::Offer,
+    identity::{AccountId, DeviceId, Epoch, IdentityKey},
     step::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
         RecordWriter, Slot, UnixMillis,
@@ -48,6 +49,17 @@ pub(super) enum Phase {
     Ended(EndOfRelay),
 }
 
+/// How far a desktop is on its way to become a companion.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Upgrade {
+    #[default]
+    None,
+    /// Offered; its own signature is taken until then.
+    Offered { offer: Offer, until: UnixMillis },
+    /// The account's list names it, from this epoch on.
+    Done { epoch: Epoch, at: UnixMillis, certificate: Vec<u8> },
+}
+
 /// Events that were not kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Missed {
@@ -84,6 +96,7 @@ pub(super) struct Desktop {
     pub(super) latest: UnixMillis,
     /// What goes to a desktop that is of an earlier session, or for which the relay has ended.
     pub(super) notice: Option<Vec<u8>>,
+    pub(super) upgrade: Upgrade,
 }
 
 /// The record of a frame that waits to be acknowledged.
@@ -104,6 +117,36 @@ pub(super) struct Seen {
 impl Missed {
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         Some(Self { count: body.u64()?, first: UnixMillis(body.u64()?), last: UnixMillis(body.u64()?) })
+    }
+}
+
+impl Upgrade {
+    fn encode(&self, body: &mut RecordWriter) {
+        match self {
+            Self::None => {
+                body.u8(0);
+            }
+            Self::Offered { offer, until } => offer.encode(body.u8(1).u64(until.0)),
+            Self::Done { epoch, at, certificate } => {
+                body.u8(2).u32(epoch.0).u64(at.0).prefixed(certificate);
+            }
+        }
+    }
+
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        Some(match body.u8()? {
+            0 => Self::None,
+            1 => {
+                let until = UnixMillis(body.u64()?);
+                Self::Offered { offer: Offer::decode(body)?, until }
+            }
+            2 => Self::Done {
+                epoch: Epoch(body.u32()?),
+                at: UnixMillis(body.u64()?),
+                certificate: body.prefixed()?.to_vec(),
+            },
+            _ => return None,
+        })
     }
 }
 
@@ -145,6 +188,14 @@ impl Desktop {
         match self.phase {
             Phase::Suspended(why) => Some(why),
             Phase::Granted(_) | Phase::Attached | Phase::Ended(_) => None,
+        }
+    }
+
+    /// Since which list it is a companion.
+    pub(super) const fn upgraded_in(&self) -> Option<Epoch> {
+        match self.upgrade {
+            Upgrade::Done { epoch, .. } => Some(epoch),
+            Upgrade::None | Upgrade::Offered { .. } => None,
         }
     }
 
@@ -212,9 +263,16 @@ impl RecordType<'_> for Desktop {
     const KIND: RecordKind = RecordKind::Desktop;
 
     fn max_body_len(&self) -> usize {
+        let upgrade = match &self.upgrade {
+            Upgrade::None => 0,
+            Upgrade::Offered { .. } => Offer::MAX_LEN + 8,
+            Upgrade::Done { certificate, .. } => certificate.len().saturating_add(4 + 8 + 2),
+        };
         self.notice
             .as_ref()
             .map_or(0, Vec::len)
+            .saturating_add(upgrade)
+            .saturating_add(1)
             .saturating_add(1 + 8 + 32 + 16 + 8 + 4 * 8 + 3 * 8 + 4 * 8 + 8 + 1 + 8 + 8 + 2)
     }
 
@@ -237,6 +295,7 @@ impl RecordType<'_> for Desktop {
         body.u64(self.gap_number);
         body.u64(self.taken).u8(self.consent.to_byte()).u64(self.good_until.0).u64(self.latest.0);
         body.prefixed(self.notice.as_deref().unwrap_or_default());
+        self.upgrade.encode(body);
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
@@ -265,6 +324,7 @@ impl RecordType<'_> for Desktop {
             good_until: UnixMillis(body.u64()?),
             latest: UnixMillis(body.u64()?),
             notice: Some(body.prefixed()?.to_vec()).filter(|notice| !notice.is_empty()),
+            upgrade: Upgrade::decode(body)?,
         })
         .filter(|desktop| {
             let kept = desktop.next.checked_sub(1).and_then(|told| told.checked_sub(desktop.acked));

@@ -41,6 +41,8 @@ pub enum Request<'a> {
     },
     /// A question of the app's own, such as for older messages; up to 1,036,288 B.
     Query(&'a [u8]),
+    /// To become a companion, with the keys that this desktop has. The phone's offer follows: run [`AcceptUpgrade`](crate::AcceptUpgrade) then.
+    Upgrade,
 }
 
 impl fmt::Debug for Request<'_> {
@@ -52,6 +54,7 @@ impl fmt::Debug for Request<'_> {
             }
             Self::Read { from, message } => write!(f, "Read {{ from: {from:?}, message: {message:?} }}"),
             Self::Query(text) => write!(f, "Query({} bytes)", text.len()),
+            Self::Upgrade => f.write_str("Upgrade"),
         }
     }
 }
@@ -78,7 +81,7 @@ pub enum WhileAway {
 ///
 /// # Errors
 /// [`RelayError::Unreachable`], [`Full`](RelayError::Full) where 64 requests have no answer, [`Lapsed`](RelayError::Lapsed), [`Joining`](RelayError::Joining),
-/// [`Suspended`](RelayError::Suspended) (these three only where it is not to be queued), [`Ended`](RelayError::Ended), [`Send`](RelayError::Send).
+/// [`Suspended`](RelayError::Suspended), [`Upgrading`](RelayError::Upgrading) (these four only where it is not to be queued), [`Ended`](RelayError::Ended), [`Send`](RelayError::Send).
 ///
 /// # Spec
 /// `docs/relay.md`, "Requests".
@@ -132,7 +135,7 @@ impl<'a> Request<'a> {
     fn body(&self) -> Result<Body<'a>, SendError> {
         let (text, associated) = match self {
             Self::Send { plaintext, associated_data, .. } => (plaintext.len(), associated_data.len()),
-            Self::Read { .. } => (0, 0),
+            Self::Read { .. } | Self::Upgrade => (0, 0),
             Self::Query(text) => (text.len(), 0),
         };
         if text > MAX_TEXT || associated > MAX_ASSOCIATED_DATA {
@@ -144,14 +147,15 @@ impl<'a> Request<'a> {
             }
             Self::Read { from, message } => Body::Read { from, message },
             Self::Query(text) => Body::Query(text),
+            Self::Upgrade => Body::Upgrade,
         })
     }
 }
 
 /// The places of a desktop's requests that have no answer, as one step changes them.
-struct Queue<'a> {
-    desk: Desk,
-    line: Line,
+pub(super) struct Queue<'a> {
+    pub(super) desk: Desk,
+    pub(super) line: Line,
     places: Vec<Slot<Asked<'a>>>,
     writes: Vec<Write>,
     frames: Vec<Vec<u8>>,
@@ -159,7 +163,11 @@ struct Queue<'a> {
 
 impl<'a> Queue<'a> {
     /// `None` where records are needed.
-    fn read(have: &'a Loaded, context: &Context<'_>, needs: &mut Needs) -> Result<Option<Self>, RelayError> {
+    pub(super) fn read(
+        have: &'a Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<Self>, RelayError> {
         let Some(desk) = Desk::read(have, context, needs)? else { return Ok(None) };
         let line = Line::read(&desk.phone, have, context, needs)?;
         let read = |place| have.read(Asked::key(place), context, needs);
@@ -168,6 +176,37 @@ impl<'a> Queue<'a> {
             return Ok(None);
         }
         Ok(Some(Self { desk, line, places, writes: Vec::new(), frames: Vec::new() }))
+    }
+
+    /// The place of another request; `None` where it is needed.
+    pub(super) fn next_place(
+        &self,
+        have: &'a Loaded,
+        needs: &mut Needs,
+    ) -> Result<Option<Slot<Asked<'a>>>, RelayError> {
+        let relay = &self.desk.relay;
+        let slot = have.slot::<Asked<'_>>(Asked::key(relay.next), needs);
+        if !needs.is_empty() {
+            return Ok(None);
+        }
+        match relay.next.saturating_sub(relay.first) >= MAX_REQUESTS {
+            true => Err(RelayError::Full),
+            false => Ok(Some(slot)),
+        }
+    }
+
+    /// Sends another request.
+    pub(super) fn make(
+        &mut self,
+        place: &Slot<Asked<'_>>,
+        not_after: UnixMillis,
+        body: Body<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<RequestId, RelayError> {
+        let request = RequestId(context.random.draw()?);
+        self.send(place, request, not_after, body, context)?;
+        self.desk.relay.next = self.desk.relay.next.checked_add(1).ok_or(RelayError::Full)?;
+        Ok(request)
     }
 
     /// Seals a request under its number.
@@ -205,12 +244,15 @@ impl<'a> Queue<'a> {
     }
 
     /// Sends what is queued, and what was sent again where that is wanted: in a frame of its own each time, since the session may have turned on since.
-    fn flush(&mut self, again: bool, context: &mut Context<'_>) -> Result<(), RelayError> {
+    pub(super) fn flush(&mut self, again: bool, context: &mut Context<'_>) -> Result<(), RelayError> {
         for slot in core::mem::take(&mut self.places) {
             // What stands there was encoded by this crate; a body that is damaged otherwise is of no use.
             let body = |kind: u8, body: &'a [u8]| Body::decode(kind, &mut RecordReader::over(body));
             match &slot.value {
-                Some(Asked { id, stage: AskedStage::Queued { kind, not_after, body: text } }) => {
+                // After its acceptance this desktop asks for nothing more.
+                Some(Asked { id, stage: AskedStage::Queued { kind, not_after, body: text } })
+                    if !self.desk.relay.has_accepted() =>
+                {
                     if let Some(body) = body(*kind, text) {
                         self.send(&slot, *id, *not_after, body, context)?;
                     }
@@ -222,13 +264,17 @@ impl<'a> Queue<'a> {
                         self.seal(*number, *id, *not_after, body, context)?;
                     }
                 }
-                Some(Asked { stage: AskedStage::Sent { .. } | AskedStage::Cancelled, .. }) | None => {}
+                Some(_) | None => {}
             }
         }
         Ok(())
     }
 
-    fn finish<T>(mut self, context: &Context<'_>, output: impl FnOnce(Vec<Vec<u8>>) -> T) -> Step<T> {
+    pub(super) fn finish<T>(
+        mut self,
+        context: &Context<'_>,
+        output: impl FnOnce(Vec<Vec<u8>>) -> T,
+    ) -> Step<T> {
         let mut writes = self.writes;
         if !self.frames.is_empty() {
             writes.extend(self.line.write(context));
@@ -248,36 +294,31 @@ impl Operation for RelayRequest<'_> {
         let body = self.request.body()?;
         let mut needs = Needs::new();
         let Some(mut queue) = Queue::read(have, context, &mut needs)? else { return Ok(Run::Needs(needs)) };
+        let Some(slot) = queue.next_place(have, &mut needs)? else { return Ok(Run::Needs(needs)) };
         let relay = &queue.desk.relay;
-        let place = relay.next;
-        let slot = have.slot::<Asked<'_>>(Asked::key(place), &mut needs);
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        if place.saturating_sub(relay.first) >= MAX_REQUESTS {
-            return Err(RelayError::Full);
-        }
-        let after = place.checked_add(1).ok_or(RelayError::Full)?;
+        let after = relay.next.checked_add(1).ok_or(RelayError::Full)?;
         let ready = match queue.desk.is_attached(context) {
             Err(RelayError::Ended(why)) => return Err(RelayError::Ended(why)),
             Ok(()) if relay.is_unreachable() => Err(RelayError::Unreachable),
+            Ok(()) if relay.has_accepted() => Err(RelayError::Upgrading),
             other => other,
         };
-        let request = RequestId(context.random.draw()?);
-        match (ready, self.while_away) {
+        let request = match (ready, self.while_away) {
             (Ok(()), _) => {
                 queue.flush(false, context)?;
-                queue.send(&slot, request, self.not_after, body, context)?;
+                queue.make(&slot, self.not_after, body, context)?
             }
             (Err(error), WhileAway::Refuse) => return Err(error),
             (Err(_), WhileAway::Queue) => {
+                let request = RequestId(context.random.draw()?);
                 let text = body.to_text();
                 let (kind, not_after) = (body.kind(), self.not_after);
                 let stage = AskedStage::Queued { kind, not_after, body: &text };
                 queue.writes.push(slot.write(Asked { id: request, stage }, context));
+                queue.desk.relay.next = after;
+                request
             }
-        }
-        queue.desk.relay.next = after;
+        };
         Ok(Run::Done(queue.finish(context, |frames| Requested { request, frames })))
     }
 }

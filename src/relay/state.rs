@@ -55,6 +55,10 @@ pub enum RefusedRequest {
     IdentityChanged,
     /// Too long for a message.
     TooLong,
+    /// The offer of an upgrade stands no more, or was never made: ask again.
+    NoOffer,
+    /// This desktop is a companion now, as the phone is about to tell it: send it yourself.
+    Upgraded,
 }
 
 /// Why nothing is relayed until the desktop joins anew.
@@ -77,6 +81,8 @@ pub enum EndOfRelay {
     Detached,
     /// The desktop's user left.
     Left,
+    /// The desktop is a companion: it speaks for itself.
+    Upgraded,
 }
 
 impl EndOfRelay {
@@ -84,6 +90,7 @@ impl EndOfRelay {
         match self {
             Self::Detached => 1,
             Self::Left => 2,
+            Self::Upgraded => 3,
         }
     }
 
@@ -91,6 +98,7 @@ impl EndOfRelay {
         match byte {
             1 => Some(Self::Detached),
             2 => Some(Self::Left),
+            3 => Some(Self::Upgraded),
             _ => None,
         }
     }

@@ -5,9 +5,9 @@ use core::fmt;
 
 use super::{MessageId, OpenError, stamp::Stamp};
 use crate::{
-    identity::AccountId,
+    identity::{AccountId, Address},
     primitives::{Random, RandomError, SecretBytes},
-    step::{RecordReader, UnixMillis},
+    step::{RecordReader, RecordWriter, UnixMillis},
 };
 
 /// What an envelope brought.
@@ -47,6 +47,18 @@ pub enum Content {
     },
     /// What this companion has asked for is there: keep it in this step's transaction, and run `TakeHistory` with it.
     History(HistoryManifest),
+    /// What the own phone passes on to this companion, which was a desktop behind it: its sender went by a device list from before the upgrade, or left this device out. Show it
+    /// as if it had come from there, and a message to the account once by its shared id.
+    PassedOn {
+        /// When the phone opened it.
+        at: UnixMillis,
+        /// How many could not be passed on since the one before: ask for history.
+        missed: u64,
+        /// Where it comes from.
+        origin: Origin,
+        /// What was said.
+        text: SecretBytes,
+    },
     /// The message of this id was asked for again, and the sender has it no more: it will not come.
     Lost,
 }
@@ -56,7 +68,10 @@ impl Content {
     #[must_use]
     pub fn text(&self) -> Option<&[u8]> {
         match self {
-            Self::Message(text) | Self::ForAccount { text, .. } | Self::SentByOwn { text, .. } => Some(text),
+            Self::Message(text)
+            | Self::ForAccount { text, .. }
+            | Self::SentByOwn { text, .. }
+            | Self::PassedOn { text, .. } => Some(text),
             Self::Leaves
             | Self::Supply(_)
             | Self::SupplyTaken(_)
@@ -64,6 +79,59 @@ impl Content {
             | Self::History(_)
             | Self::Lost => None,
         }
+    }
+}
+
+/// Where what a phone passes on comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From a peer.
+    Peer {
+        /// Which device sent it.
+        from: Address,
+        /// Names it at its sender and at the phone.
+        message: MessageId,
+        /// Names it on all devices, where it is to the account.
+        shared: Option<SharedId>,
+    },
+    /// From another device of this account.
+    Own {
+        /// To whom it was sent.
+        to: AccountId,
+        /// Names it on all devices.
+        shared: SharedId,
+    },
+}
+
+impl Origin {
+    /// Upper bound of the encoding's length.
+    pub(crate) const MAX_LEN: usize = 2 + AccountId::MAX_LEN + 4 + MessageId::LEN + 1 + SharedId::LEN;
+
+    /// The encoding; it does not say which of the two it is.
+    pub(crate) fn encode(&self, body: &mut RecordWriter) {
+        match self {
+            Self::Peer { from, message, shared } => {
+                from.encode(body);
+                body.bytes(&message.0).flag(shared.is_some());
+                shared.iter().for_each(|shared| {
+                    body.bytes(&shared.0);
+                });
+            }
+            Self::Own { to, shared } => {
+                body.prefixed(to.as_bytes()).bytes(&shared.0);
+            }
+        }
+    }
+
+    pub(crate) fn decode_peer(body: &mut RecordReader<'_>) -> Option<Self> {
+        let (from, message) = (Address::decode(body)?, MessageId(body.array()?));
+        let shared = if body.flag()? { Some(SharedId(body.array()?)) } else { None };
+        Some(Self::Peer { from, message, shared })
+    }
+
+    pub(crate) fn decode_own(body: &mut RecordReader<'_>) -> Option<Self> {
+        let to = AccountId::new(body.prefixed()?).ok()?;
+        Some(Self::Own { to, shared: SharedId(body.array()?) })
     }
 }
 
@@ -204,7 +272,7 @@ impl Front {
     }
 }
 
-/// What a text is, where it is not a message to the device alone: `type (1) ‖ [shared id (16) ‖ [length (1) ‖ account id]]`.
+/// What a text is, where it is not a message to the device alone: `type (1) ‖ what the type says`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heading {
     ForAccount(SharedId),
@@ -216,6 +284,8 @@ pub(crate) enum Heading {
     History,
     /// A frame between a phone and the desktop that it relays for.
     Relay,
+    /// How many could not be passed on since the one before, when the phone opened it, where it comes from.
+    PassedOn(u64, UnixMillis, Origin),
 }
 
 /// Who may say something: a device of the own account, or only its phone, or only a companion.
@@ -236,10 +306,12 @@ impl Heading {
     const ASK_HISTORY: u8 = 6;
     const HISTORY: u8 = 7;
     const RELAY: u8 = 8;
+    const PASSED_ON: u8 = 9;
 
     /// The heading and the text behind it.
     pub(crate) fn before(&self, text: &[u8]) -> SecretBytes {
-        let mut bytes = Vec::with_capacity(text.len().saturating_add(2 + SharedId::LEN + AccountId::MAX_LEN));
+        const LONGEST: usize = 1 + 8 + 8 + 1 + Origin::MAX_LEN;
+        let mut bytes = Vec::with_capacity(text.len().saturating_add(LONGEST));
         match self {
             Self::ForAccount(id) => {
                 bytes.push(Self::FOR_ACCOUNT);
@@ -264,6 +336,12 @@ impl Heading {
             }
             Self::History => bytes.push(Self::HISTORY),
             Self::Relay => bytes.push(Self::RELAY),
+            Self::PassedOn(missed, at, origin) => {
+                bytes.push(Self::PASSED_ON);
+                let mut body = RecordWriter::with_capacity(17 + Origin::MAX_LEN);
+                origin.encode(body.u64(*missed).u64(at.0).flag(matches!(origin, Origin::Own { .. })));
+                bytes.extend_from_slice(&body.finish());
+            }
         }
         bytes.extend_from_slice(text);
         SecretBytes::new(bytes)
@@ -274,7 +352,7 @@ impl Heading {
         match self {
             Self::ForAccount(_) | Self::Relay => Sayers::Anyone,
             Self::SentByOwn(..) => Sayers::OwnAccount,
-            Self::Supply | Self::History => Sayers::OwnPhone,
+            Self::Supply | Self::History | Self::PassedOn(..) => Sayers::OwnPhone,
             Self::Leaves | Self::SupplyTaken(_) | Self::AskHistory(..) => Sayers::OwnCompanion,
         }
     }
@@ -282,7 +360,12 @@ impl Heading {
     /// Whether a text follows.
     fn has_text(&self) -> bool {
         match self {
-            Self::ForAccount(_) | Self::SentByOwn(..) | Self::Supply | Self::History | Self::Relay => true,
+            Self::ForAccount(_)
+            | Self::SentByOwn(..)
+            | Self::Supply
+            | Self::History
+            | Self::Relay
+            | Self::PassedOn(..) => true,
             Self::Leaves | Self::SupplyTaken(_) | Self::AskHistory(..) => false,
         }
     }
@@ -301,6 +384,11 @@ impl Heading {
             Self::ASK_HISTORY => Some(Self::AskHistory(HistoryId(body.array()?), UnixMillis(body.u64()?))),
             Self::HISTORY => Some(Self::History),
             Self::RELAY => Some(Self::Relay),
+            Self::PASSED_ON => {
+                let (missed, at) = (body.u64()?, UnixMillis(body.u64()?));
+                let origin = if body.flag()? { Origin::decode_own(body) } else { Origin::decode_peer(body) };
+                Some(Self::PassedOn(missed, at, origin?))
+            }
             _ => None,
         }
     }
@@ -372,6 +460,7 @@ impl Unsealed {
             Some(Heading::AskHistory(id, since)) => Content::HistoryAsked { id, since },
             Some(Heading::History) => Content::History(HistoryManifest(text)),
             Some(Heading::Relay) => return Err(OpenError::Frame),
+            Some(Heading::PassedOn(missed, at, origin)) => Content::PassedOn { at, missed, origin, text },
         })
     }
 

@@ -57,6 +57,18 @@ impl Line {
         Ok(session.seal(Kind::Message, &said, &[], &mut context.random)?)
     }
 
+    /// The other end is a companion of the account now: what is said in the session is stamped.
+    pub(crate) fn stamp_from_now_on(&mut self) {
+        if let Some(peer) = &mut self.0.value {
+            peer.listed = true;
+        }
+    }
+
+    /// The other end's identity key, as it was pinned when the two were paired.
+    pub(crate) fn pinned_key(&self) -> Option<IdentityKey> {
+        self.0.value.as_ref().map(|peer| peer.identity.key())
+    }
+
     /// The write of what was changed.
     pub(crate) fn write(&mut self, context: &Context<'_>) -> Option<Write> {
         self.0.rewrite(context)

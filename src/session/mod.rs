@@ -34,7 +34,7 @@ mod tell;
 mod tidy;
 
 pub(crate) use content::Heading;
-pub use content::{Content, HistoryId, HistoryManifest, SharedId, SupplyFrame, SupplyNumber};
+pub use content::{Content, HistoryId, HistoryManifest, Origin, SharedId, SupplyFrame, SupplyNumber};
 pub use copies::Keep;
 pub use decide::DecideIdentity;
 pub use describe::{DescribePeer, PeerDescription, SessionDescription, ShowSafetyNumber};

@@ -32,6 +32,8 @@ pub struct View {
     pub theirs: Standing,
     /// The list of this device's account.
     pub own: Standing,
+    /// By which list of this device's account the sender went; 0 where it has none.
+    pub own_epoch: Epoch,
     /// Devices of this device's account that the sender did not send the message to.
     pub left_out: Vec<DeviceId>,
 }
@@ -88,6 +90,7 @@ impl Stamp {
         View {
             theirs: standing(Known::view(lists.of(from)), self.sender),
             own: standing(Known::view(own), self.recipient),
+            own_epoch: self.recipient.0,
             left_out: self.left_out,
         }
     }

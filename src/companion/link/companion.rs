@@ -347,9 +347,7 @@ impl Confirmed {
         have: &Loaded,
         context: &Context<'_>,
     ) -> Result<Run<LinkProgress>, LinkError> {
-        let list = DeviceList::verify(list, &self.address.account, &self.account_key)?;
-        Known::follows(None, &list, context.now, false)?;
-        Certificate::verify(&self.certificate, &self.address, &list)?;
+        let list = verify_named(list, &self.certificate, &self.account_key, &self.address, context)?;
         let mut needs = Needs::new();
         let device = Device::read(have, context, &mut needs)?;
         let account = Account::read(have, context, &mut needs)?;
@@ -384,6 +382,20 @@ impl Confirmed {
         let linked = LinkProgress::Linked(Box::new(joined));
         Ok(Run::Done(Step::new(writes, linked)))
     }
+}
+
+/// The first list that a companion takes: by the rules for one, and bearing out its certificate.
+pub(super) fn verify_named(
+    list: &[u8],
+    certificate: &[u8],
+    account_key: &IdentityKey,
+    address: &Address,
+    context: &Context<'_>,
+) -> Result<DeviceList, LinkError> {
+    let list = DeviceList::verify(list, &address.account, account_key)?;
+    Known::follows(None, &list, context.now, false)?;
+    Certificate::verify(certificate, address, &list)?;
+    Ok(list)
 }
 
 impl Sealed for DescribeLinking {}

@@ -20,6 +20,7 @@ mod invitation;
 mod message;
 mod phone;
 mod phone_record;
+mod upgrade;
 
 pub use code::{EnterLinkCode, ShowTypedCode, TakeInvitation, TypedCode};
 pub use companion::{
@@ -33,3 +34,4 @@ pub(crate) use phone::new_device_id;
 pub use phone::{
     ConfirmLink, Consent, Consequence, DeclineLink, GrantLink, LinkRequest, Linked, ScanLinkCode,
 };
+pub(crate) use upgrade::{Certifier, Offer, TakenIn, accept_offer, become_companion, check_offer};

@@ -17,11 +17,11 @@ use crate::{
         supply::SyncKeys,
     },
     identity::{
-        Address, CertificateBody, Change, DeviceChange, DeviceEntry, DeviceId, DeviceList, IdentityKey,
-        Incarnation, KeyIndex, Keys, ListError,
+        Address, CertificateBody, DeviceChange, DeviceId, DeviceList, IdentityKey, Incarnation, KeyIndex,
+        Keys, ListError,
     },
     prekey::{BundleError, VerifiedBundle},
-    primitives::{KeyPair, Random, RandomError, aead},
+    primitives::{KeyPair, Random, RandomError, Signature, aead},
     session::start_with_new_companion,
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis, Write},
     wire::{GrantBodyMessage, MAX_DEVICES},
@@ -278,25 +278,13 @@ fn grant(
     ephemeral: &KeyPair,
     context: &mut Context<'_>,
 ) -> Result<(Vec<u8>, Vec<u8>), LinkError> {
-    let identity = &signing.device.identity;
-    let former = signing.former();
-    let incarnation = match former {
-        Some(former) => former.incarnation(),
-        None => Incarnation(context.random.draw()?),
-    };
-    let body = CertificateBody {
-        address: Address::new(signing.device.address.account, new_device_id(former, &mut context.random)?),
-        key_index: former.map_or(KeyIndex(1), DeviceList::next_key_index),
-        linked_at: UnixMillis(context.now.0.max(1)),
-        incarnation,
-    };
-    let certificate = body.encode();
-    let account_key = identity.public();
-    let keys = Keys { account: &account_key, device: &invitation.identity_key };
-    let account_signature = keys.sign_account(identity, &certificate, &mut context.random)?;
+    let incarnation = incarnation(signing, context)?;
+    let device = new_device_id(signing.former(), &mut context.random)?;
+    let (certificate, account_signature) =
+        certify(signing, incarnation, device, &invitation.identity_key, context)?;
     let message = GrantBodyMessage {
         certificate: certificate.clone(),
-        account_key: account_key.encoded().to_vec(),
+        account_key: signing.device.identity.public().encoded().to_vec(),
         account_signature: account_signature.as_bytes().to_vec(),
     };
     let key = invitation.grant_key(ephemeral, &invitation.ephemeral_key, ephemeral.public())?;
@@ -304,6 +292,36 @@ fn grant(
     aead::seal(key.key, &key.associated, &[&message.encode_to_vec()], &mut context.random, &mut sealed)?;
     let mac = invitation.grant_mac();
     Ok((certificate, encode_grant(invitation.reference, ephemeral.public(), sealed, &mac)))
+}
+
+/// The incarnation of the account's lists, or of the first one to come.
+pub(super) fn incarnation(signing: &Signing, context: &mut Context<'_>) -> Result<Incarnation, RandomError> {
+    match signing.former() {
+        Some(former) => Ok(former.incarnation()),
+        None => context.random.draw().map(Incarnation),
+    }
+}
+
+/// The body of a device's certificate, and the account's signature over it.
+pub(super) fn certify(
+    signing: &Signing,
+    incarnation: Incarnation,
+    device: DeviceId,
+    key: &IdentityKey,
+    context: &mut Context<'_>,
+) -> Result<(Vec<u8>, Signature), RandomError> {
+    let identity = &signing.device.identity;
+    let body = CertificateBody {
+        address: Address::new(signing.device.address.account, device),
+        key_index: signing.former().map_or(KeyIndex(1), DeviceList::next_key_index),
+        linked_at: UnixMillis(context.now.0.max(1)),
+        incarnation,
+    };
+    let certificate = body.encode();
+    let account_key = identity.public();
+    let keys = Keys { account: &account_key, device: key };
+    let account_signature = keys.sign_account(identity, &certificate, &mut context.random)?;
+    Ok((certificate, account_signature))
 }
 
 /// An id that tells nothing, not even which linking came first; the key index makes the pair of them unique for ever.
@@ -377,10 +395,7 @@ impl Operation for ConfirmLink<'_> {
         }
         let started = start_with_new_companion(&bundle, &signing.device, have, context, &mut needs)?;
         let Some(mut writes) = started else { return Ok(Run::Needs(needs)) };
-        let identity_key = invitation.identity_key;
-        let entry = DeviceEntry { device: body.address.device, key_index: body.key_index, identity_key };
-        let change = Change::Add { incarnation: body.incarnation, entry };
-        let (signed, changed) = signing.sign(change, sync_keys, context)?;
+        let (signed, changed) = signing.sign(body.adds(invitation.identity_key), sync_keys, context)?;
         writes.extend(changed);
         let reference = invitation.reference;
         let acknowledgement = encode_acknowledgement(reference, signed.list.as_bytes(), &answer_key);

@@ -1,0 +1,161 @@
+//! What the desktop says.
+
+use super::{
+    ACCEPT, ACK, ASK, BYE, MAX_NUMBER, MAX_REQUESTS, QUERY, READ, SEND, UPGRADE, frame, split, whole,
+};
+use crate::{
+    identity::{AccountId, Address},
+    primitives::{SecretBytes, Signature},
+    relay::RequestId,
+    session::MessageId,
+    step::{RecordReader, RecordWriter, UnixMillis},
+    wire::{DecodeError, Field},
+};
+
+/// A frame of the desktop's.
+#[derive(Debug)]
+pub(in crate::relay) enum Up<'a> {
+    /// Requests from `first` on, before `next`, have no answer yet.
+    Ask {
+        nonce: u64,
+        first: u64,
+        next: u64,
+    },
+    Ack,
+    Request {
+        number: u64,
+        id: RequestId,
+        not_after: UnixMillis,
+        body: Body<'a>,
+    },
+    Bye,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::relay) enum Body<'a> {
+    Send { to: AccountId, associated_data: &'a [u8], text: &'a [u8] },
+    Read { from: Address, message: MessageId },
+    Query(&'a [u8]),
+    /// To become a companion.
+    Upgrade,
+    /// The signature of its own that an offer wants.
+    Accept(Signature),
+}
+
+impl<'a> Up<'a> {
+    /// The frame, and the last number that was shown, which it acknowledges.
+    pub(in crate::relay) fn encode(&self, shown: u64) -> SecretBytes {
+        match self {
+            Self::Ask { nonce, first, next } => frame(ASK, shown, 24, |body| {
+                body.u64(*nonce).u64(*first).u64(*next);
+            }),
+            Self::Ack => frame(ACK, shown, 0, |_| {}),
+            Self::Bye => frame(BYE, shown, 0, |_| {}),
+            Self::Request { number, id, not_after, body: asked } => {
+                let kind = asked.kind();
+                frame(kind, shown, asked.room().saturating_add(8 + 16 + 8), |body| {
+                    body.u64(*number).bytes(&id.0).u64(not_after.0);
+                    asked.encode(body);
+                })
+            }
+        }
+    }
+
+    pub(in crate::relay) fn decode(bytes: &'a [u8]) -> Result<(u64, Self), DecodeError> {
+        let (kind, shown, body) = split(bytes)?;
+        let frame = match kind {
+            ASK => whole(body, |body| {
+                let (nonce, first, next) = (body.u64()?, body.u64()?, body.u64()?);
+                let count = next.checked_sub(first)?;
+                (count <= MAX_REQUESTS && first > 0 && next <= MAX_NUMBER).then_some(Self::Ask {
+                    nonce,
+                    first,
+                    next,
+                })
+            })?,
+            ACK => whole(body, |_| Some(Self::Ack))?,
+            BYE => whole(body, |_| Some(Self::Bye))?,
+            SEND | READ | QUERY | UPGRADE | ACCEPT => whole(body, |body| {
+                Some(Self::Request {
+                    number: body.u64().filter(|number| (1..=MAX_NUMBER).contains(number))?,
+                    id: RequestId(body.array()?),
+                    not_after: UnixMillis(body.u64()?),
+                    body: Body::decode(kind, body)?,
+                })
+            })?,
+            _ => return Err(DecodeError::Malformed(Field::Frame)),
+        };
+        Ok((shown, frame))
+    }
+}
+
+impl<'a> Body<'a> {
+    pub(in crate::relay) const fn kind(&self) -> u8 {
+        match self {
+            Self::Send { .. } => SEND,
+            Self::Read { .. } => READ,
+            Self::Query(_) => QUERY,
+            Self::Upgrade => UPGRADE,
+            Self::Accept(_) => ACCEPT,
+        }
+    }
+
+    /// The encoding by itself.
+    pub(in crate::relay) fn to_text(self) -> SecretBytes {
+        let mut text = RecordWriter::with_capacity(self.room());
+        self.encode(&mut text);
+        text.finish()
+    }
+
+    /// Length of the encoding.
+    pub(in crate::relay) fn room(&self) -> usize {
+        match self {
+            Self::Send { to, associated_data, text } => {
+                let parts = to.as_bytes().len().saturating_add(associated_data.len());
+                parts.saturating_add(text.len()).saturating_add(4)
+            }
+            Self::Read { from, .. } => from.account.as_bytes().len().saturating_add(2 + 4 + 16),
+            Self::Query(text) => text.len(),
+            Self::Upgrade => 0,
+            Self::Accept(_) => Signature::LEN,
+        }
+    }
+
+    pub(in crate::relay) fn encode(&self, body: &mut RecordWriter) {
+        match self {
+            Self::Send { to, associated_data, text } => {
+                body.prefixed(to.as_bytes()).prefixed(associated_data).bytes(text);
+            }
+            Self::Read { from, message } => {
+                from.encode(body);
+                body.bytes(message.as_bytes());
+            }
+            Self::Query(text) => {
+                body.bytes(text);
+            }
+            Self::Upgrade => {}
+            Self::Accept(signature) => {
+                body.bytes(signature.as_bytes());
+            }
+        }
+    }
+
+    pub(in crate::relay) fn decode(kind: u8, body: &mut RecordReader<'a>) -> Option<Self> {
+        Some(match kind {
+            SEND => Self::Send {
+                to: AccountId::new(body.prefixed()?).ok()?,
+                associated_data: body.prefixed()?,
+                text: body.rest(),
+            },
+            READ => {
+                let from = Address::decode(body)?;
+                Self::Read { from, message: MessageId::from_bytes(body.array()?) }
+            }
+            QUERY => Self::Query(body.rest()),
+            UPGRADE => Self::Upgrade,
+            ACCEPT => Self::Accept(Signature::from_bytes(&body.array()?)),
+            _ => return None,
+        })
+    }
+}
