@@ -21,7 +21,10 @@ impl Device {
         self.generation = Generation([generation; 16]);
         let keys: Vec<RecordKey> = self.store.0.keys().copied().collect();
         let recovered = self.run(&Recover { records: &keys }).unwrap();
-        assert_eq!(recovered.kept + recovered.deleted, keys.len());
+        // What was under way goes without a word.
+        let under_way = [RecordKind::Linking, RecordKind::Granting, RecordKind::RelayOut];
+        let counted = keys.iter().filter(|key| !under_way.contains(&key.kind())).count();
+        assert_eq!(recovered.kept + recovered.deleted, counted);
         assert_eq!(self.store.count(RecordKind::SignedPrekey), 0);
     }
 }

@@ -34,8 +34,15 @@ pub(in crate::relay) enum Up<'a> {
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::relay) enum Body<'a> {
-    Send { to: AccountId, associated_data: &'a [u8], text: &'a [u8] },
-    Read { from: Address, message: MessageId },
+    Send {
+        to: AccountId,
+        associated_data: &'a [u8],
+        text: &'a [u8],
+    },
+    Read {
+        from: Address,
+        message: MessageId,
+    },
     Query(&'a [u8]),
     /// To become a companion.
     Upgrade,

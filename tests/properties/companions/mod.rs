@@ -5,7 +5,7 @@ mod channels;
 mod fanout;
 mod ghosts;
 mod history;
-mod household;
+pub(crate) mod household;
 mod life;
 mod linking;
 mod lists;

@@ -10,3 +10,4 @@ mod printed;
 mod requests;
 mod schedules;
 mod sizes;
+mod upgrade;
