@@ -7,34 +7,19 @@
 //! phone off: the desktop and Ben chat ─▶ two weeks later it lapses ─▶ phone on: one signature, and everything resumes
 //! another number, a friend that only the phone had met, and the desktop is removed
 //! ```
-//! `story.rs` tells it, `device.rs` is a device with its store, `server.rs` what a messenger's server keeps and sees. Exits with 1 unless everything that it claims held.
+//! `story.rs` tells it, `../stage/device.rs` is a device with its store, `../stage/server.rs` what a messenger's server keeps and sees. Exits with 1 unless everything that it
+//! claims held.
 
+#[path = "../stage/device.rs"]
 mod device;
+#[path = "../stage/ledger.rs"]
 mod ledger;
+#[path = "../stage/server.rs"]
 mod server;
 mod story;
 
 use std::process::ExitCode;
 
-use owo_colors::OwoColorize;
-
 fn main() -> ExitCode {
-    match story::tell() {
-        Ok((held, 0)) => {
-            anstream::println!("\n{} {held} claims held", "ok".green().bold());
-            ExitCode::SUCCESS
-        }
-        Ok((held, failed)) => {
-            anstream::println!(
-                "\n{} {failed} of {} claims",
-                "wrong".red().bold(),
-                held.saturating_add(failed)
-            );
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            anstream::eprintln!("{} {error}", "stopped:".red().bold());
-            ExitCode::FAILURE
-        }
-    }
+    ledger::end(story::tell())
 }

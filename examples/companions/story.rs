@@ -1,7 +1,5 @@
 //! The story, chapter by chapter. Ada has a phone and gets a desktop; Ben and Carol have a phone each.
 
-use std::error::Error;
-
 use outrigger::{
     ChangeNumber, ConfirmLink, ConfirmSupply, Consent, Consequence, Content, ContinueLinking, DeviceChange,
     DriveError, FanOutError, GrantLink, LearnNumber, LinkProgress, OpenError, PhoneNumber, PlanMessage,
@@ -9,12 +7,10 @@ use outrigger::{
 };
 
 use crate::{
-    device::Device,
+    device::{Device, Outcome},
     ledger::{Ledger, draw, name},
-    server::Server,
+    server::{Server, Sort},
 };
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
 
 struct World {
     server: Server,
@@ -24,8 +20,8 @@ struct World {
     ben: Device,
 }
 
-/// Tells it; how many claims held, and how many did not.
-pub(crate) fn tell() -> Outcome<(u32, u32)> {
+/// Tells it; what held, and what did not.
+pub(crate) fn tell() -> Outcome<Ledger> {
     let now = UnixMillis(1_800_000_000_000);
     let mut server = Server::default();
     let ada = Device::phone("ada", now, &mut server)?;
@@ -40,7 +36,21 @@ pub(crate) fn tell() -> Outcome<(u32, u32)> {
     world.supply()?;
     world.remove()?;
     world.look_at_the_server();
-    Ok((world.ledger.held, world.ledger.failed))
+    Ok(world.ledger)
+}
+
+impl Device {
+    /// Opens all that waits at the server; the texts, in order.
+    fn fetch(&mut self, server: &mut Server) -> Outcome<Vec<String>> {
+        let mut texts = Vec::new();
+        for mail in server.fetch(&self.address) {
+            let received = self.receive(mail.from, &mail.bytes)?;
+            let text = String::from_utf8_lossy(received.content.text().unwrap_or_default());
+            let by_own = matches!(received.content, Content::SentByOwn { .. });
+            texts.push(if by_own { format!("(sent) {text}") } else { text.into_owned() });
+        }
+        Ok(texts)
+    }
 }
 
 impl World {
@@ -62,11 +72,13 @@ impl World {
         };
         self.ledger.claim(comparison == request.comparison, &format!("both screens show {comparison}"));
         let linked = self.ada.run(&ConfirmLink { confirmation: &confirmation })?;
+        for message in [&grant, &confirmation, &linked.acknowledgement] {
+            self.server.see(Sort::Linking, message);
+        }
         let progress = self.desk.run(&ContinueLinking { message: &linked.acknowledgement })?;
         let LinkProgress::Linked(joined) = progress else { return Err("the desktop was not linked".into()) };
         self.desk.address = address;
-        let upload = self.desk.replenish()?;
-        self.server.publish(address, &upload, &joined.certificate);
+        self.desk.publish(Some(&joined.certificate), &mut self.server)?;
         self.server.take_list(&linked.list);
         self.ledger.claim(
             joined.list == linked.list,
@@ -103,8 +115,10 @@ impl World {
                 && answered == [format!("to the desktop, {round}")];
             self.ledger.claim(fine, &format!("round {round}: there and back"));
         }
-        let waiting = self.server.waiting(&self.ada.address);
-        self.ledger.claim(waiting == 6, "six messages wait for the phone: Ben's, and what the desktop sent");
+        let phone = &self.ada.address;
+        let waiting = [&self.ben, &self.desk].map(|device| self.server.waiting(&device.address, phone));
+        self.ledger
+            .claim(waiting == [3, 3], "six messages wait for the phone: Ben's, and what the desktop sent");
         Ok(())
     }
 
@@ -167,14 +181,14 @@ impl World {
         let envelope = self.ada.run(&supply)?.envelope.ok_or("nothing to tell")?;
         self.server.post(self.ada.address, self.desk.address, envelope);
         for mail in self.server.fetch(&self.desk.address) {
-            if let Content::Supply(frame) = self.desk.receive(mail.from, &mail.envelope)?.content {
+            if let Content::Supply(frame) = self.desk.receive(mail.from, &mail.bytes)?.content {
                 let taken = self.desk.run(&TakeSupply { frame: &frame })?;
                 self.ledger.claim(taken.told.len() == 1, "the desktop knows her key as the phone does");
                 self.server.post(self.desk.address, self.ada.address, taken.acknowledgement);
             }
         }
         for mail in self.server.fetch(&self.ada.address) {
-            if let Content::SupplyTaken(taken) = self.ada.receive(mail.from, &mail.envelope)?.content {
+            if let Content::SupplyTaken(taken) = self.ada.receive(mail.from, &mail.bytes)?.content {
                 let state = self.ada.run(&ConfirmSupply { companion, taken })?;
                 self.ledger.claim(state.outstanding == 0, "and the phone knows that it does");
             }
@@ -200,7 +214,7 @@ impl World {
         self.ledger.claim(matches!(changes[..], [DeviceChange::Gone(_)]), "Ben is told that it is gone");
         for mail in self.server.fetch(&self.ben.address) {
             let refused = matches!(
-                self.ben.receive(mail.from, &mail.envelope),
+                self.ben.receive(mail.from, &mail.bytes),
                 Err(DriveError::Refused(OpenError::Unlisted(_)))
             );
             self.ledger.claim(refused, "its last message, late, is refused");
@@ -221,11 +235,9 @@ impl World {
 
     fn look_at_the_server(&mut self) {
         self.ledger.chapter("What the server saw");
-        let bytes: usize = self.server.seen.iter().map(Vec::len).sum();
-        self.ledger.note(&format!(
-            "{} byte strings, {bytes} bytes: bundles, certificates, lists, envelopes",
-            self.server.seen.len()
-        ));
+        for line in self.server.sizes() {
+            self.ledger.note(&line);
+        }
         let texts = [
             "Hello Ada",
             "from the desktop",

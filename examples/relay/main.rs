@@ -6,39 +6,25 @@
 //! the desktop shows a QR code ─▶ the phone scans, its user agrees ─▶ both show one code ─▶ peers notice nothing
 //! both ways through the phone, with its user's word ─▶ the phone is off, is killed, comes back from a backup: once, in order, or it says what is missing
 //! two weeks without its user's word: nothing flows ─▶ renewed: everything does ─▶ the desktop is let go
+//! another desktop becomes a companion ─▶ the phone passes on what peers do not send there yet ─▶ phone off: the desktop and Ben chat
 //! ```
-//! `story.rs` and `trouble.rs` tell it, `world.rs` is what the apps do with what comes, `device.rs` a device with its store, `server.rs` what carries the bytes. Exits with 1
-//! unless everything that it claims held.
+//! `story.rs`, `trouble.rs` and `upgrade.rs` tell it, `world.rs` is what the apps do with what comes, `accidents.rs` what befalls a phone; `../stage/device.rs` is a device with its
+//! store, `../stage/server.rs` what carries the bytes. Exits with 1 unless everything that it claims held.
 
+mod accidents;
+#[path = "../stage/device.rs"]
 mod device;
-#[path = "../companions/ledger.rs"]
+#[path = "../stage/ledger.rs"]
 mod ledger;
+#[path = "../stage/server.rs"]
 mod server;
 mod story;
 mod trouble;
+mod upgrade;
 mod world;
 
 use std::process::ExitCode;
 
-use owo_colors::OwoColorize;
-
 fn main() -> ExitCode {
-    match story::tell() {
-        Ok((held, 0)) => {
-            anstream::println!("\n{} {held} claims held", "ok".green().bold());
-            ExitCode::SUCCESS
-        }
-        Ok((held, failed)) => {
-            anstream::println!(
-                "\n{} {failed} of {} claims",
-                "wrong".red().bold(),
-                held.saturating_add(failed)
-            );
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            anstream::eprintln!("{} {error}", "stopped:".red().bold());
-            ExitCode::FAILURE
-        }
-    }
+    ledger::end(story::tell())
 }

@@ -1,20 +1,21 @@
-//! The story: a desktop is paired, speaks through the phone, lapses, and is let go.
+//! The story: a desktop is paired, speaks through the phone, lapses, and is let go; the next one becomes a companion.
 
 use outrigger::{
     AskPhone, Consent, Consequence, Content, DescribeDesktops, DescribeDevices, DesktopConsent,
     DetachDesktop, DriveError, EndOfRelay, FromDesktop, FromPhone, GrantDesktop, JoinPhone, JoinProgress,
-    News, RecordKind, RelayError, RelayStanding, RenewDesktop, ScanLinkCode, ShowDesktopCode,
+    LinkCode, News, RecordKind, RelayError, RelayStanding, RenewDesktop, ScanLinkCode, ShowDesktopCode,
     TakeFromDesktop, TakeFromPhone, TellDesktop, UnixMillis, Verdict, Wanted, WhileAway,
 };
 
 use crate::{
-    ledger::{draw, name},
+    device::Outcome,
+    ledger::{Ledger, draw, name},
     server::Sort,
-    world::{Outcome, World},
+    world::World,
 };
 
-/// Tells it; how many claims held, and how many did not.
-pub(crate) fn tell() -> Outcome<(u32, u32)> {
+/// Tells it; what held, and what did not.
+pub(crate) fn tell() -> Outcome<Ledger> {
     let mut world = World::new()?;
     world.pair()?;
     world.talk()?;
@@ -23,8 +24,9 @@ pub(crate) fn tell() -> Outcome<(u32, u32)> {
     world.phone_restored()?;
     world.lapse()?;
     world.detach()?;
+    world.upgrade()?;
     world.look_at_what_is_left();
-    Ok((world.ledger.held, world.ledger.failed))
+    Ok(world.ledger)
 }
 
 impl World {
@@ -35,42 +37,46 @@ impl World {
         let before = self.ben.device.store.clone();
 
         self.ledger.chapter("The desktop shows a code, and Ada's phone scans it");
-        let (ada, desk) = (&mut self.ada.device, &mut self.desk.device);
-        let code = desk.run(&ShowDesktopCode)?;
+        let code = self.desk.device.run(&ShowDesktopCode)?;
         draw(&code)?;
-        let request = ada.run(&ScanLinkCode { code: code.text() })?;
-        self.ledger.claim(
-            request.consequence == Consequence::ReadsAndSpeaksThroughThePhone,
-            "the phone asks: may a desktop read and speak through this phone?",
-        );
-        let consent = Consent { companion: request.companion, consequence: request.consequence };
-        let may = DesktopConsent::Ask;
-        let granted = ada.run(&GrantDesktop { reference: request.reference, consent, may })?;
-        self.server.see(Sort::Grant, &granted.grant);
-        let progress = desk.run(&JoinPhone { message: &granted.grant })?;
-        let JoinProgress::Joining { address, comparison, frame, .. } = progress else {
-            return Err("the desktop did not join".into());
-        };
-        desk.address = address;
-        self.ledger.claim(comparison == request.comparison, &format!("both screens show {comparison}"));
-        self.server.see(Sort::Frame, &frame);
-        let take = TakeFromDesktop { desktop: granted.desktop, envelope: &frame, verdict: None };
-        let FromDesktop::Joined { frames, again: false } = ada.run(&take)? else {
-            return Err("the phone did not let the desktop in".into());
-        };
-        let [status] = &frames[..] else { return Err("the phone says more than its status".into()) };
-        self.server.see(Sort::Frame, status);
-        let said = desk.run(&TakeFromPhone { envelope: status })?.said;
-        let joined = matches!(&said, FromPhone::Status { joined: true, settled, .. } if settled.is_empty());
-        self.ledger.claim(joined, &format!("the desktop has joined, behind {}", name(&ada.address)));
-
-        let account = ada.address.account;
+        self.scan(&code, DesktopConsent::Ask)?;
+        let account = self.ada.device.address.account;
         let listed = self.ben.device.run(&DescribeDevices { account })?.list;
         self.ledger.claim(
             listed.is_none() && self.ben.device.store == before,
             "Ben knows of no list of her devices, and nothing has changed for him",
         );
         self.ada.look();
+        Ok(())
+    }
+
+    /// The phone scans the code, its user agrees, and the desktop joins.
+    pub(crate) fn scan(&mut self, code: &LinkCode, may: DesktopConsent) -> Outcome<()> {
+        let (ada, desk) = (&mut self.ada.device, &mut self.desk.device);
+        let request = ada.run(&ScanLinkCode { code: code.text() })?;
+        self.ledger.claim(
+            request.consequence == Consequence::ReadsAndSpeaksThroughThePhone,
+            "the phone asks: may a desktop read and speak through this phone?",
+        );
+        let consent = Consent { companion: request.companion, consequence: request.consequence };
+        let granted = ada.run(&GrantDesktop { reference: request.reference, consent, may })?;
+        self.server.see(Sort::Linking, &granted.grant);
+        let progress = desk.run(&JoinPhone { message: &granted.grant })?;
+        let JoinProgress::Joining { address, comparison, frame, .. } = progress else {
+            return Err("the desktop did not join".into());
+        };
+        desk.address = address;
+        self.ledger.claim(comparison == request.comparison, &format!("both screens show {comparison}"));
+        self.server.see(Sort::AmongOwn, &frame);
+        let take = TakeFromDesktop { desktop: granted.desktop, envelope: &frame, verdict: None };
+        let FromDesktop::Joined { frames, again: false } = ada.run(&take)? else {
+            return Err("the phone did not let the desktop in".into());
+        };
+        let [status] = &frames[..] else { return Err("the phone says more than its status".into()) };
+        self.server.see(Sort::AmongOwn, status);
+        let said = desk.run(&TakeFromPhone { envelope: status })?.said;
+        let joined = matches!(&said, FromPhone::Status { joined: true, settled, .. } if settled.is_empty());
+        self.ledger.claim(joined, &format!("the desktop has joined, behind {}", name(&ada.address)));
         Ok(())
     }
 
@@ -217,10 +223,8 @@ impl World {
 
     fn look_at_what_is_left(&mut self) {
         self.ledger.chapter("What the server saw, and what the phone keeps");
-        for (sort, sizes) in self.server.sizes() {
-            let (least, most) = (sizes.iter().min().unwrap_or(&0), sizes.iter().max().unwrap_or(&0));
-            let all: usize = sizes.iter().sum();
-            self.ledger.note(&format!("{sort:?}: {} of {least} to {most} B, {all} B in all", sizes.len()));
+        for line in self.server.sizes() {
+            self.ledger.note(&line);
         }
         self.ledger.note(&format!("the phone's user was asked about {} requests more", self.asked));
         let clear = self.said.iter().any(|text| self.server.saw(text.as_bytes()));

@@ -6,11 +6,7 @@ use outrigger::{
     WhileAway,
 };
 
-use crate::{
-    device::Killed,
-    server::Sort,
-    world::{Outcome, World},
-};
+use crate::{accidents::Killed, device::Outcome, server::Sort, world::World};
 
 impl World {
     pub(crate) fn phone_off(&mut self) -> Outcome<()> {
@@ -78,9 +74,7 @@ impl World {
         let [mail] = &mails[..] else { return Err("the phone expects one message".into()) };
         let receive = RelayReceive { from: mail.from, envelope: &mail.bytes, associated_data: &[] };
         let before = self.ada.device.store.clone();
-        self.ada.device.killed = true;
-        let killed = self.ada.device.run(&receive);
-        self.ada.device.killed = false;
+        let killed = self.ada.device.run_killed(&receive);
         self.ledger.claim(
             matches!(killed, Err(DriveError::Store(Killed))) && self.ada.device.store == before,
             "killed before the transaction: nothing has happened",
@@ -193,10 +187,10 @@ impl World {
     /// The desktop joins anew, by the word of the phone's user.
     fn rejoin(&mut self) -> Outcome<()> {
         let (phone, desk) = (self.ada.device.address, self.desk.device.address);
-        let bundle = self.server.bundle(&phone).ok_or("the server has no bundle")?;
+        let (bundle, _) = self.server.bundle(&phone).ok_or("the server has no bundle")?;
         let bundle = VerifiedBundle::verify(&bundle, &phone)?;
         let frame = self.desk.device.run(&RejoinPhone { bundle: &bundle })?;
-        self.server.see(Sort::Frame, &frame);
+        self.server.see(Sort::AmongOwn, &frame);
         let mut take = TakeFromDesktop { desktop: desk.device, envelope: &frame, verdict: None };
         let asks = matches!(self.ada.device.run(&take)?, FromDesktop::Undecided(Wanted::TakeOver));
         self.ledger.claim(asks, "the desktop joins anew, and the phone asks its user");

@@ -1,21 +1,21 @@
 //! What the apps of the three do with what comes: the phone's, the desktop's, and Ben's.
 
-use std::{collections::BTreeMap, error::Error, mem};
+use std::{collections::BTreeMap, convert::Infallible, mem};
 
 use outrigger::{
-    AckPhone, Address, Advice, Content, DriveError, FlushRequests, ForDesktop, FromDesktop, FromPhone,
-    RecordKind, RelayError, RelayOutbox, RelayReceive, RelayRequest, Request, RequestId, SentToAccount,
-    TakeFromDesktop, TakeFromPhone, UnixMillis, Verdict, WhileAway,
+    AcceptUpgrade, AccountId, AckPhone, Address, Advice, Content, DescribeDevices, DeviceId, DriveError,
+    FlushRequests, ForDesktop, FromDesktop, FromPhone, Joined, Origin, RecordKind, RelayError, RelayOutbox,
+    RelayReceive, RelayRequest, Request, RequestId, RequestState, Requested, SentToAccount, TakeFromDesktop,
+    TakeFromPhone, UnixMillis, Unsent, UnsentRequest, Verdict, Wanted, WhileAway,
 };
 
 use crate::{
-    device::{Device, Killed},
-    ledger::Ledger,
+    device::{Device, Outcome},
+    ledger::{Ledger, name},
     server::{Mail, Server},
 };
 
-pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
-pub(crate) type Refused = DriveError<RelayError, Killed>;
+pub(crate) type Refused = DriveError<RelayError, Infallible>;
 
 /// A device, what its screen shows, and what came and cannot be taken yet.
 #[derive(Debug)]
@@ -38,7 +38,11 @@ pub(crate) struct World {
     pub(crate) asked: u32,
     /// Records of the phone that held a text, with the frames for the desktop among them; but for what it sent and keeps for a retry.
     pub(crate) leaks: Vec<RecordKind>,
-    /// What the desktop asked to send.
+    /// What the desktop is since it became a companion.
+    pub(crate) joined: Option<Box<Joined>>,
+    /// What it had queued until then, and to whom.
+    pub(crate) unsent: Vec<(AccountId, String)>,
+    /// What the desktop asked for.
     wishes: BTreeMap<RequestId, String>,
 }
 
@@ -68,6 +72,24 @@ fn is_settled(error: Refused) -> Outcome<bool> {
     }
 }
 
+/// A message as a screen shows it.
+fn shown(content: &Content) -> String {
+    let text = String::from_utf8_lossy(content.text().unwrap_or_default());
+    if let Content::PassedOn { missed: 0, origin: Origin::Peer { from, .. }, .. } = content {
+        format!("({}, passed on) {text}", name(from))
+    } else if matches!(content, Content::SentByOwn { .. }) {
+        format!("(own) {text}")
+    } else {
+        text.into_owned()
+    }
+}
+
+/// What was queued to be said to somebody.
+fn to_say(unsent: Unsent) -> Option<(AccountId, String)> {
+    let UnsentRequest::Send { to, plaintext, .. } = unsent.asked else { return None };
+    Some((to, String::from_utf8_lossy(&plaintext).into_owned()))
+}
+
 impl World {
     pub(crate) fn new() -> Outcome<Self> {
         let now = UnixMillis(1_800_000_000_000);
@@ -84,6 +106,8 @@ impl World {
             said: Vec::new(),
             asked: 0,
             leaks: Vec::new(),
+            joined: None,
+            unsent: Vec::new(),
             wishes: BTreeMap::new(),
         })
     }
@@ -105,8 +129,7 @@ impl World {
         for mail in self.ben.fetch(&mut self.server) {
             let received = self.ben.device.receive(mail.from, &mail.bytes)?;
             recovered |= received.recovered;
-            let text = received.content.text().unwrap_or_default();
-            self.ben.screen.push(String::from_utf8_lossy(text).into_owned());
+            self.ben.screen.push(shown(&received.content));
         }
         Ok(recovered)
     }
@@ -115,12 +138,32 @@ impl World {
     pub(crate) fn desk_says(&mut self, text: &str, while_away: WhileAway) -> Result<RequestId, Refused> {
         let to = self.ben.device.address.account;
         let request = Request::Send { to, plaintext: text.as_bytes(), associated_data: &[] };
+        let requested = self.desk_asks(request, text, while_away)?;
+        self.said.push(text.into());
+        Ok(requested)
+    }
+
+    pub(crate) fn desk_asks(
+        &mut self,
+        request: Request<'_>,
+        wish: &str,
+        while_away: WhileAway,
+    ) -> Result<RequestId, Refused> {
         let not_after = self.desk.device.now.plus(30 * UnixMillis::DAY);
         let requested = self.desk.device.run(&RelayRequest { request, not_after, while_away })?;
-        self.said.push(text.into());
-        self.wishes.insert(requested.request, text.into());
+        Ok(self.desk_has_asked(requested, wish))
+    }
+
+    /// The desktop accepts the phone's offer.
+    pub(crate) fn desk_accepts(&mut self, wish: &str) -> Result<RequestId, Refused> {
+        let requested = self.desk.device.run(&AcceptUpgrade)?;
+        Ok(self.desk_has_asked(requested, wish))
+    }
+
+    fn desk_has_asked(&mut self, requested: Requested, wish: &str) -> RequestId {
+        self.wishes.insert(requested.request, wish.into());
         self.post_to_phone(requested.frames);
-        Ok(requested.request)
+        requested.request
     }
 
     pub(crate) fn desk_flushes(&mut self) -> Outcome<usize> {
@@ -146,8 +189,12 @@ impl World {
         desktops.into_iter().for_each(|told| self.post_to_desk(told.frames));
     }
 
-    /// The phone's app starts: what its desktop has not acknowledged goes out again.
+    /// The phone's app starts: what its desktop has not acknowledged goes out again, and so does the list of the account's devices.
     pub(crate) fn phone_starts(&mut self) -> Outcome<()> {
+        let account = self.ada.device.address.account;
+        if let Some(list) = self.ada.device.run(&DescribeDevices { account })?.list {
+            self.server.take_list(&list);
+        }
         let frames = self.ada.device.run(&RelayOutbox { desktop: self.desk.device.address.device })?;
         self.post_to_desk(frames);
         self.phone_works()
@@ -156,10 +203,11 @@ impl World {
     /// The phone takes what waits for it. Its user allows what the desktop wants.
     pub(crate) fn phone_works(&mut self) -> Outcome<()> {
         for mail in self.ada.fetch(&mut self.server) {
-            let settled = if mail.from.account == self.ada.device.address.account {
+            let own = mail.from.account == self.ada.device.address.account;
+            let settled = if own && !self.is_companion(mail.from.device)? {
                 self.phone_hears_desk(&mail)?
             } else {
-                self.phone_hears_peer(&mail)?
+                self.phone_hears(&mail)?
             };
             if !settled {
                 self.ada.kept.push(mail);
@@ -171,10 +219,20 @@ impl World {
         Ok(())
     }
 
-    fn phone_hears_peer(&mut self, mail: &Mail) -> Outcome<bool> {
+    /// Whether the phone's list names a device: it speaks for itself then.
+    fn is_companion(&mut self, device: DeviceId) -> Outcome<bool> {
+        let account = self.ada.device.address.account;
+        let list = self.ada.device.run(&DescribeDevices { account })?.list;
+        Ok(list.is_some_and(|list| list.entry(device).is_some()))
+    }
+
+    /// The phone opens what a peer has sent, or a companion.
+    fn phone_hears(&mut self, mail: &Mail) -> Outcome<bool> {
         let receive = RelayReceive { from: mail.from, envelope: &mail.bytes, associated_data: &[] };
         let taken = match self.ada.device.run(&receive) {
             Ok(taken) => taken,
+            // The last word of one that was a desktop.
+            Err(error) if error.advice() == Some(Advice::TakeFrame) => return self.phone_hears_desk(mail),
             Err(error) => return is_settled(error),
         };
         self.phone_shows(&taken.received.content);
@@ -183,8 +241,7 @@ impl World {
     }
 
     pub(crate) fn phone_shows(&mut self, content: &Content) {
-        let text = content.text().unwrap_or_default();
-        self.ada.screen.push(String::from_utf8_lossy(text).into_owned());
+        self.ada.screen.push(shown(content));
     }
 
     fn phone_hears_desk(&mut self, mail: &Mail) -> Outcome<bool> {
@@ -193,7 +250,7 @@ impl World {
             let take = TakeFromDesktop { desktop: mail.from.device, envelope: &mail.bytes, verdict };
             match self.ada.device.run(&take) {
                 Err(error) => return is_settled(error),
-                Ok(FromDesktop::Undecided(_)) => {
+                Ok(FromDesktop::Undecided(Wanted::TakeOver | Wanted::Send { .. } | Wanted::Query(_))) => {
                     self.asked = self.asked.saturating_add(1);
                     verdict = Some(Verdict::Allow);
                     continue;
@@ -257,10 +314,16 @@ impl World {
             FromPhone::Gap { missed, .. } => (format!("({missed} missing here)"), true),
             FromPhone::Found { text: found, .. } => (text(&found), true),
             FromPhone::Suspended(why) => (format!("({why:?})"), false),
+            FromPhone::Offered { .. } => ("(may become a companion)".into(), true),
+            FromPhone::Upgraded { joined, settled, unsent, .. } => {
+                self.desk_settles(&settled);
+                self.joined = Some(joined);
+                // The app keeps it in the step's own transaction: it comes once.
+                self.unsent = unsent.into_iter().filter_map(to_say).collect();
+                ("(a companion now)".into(), true)
+            }
             FromPhone::Status { settled, .. } => {
-                let lines: Vec<_> =
-                    settled.iter().map(|(request, state)| format!("{}: {state:?}", wish(*request))).collect();
-                self.desk.screen.extend(lines);
+                self.desk_settles(&settled);
                 return false;
             }
             FromPhone::Ended { why, .. } => (format!("(ended: {why:?})"), false),
@@ -269,6 +332,22 @@ impl World {
         };
         self.desk.screen.push(line);
         numbered
+    }
+
+    /// Shows what became of requests that were under way.
+    fn desk_settles(&mut self, settled: &[(RequestId, RequestState)]) {
+        let wish = |request| self.wishes.get(request).map_or("?", String::as_str);
+        let lines = settled.iter().map(|(request, state)| format!("{}: {state:?}", wish(request)));
+        self.desk.screen.extend(lines);
+    }
+
+    /// The desktop, a companion, opens what waits for it.
+    pub(crate) fn companion_works(&mut self) -> Outcome<()> {
+        for mail in self.desk.fetch(&mut self.server) {
+            let received = self.desk.device.receive(mail.from, &mail.bytes)?;
+            self.desk.screen.push(shown(&received.content));
+        }
+        Ok(())
     }
 
     /// Both apps work until nothing is under way between them.

@@ -71,6 +71,9 @@ impl Operation for LearnDevices<'_> {
         }
         let device = device.value.ok_or(ListError::NotRegistered)?;
         let own = device.address.account == self.account;
+        if own && device.address.device != DeviceId::PHONE && lists.own().is_none() {
+            return Err(ListError::Relayed);
+        }
         let account_key = if own && device.address.device == DeviceId::PHONE {
             device.identity.public()
         } else {

@@ -55,6 +55,8 @@ pub enum ListError {
     NotThePhone,
     /// The phone came back from a backup and has not seen its newest list yet: fetch it from the server and run `LearnDevices` with it.
     NotSeenSinceRestore,
+    /// This device is a desktop behind its phone: no list is its own.
+    Relayed,
     /// No such companion is in the list.
     UnknownDevice,
     /// The account has as many devices as it can (5).
@@ -82,9 +84,11 @@ impl ListError {
             Self::UnknownAccount => Advice::FetchBundle,
             Self::IdentityChanged { .. } => Advice::AskUser,
             Self::Expired { .. } | Self::NotSeenSinceRestore => Advice::FetchDevices,
-            Self::NotRegistered | Self::NotThePhone | Self::UnknownDevice | Self::TooManyDevices => {
-                Advice::FixCall
-            }
+            Self::NotRegistered
+            | Self::NotThePhone
+            | Self::Relayed
+            | Self::UnknownDevice
+            | Self::TooManyDevices => Advice::FixCall,
             Self::LineEnded => Advice::RegisterAnew,
             Self::Random(_) => Advice::CheckRandomSource,
             Self::Record(error) => error.advice(),
@@ -112,6 +116,7 @@ impl fmt::Display for ListError {
             Self::Expired { expired_at } => write!(f, "the device list expired at {}", expired_at.0),
             Self::Reused => f.write_str("the device list uses an id or index twice"),
             Self::NotRegistered => f.write_str("the store holds no device"),
+            Self::Relayed => f.write_str("a desktop behind its phone has no list of its own"),
             Self::NotThePhone => f.write_str("only the phone signs device lists"),
             Self::NotSeenSinceRestore => {
                 f.write_str("the newest list was not seen since this phone was restored")

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     EndOfRelay, RelayError, Suspension,
-    desktop_record::{Asked, Phase, Relay},
+    desktop_record::{Asked, Phase, Relay, Upgrading},
     frame::Up,
 };
 use crate::{
@@ -142,7 +142,13 @@ fn ask(relay: &mut Relay, line: &mut Line, context: &mut Context<'_>) -> Result<
     relay.asked_at = relay.now(context);
     relay.unanswered = relay.unanswered.saturating_add(1);
     relay.owed = 0;
-    let frame = Up::Ask { nonce: relay.asked, first: relay.answered.saturating_add(1), next: relay.number };
+    let unanswered = relay.answered.saturating_add(1);
+    let first = match relay.upgrading {
+        // What became of the acceptance is asked for until it is known what followed.
+        Upgrading::Accepted(number) => number.min(unanswered),
+        Upgrading::No | Upgrading::Offered(_) => unanswered,
+    };
+    let frame = Up::Ask { nonce: relay.asked, first, next: relay.number };
     // Where it joins, what was passed over is told again.
     let shown = if relay.phase == Phase::Joining { relay.sure } else { relay.shown };
     line.seal(&frame.encode(shown), context)

@@ -9,10 +9,10 @@
 //! ```
 
 use alloc::{boxed::Box, vec::Vec};
-use core::cmp::Ordering;
+use core::{cmp::Ordering, fmt};
 
 use super::{
-    EndOfRelay, FrameNumber, RelayError, RequestId, RequestState, Suspension,
+    EndOfRelay, FrameNumber, RefusedRequest, RelayError, RequestId, RequestState, Suspension,
     ask::Desk,
     desktop_record::{Asked, AskedStage, Phase, Upgrading},
     frame::{Body, Down, Numbered, Outcome, Status},
@@ -21,7 +21,7 @@ use crate::{
     companion::{Joined, Offer, become_companion, check_offer},
     identity::{AccountId, Address, Device},
     primitives::SecretBytes,
-    session::{Line, MessageId, Origin, SharedId, open_frame},
+    session::{Line, MessageId, OpenError, Origin, SharedId, open_frame},
     step::{Context, Loaded, Needs, Operation, RecordReader, Run, Sealed, Slot, Step, UnixMillis, Write},
 };
 
@@ -147,9 +147,9 @@ pub enum FromPhone {
         number: FrameNumber,
         /// What this device is now.
         joined: Box<Joined>,
-        /// What became of requests that were under way.
+        /// Requests to become what it is now, which are without object.
         settled: Vec<(RequestId, RequestState)>,
-        /// Requests that never went out, in order: keep them in this step's transaction, and send them from here.
+        /// Requests that the phone has not done, and never will, in order: keep them in this step's transaction, and send them from here.
         unsent: Vec<Unsent>,
     },
     /// The relay has ended: delete what the store holds.
@@ -176,7 +176,6 @@ pub struct Unsent {
 }
 
 /// What was asked for, and is this device's own to do now.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum UnsentRequest {
     /// To send a message to an account.
@@ -197,6 +196,19 @@ pub enum UnsentRequest {
     },
     /// A question of the app's own.
     Query(SecretBytes),
+}
+
+impl fmt::Debug for UnsentRequest {
+    /// Shows lengths, not what is said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { to, plaintext, .. } => {
+                write!(f, "Send {{ to: {to:?}, plaintext: {} bytes }}", plaintext.len())
+            }
+            Self::Read { from, message } => write!(f, "Read {{ from: {from:?}, message: {message:?} }}"),
+            Self::Query(text) => write!(f, "Query({} bytes)", text.len()),
+        }
+    }
 }
 
 impl Unsent {
@@ -229,7 +241,7 @@ impl Operation for TakeFromPhone<'_> {
         }
         let places = Places::ask_ahead(&desk, have, &mut needs);
         let Step { mut writes, output: opened } =
-            match open_frame(&desk.phone, self.envelope, None, have, context).map_err(RelayError::Frame)? {
+            match open_frame(&desk.phone, self.envelope, None, have, context).map_err(no_frame)? {
                 Run::Needs(more) => {
                     needs.add_all(&more);
                     return Ok(Run::Needs(needs));
@@ -285,6 +297,14 @@ impl Operation for TakeFromPhone<'_> {
         let owes = desk.relay.owed >= OWED;
         writes.push(desk.write(context));
         Ok(Run::Done(Step::new(writes, TakenFromPhone { said, owes })))
+    }
+}
+
+/// A message of the phone's is for the companion that this desktop is about to become.
+fn no_frame(error: OpenError) -> RelayError {
+    match error {
+        OpenError::NotEntitled => RelayError::NoFrame,
+        error => RelayError::Frame(error),
     }
 }
 
@@ -436,8 +456,8 @@ impl Taking<'_> {
                 FromPhone::Found { number, request, text: text(found) }
             }
             Numbered::Offer { request, offer } => {
-                self.offered(offer, context)?;
-                FromPhone::Offered { number, request: *request }
+                let kept = self.offered(offer, context)?;
+                if kept { FromPhone::Offered { number, request: *request } } else { FromPhone::Late }
             }
             // Taken before, or not next.
             Numbered::Upgraded { .. } => return Ok(FromPhone::Late),
@@ -469,20 +489,21 @@ impl Taking<'_> {
         self.desk.relay.owed = self.desk.relay.owed.saturating_add(1);
     }
 
-    /// Keeps the phone's offer, until the app accepts it.
-    fn offered(&mut self, offer: &Offer, context: &Context<'_>) -> Result<(), RelayError> {
+    /// Keeps the phone's offer, until the app accepts it. False: it has accepted one before, and waits for the answer.
+    fn offered(&mut self, offer: &Offer, context: &Context<'_>) -> Result<bool, RelayError> {
         let device = Device::read(self.have, context, &mut self.needs)?;
         let phone = Line::read(&self.desk.phone, self.have, context, &mut self.needs)?;
         if !self.needs.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let device = device.value.ok_or(RelayError::NotPaired)?;
         let account_key = phone.pinned_key().ok_or(RelayError::NotPaired)?;
         check_offer(offer, &account_key, &device)?;
-        if !self.desk.relay.has_accepted() {
+        let kept = !self.desk.relay.has_accepted();
+        if kept {
             self.desk.relay.upgrading = Upgrading::Offered(offer.clone());
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// The account's list names this desktop: in one step it is a companion, and what it has not asked its phone for is its own to do. Of no use while anything is needed.
@@ -498,9 +519,13 @@ impl Taking<'_> {
             let slot = self.have.read::<Asked<'_>>(Asked::key(place), context, &mut self.needs)?;
             self.writes.extend(slot.delete());
             match slot.value.map(|asked| (asked.id, asked.stage)) {
-                Some((id, AskedStage::Sent { .. })) => settled.push((id, RequestState::Unknown)),
-                Some((id, AskedStage::Queued { kind, not_after, body })) => {
-                    unsent.extend(Unsent::read(id, kind, not_after, body));
+                // What has gone out and has no answer before this frame the phone has not done, and refuses.
+                Some((id, AskedStage::Sent { kind, not_after, body, .. }))
+                | Some((id, AskedStage::Queued { kind, not_after, body })) => {
+                    match Unsent::read(id, kind, not_after, body) {
+                        Some(one) => unsent.push(one),
+                        None => settled.push((id, RequestState::Refused(RefusedRequest::Upgraded))),
+                    }
                 }
                 Some((_, AskedStage::Cancelled)) | None => {}
             }

@@ -5,6 +5,7 @@ use core::fmt;
 use super::{EndOfRelay, FrameNumber, RequestNumber, Suspension};
 use crate::{
     companion::{FanOutError, LinkError},
+    identity::ListError,
     primitives::RandomError,
     session::{OpenError, SendError, StartError},
     step::{Advice, RecordError, UnixMillis, advises},
@@ -21,6 +22,9 @@ pub enum RelayError {
     Open(OpenError),
     /// What the other end of the relay has sent does not open, or is no frame. Nothing is asked for again: what was lost comes again, and what is broken is mended by joining anew.
     Frame(OpenError),
+    /// Authentic, and no frame but a message. A desktop that is about to become a companion keeps the bytes, and opens them with `Receive` once it is one; a phone gives what comes from a
+    /// desktop that is one to `RelayReceive`.
+    NoFrame,
     /// A frame that this version cannot read.
     Decode(DecodeError),
     /// The frame's number is not the next one: keep the bytes, and try them again after what is missing, which comes again if it was lost.
@@ -97,10 +101,15 @@ impl RelayError {
             | Self::EarlyRequest { .. }
             | Self::Full
             | Self::Unreachable
-            | Self::Upgrading => Advice::Later,
+            | Self::Upgrading
+            | Self::NoFrame => Advice::Later,
+            // A companion's clock that is behind, or its phone's that is ahead.
+            Self::Upgrade(LinkError::List(ListError::FromTheFuture { .. })) => Advice::Later,
             Self::Suspended(_) | Self::Joining => Advice::RejoinPhone,
             Self::Lapsed { .. } => Advice::AwaitPhone,
-            Self::Ended(_) => Advice::LinkAgain,
+            // Nothing is over but the relay: the device is a companion.
+            Self::Ended(EndOfRelay::Upgraded) => Advice::Drop,
+            Self::Ended(EndOfRelay::Detached | EndOfRelay::Left) => Advice::LinkAgain,
             Self::TooLate => Advice::Drop,
             Self::Send(SendError::NoSession | SendError::Exhausted) => Advice::RejoinPhone,
             Self::Send(error) => error.advice(),
@@ -118,6 +127,7 @@ impl fmt::Display for RelayError {
         match self {
             Self::NotPaired => f.write_str("the store holds no end of such a relay"),
             Self::Open(error) | Self::Frame(error) => error.fmt(f),
+            Self::NoFrame => f.write_str("a message, and no frame of a relay"),
             Self::Decode(error) => write!(f, "no frame of a relay: {error}"),
             Self::Early { next } => write!(f, "frame {} is next", next.0),
             Self::EarlyRequest { next } => write!(f, "request {} is next", next.0),

@@ -80,7 +80,8 @@ pub enum FromDesktop {
         /// Whether it was joined before: tell the user.
         again: bool,
     },
-    /// Nothing has changed: ask the user, and run this again with the word. The bytes open then as they do now.
+    /// Nothing has changed: ask the user, and run this again with the word that fits: [`Verdict::Upgrade`] for an upgrade, [`Verdict::Allow`] for all else. The bytes open then as they
+    /// do now.
     Undecided(Wanted),
     /// Nothing has changed: the user does not want it to join.
     Denied,
@@ -146,4 +147,6 @@ pub enum FromDesktop {
     Suspended(Suspension),
     /// It has left.
     Left,
+    /// It has left, and had become a companion before it knew: run [`RemoveCompanion`](crate::RemoveCompanion), since the list names it.
+    LeftCompanion,
 }

@@ -9,7 +9,7 @@ use super::{
     frame::{Down, MAX_REQUESTS, Numbered, Outcome},
     outbox::{ForDesktop, Outbox},
     phone::last_word,
-    phone_record::{Desktop, Desktops, Kept, Phase, Seen, WINDOW},
+    phone_record::{Desktop, Desktops, Kept, Phase, Seen, Upgrade, WINDOW},
 };
 use crate::{
     identity::{Address, Device, DeviceId, IdentityKey},
@@ -145,7 +145,8 @@ pub enum RelayStanding {
     Ended(EndOfRelay),
 }
 
-/// A desktop, as its phone knows it.
+/// A desktop, as its phone knows it. One that was upgraded is [`Ended`](RelayStanding::Ended): what comes from it goes to [`RelayReceive`](crate::RelayReceive) first, and to
+/// [`TakeFromDesktop`](crate::TakeFromDesktop) where that says that it is a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DesktopDescription {
@@ -204,6 +205,12 @@ fn living(
     let desktop = slot.value.take().ok_or(RelayError::NotPaired)?;
     if let Phase::Ended(why) = desktop.phase {
         return Err(RelayError::Ended(why));
+    }
+    if desktop.upgraded_in().is_some() {
+        let listed = desktop.is_listed(id, have, context, needs)?;
+        if needs.is_empty() && listed.is_none() {
+            return Err(RelayError::Ended(EndOfRelay::Detached));
+        }
     }
     let line = Line::read(&Address::new(phone.account, id), have, context, needs)?;
     Ok(needs.is_empty().then(|| Outbox::new(id, slot, desktop, line)))
@@ -278,6 +285,9 @@ impl Operation for SetDesktopConsent {
         };
         outbox.is_relayed()?;
         outbox.desktop.consent = self.may;
+        if let (DesktopConsent::Never, Upgrade::Offered { .. }) = (self.may, &outbox.desktop.upgrade) {
+            outbox.desktop.upgrade = Upgrade::None;
+        }
         Ok(Run::Done(Step::new(outbox.finish_apart(context), ())))
     }
 }
@@ -355,7 +365,10 @@ impl Operation for TellDesktop<'_> {
             outbox.append(&Numbered::Answer(outcome), context)?;
         }
         let (writes, frames) = outbox.finish(context);
-        Ok(Run::Done(Step::new(writes, ForDesktop { desktop: self.desktop, frames, suspended: false })))
+        Ok(Run::Done(Step::new(
+            writes,
+            ForDesktop { desktop: self.desktop, frames, suspended: false, passed_on: false },
+        )))
     }
 }
 

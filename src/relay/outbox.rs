@@ -6,14 +6,15 @@ use super::{
     RelayError,
     frame::{Down, Numbered},
     phone_record::{
-        Desktop, Desktops, Kept, MAX_KEPT, MAX_KEPT_BYTES, Missed, Phase, REMEMBERED, RESERVED, Seen, WINDOW,
+        Desktop, Desktops, Kept, MAX_KEPT, MAX_KEPT_BYTES, Missed, Phase, REMEMBERED, RESERVED, Seen,
+        Upgrade, WINDOW,
     },
     state::Suspension,
     upgrade::PassedOn,
 };
 use crate::{
     identity::{AccountId, Address, DeviceId},
-    session::{Line, SendError},
+    session::{Line, OpenError, SendError},
     step::{Context, Loaded, Needs, RecordError, Slot, Write},
 };
 
@@ -79,8 +80,16 @@ impl Outbox {
         *missed = Missed { count: missed.count.saturating_add(events), first, last: now };
     }
 
-    /// Tells how many events were missed, once there is room for that and for another.
+    /// Tells how many events were missed, once there is room for that and for another. A companion is told with the next message that is passed on.
     pub(super) fn tell_gap(&mut self, context: &mut Context<'_>) -> Result<(), RelayError> {
+        match self.desktop.upgraded_in() {
+            None => self.append_gap(context),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The same whatever the desktop is.
+    pub(super) fn append_gap(&mut self, context: &mut Context<'_>) -> Result<(), RelayError> {
         let Missed { count, first, last } = self.desktop.missed;
         if count == 0 || self.desktop.phase != Phase::Attached || !self.has_room_for_events(2) {
             return Ok(());
@@ -249,9 +258,33 @@ impl Roster {
         Ok(roster)
     }
 
-    /// Whether this is a desktop that says nothing but frames.
-    pub(super) fn relays_for(&self, from: &Address) -> bool {
-        self.account == Some(from.account) && self.relayed.iter().any(|outbox| outbox.id == from.device)
+    /// Whether a message comes from this account's own devices.
+    pub(super) fn is_own(&self, from: &Address) -> bool {
+        self.account == Some(from.account)
+    }
+
+    /// A desktop says nothing but frames. One that the account's list names is a companion, whatever this store remembers of it: it went back, and learns it here.
+    pub(super) fn meet(
+        &mut self,
+        from: &Address,
+        writes: &mut Vec<Write>,
+        have: &Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<(), RelayError> {
+        let is_it = |outbox: &Outbox| outbox.id == from.device;
+        let Some(place) = self.relayed.iter().position(is_it).filter(|_| self.is_own(from)) else {
+            return Ok(());
+        };
+        let mut outbox = self.relayed.remove(place);
+        let listed = outbox.desktop.is_listed(outbox.id, have, context, needs)?;
+        if !needs.is_empty() {
+            return Ok(());
+        }
+        let epoch = listed.ok_or(RelayError::Open(OpenError::NotEntitled))?;
+        outbox.desktop.upgrade = Upgrade::Done { epoch, at: context.now, certificate: Vec::new() };
+        writes.extend(outbox.finish_apart(context));
+        Ok(())
     }
 
     /// Passes on what has come to those that are companions now; incomplete while anything is needed.
@@ -291,13 +324,13 @@ impl Roster {
             let (desktop, suspended) = (outbox.id, outbox.broke);
             let (changed, frames) = outbox.finish(context);
             writes.extend(changed);
-            told.push(ForDesktop { desktop, frames, suspended });
+            told.push(ForDesktop { desktop, frames, suspended, passed_on: false });
         }
         Ok(told)
     }
 }
 
-/// What goes to a desktop now. More may wait: `RelayOutbox` has all that is not acknowledged.
+/// What goes to a desktop now. More may wait: `RelayOutbox` has all that is not acknowledged, but for what is passed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForDesktop {
@@ -307,4 +340,6 @@ pub struct ForDesktop {
     pub frames: Vec<Vec<u8>>,
     /// Whether the session with it turned out to be broken: nothing goes to it until it joins anew, or, where it was upgraded, has a new session as a companion has.
     pub suspended: bool,
+    /// Whether `frames` holds a message to a companion and no frame: nobody makes it again, so keep it in the step's transaction like every envelope.
+    pub passed_on: bool,
 }

@@ -222,19 +222,25 @@ fn make_room(
     if !needs.is_empty() {
         return Ok(Vec::new());
     }
-    let is_over = |id: DeviceId, desktop: &Desktop| match (&desktop.upgrade, desktop.phase) {
-        // Every list that went before the upgrade has lapsed by then.
-        (Upgrade::Done { at, .. }, _) => {
-            let listed = list.is_some_and(|list| list.entry(id).is_some());
-            !listed || desktop.now(context) > at.plus(context.limits.list_window)
-        }
-        (_, Phase::Ended(_)) => true,
-        (_, Phase::Granted(until)) => context.now > until,
-        (_, Phase::Attached | Phase::Suspended(_)) => false,
+    let is_over = |desktop: &Desktop| match desktop.phase {
+        Phase::Ended(_) => true,
+        Phase::Granted(until) => context.now > until,
+        Phase::Attached | Phase::Suspended(_) => false,
     };
-    let oldest =
-        all.into_iter().find(|(id, slot)| slot.value.as_ref().is_none_or(|desktop| is_over(*id, desktop)));
-    let (id, mut slot) = oldest.ok_or(ListError::TooManyDevices)?;
+    // It is a companion like any other once it knows, and every list that went before the upgrade has lapsed.
+    let is_other = |id: DeviceId, desktop: &Desktop| match &desktop.upgrade {
+        Upgrade::Done { at, certificate, .. } => {
+            let listed = list.is_some_and(|list| list.entry(id).is_some());
+            let knows = certificate.is_empty() || desktop.acked.saturating_add(1) >= desktop.next;
+            !listed || knows && desktop.now(context) > at.plus(context.limits.list_window)
+        }
+        Upgrade::None | Upgrade::Offered { .. } => false,
+    };
+    let over = all.iter().position(|(_, slot)| slot.value.as_ref().is_none_or(is_over));
+    let other =
+        all.iter().position(|(id, slot)| slot.value.as_ref().is_some_and(|desktop| is_other(*id, desktop)));
+    let place = over.or(other).ok_or(ListError::TooManyDevices)?;
+    let (id, mut slot) = all.swap_remove(place);
     desktops.ids.retain(|other| *other != id);
     let delete = slot.delete();
     let mut writes = Vec::new();

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     companion::{Plan, SendToAccount, SentToAccount},
     identity::Address,
-    session::{Content, Keep, OpenError, Origin, Receive, Received},
+    session::{Content, Keep, Origin, Receive, Received},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
 };
 
@@ -106,12 +106,11 @@ impl Operation for RelayReceive<'_> {
             }
             Run::Done(step) => step,
         };
-        // A desktop says nothing to the account itself.
-        if roster.relays_for(&self.from) {
-            return Err(OpenError::NotEntitled.into());
-        }
+        roster.meet(&self.from, &mut writes, have, context, &mut needs)?;
         let (at, from, message) = (context.now, self.from, received.message_id);
         let event = match &received.content {
+            // What a companion says to its phone alone is between the two.
+            Content::Message(_) if roster.is_own(&from) => None,
             Content::Message(text) => Some((Origin::Peer { from, message, shared: None }, text)),
             Content::ForAccount { id, text } => {
                 Some((Origin::Peer { from, message, shared: Some(*id) }, text))

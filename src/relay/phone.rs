@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     identity::{Address, Device, DeviceId},
-    session::{Arrival, Line, OpenedFrame, SendError, end_sessions, open_frame},
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
+    session::{Arrival, Line, OpenError, OpenedFrame, SendError, end_sessions, open_frame},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step},
 };
 
 /// Takes what a desktop has sent, and does what it says in the same step: one request is done once, however often it comes.
@@ -68,16 +68,24 @@ impl Operation for TakeFromDesktop<'_> {
             return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Ended { notice: desktop.notice })));
         }
         let address = Address::new(phone.account, self.desktop);
+        let removed = desktop.upgraded_in().is_some()
+            && desktop.is_listed(self.desktop, have, context, &mut needs)?.is_none();
+        if removed {
+            return let_go(self.desktop, slot, desktop, &address, have, context, needs);
+        }
         let former = Line::read(&address, have, context, &mut needs)?;
-        let opened = match open_frame(&address, self.envelope, Some(desktop.key), have, context)
-            .map_err(RelayError::Frame)?
-        {
-            Run::Needs(more) => {
-                needs.add_all(&more);
-                return Ok(Run::Needs(needs));
-            }
-            Run::Done(step) => step,
+        let no_frame = |error| match error {
+            OpenError::NotEntitled if desktop.upgraded_in().is_some() => RelayError::NoFrame,
+            error => RelayError::Frame(error),
         };
+        let opened =
+            match open_frame(&address, self.envelope, Some(desktop.key), have, context).map_err(no_frame)? {
+                Run::Needs(more) => {
+                    needs.add_all(&more);
+                    return Ok(Run::Needs(needs));
+                }
+                Run::Done(step) => step,
+            };
         let Step { mut writes, output: opened } = opened;
         let line = Line::after(&mut writes, &address, context)?.ok_or(RelayError::NotPaired)?;
         let mut outbox = Outbox::new(self.desktop, slot, desktop, line);
@@ -85,6 +93,27 @@ impl Operation for TakeFromDesktop<'_> {
         let taking = Taking { take: self, phone, have, needs };
         taking.take(outbox, former, opened, context)
     }
+}
+
+/// Ends the relay of a companion that the account's list names no more; its sessions have ended with its removal.
+fn let_go(
+    id: DeviceId,
+    slot: Slot<Desktop>,
+    desktop: Desktop,
+    address: &Address,
+    have: &Loaded,
+    context: &Context<'_>,
+    mut needs: Needs,
+) -> Result<Run<FromDesktop>, RelayError> {
+    let line = Line::read(address, have, context, &mut needs)?;
+    let mut outbox = Outbox::new(id, slot, desktop, line);
+    outbox.forget(have, &mut needs);
+    if !needs.is_empty() {
+        return Ok(Run::Needs(needs));
+    }
+    outbox.desktop.phase = Phase::Ended(EndOfRelay::Detached);
+    outbox.desktop.upgrade = Upgrade::None;
+    Ok(Run::Done(Step::new(outbox.finish_apart(context), FromDesktop::Ended { notice: None })))
 }
 
 /// A desktop's frame on its way into the phone's records.
@@ -259,8 +288,10 @@ impl Taking<'_> {
         if forgot {
             outbox.tell_unknown_gap(context)?;
         }
-        outbox.tell_gap(context)?;
-        if let (Upgrade::Done { certificate, .. }, Some(list)) = (&outbox.desktop.upgrade, &list) {
+        outbox.append_gap(context)?;
+        if let (Upgrade::Done { certificate, .. }, Some(list)) = (&outbox.desktop.upgrade, &list)
+            && !certificate.is_empty()
+        {
             let certificate = certificate.clone();
             outbox.append(&Numbered::Upgraded { certificate: &certificate, list }, context)?;
         }
@@ -278,8 +309,11 @@ impl Taking<'_> {
         }
         outbox.desktop.phase = Phase::Ended(EndOfRelay::Left);
         outbox.desktop.notice = None;
-        let writes = outbox.finish_apart(context);
-        Ok(Run::Done(Step::new(writes, FromDesktop::Left)))
+        let left = match outbox.desktop.upgraded_in() {
+            None => FromDesktop::Left,
+            Some(_) => FromDesktop::LeftCompanion,
+        };
+        Ok(Run::Done(Step::new(outbox.finish_apart(context), left)))
     }
 }
 
@@ -317,7 +351,10 @@ fn say_status(
     let status = Status {
         nonce,
         suspended: desktop.suspended(),
-        good_for: desktop.good_until.since(desktop.now(context)),
+        good_for: match desktop.upgraded_in() {
+            None => desktop.good_until.since(desktop.now(context)),
+            Some(_) => context.limits.list_window,
+        },
         from: desktop.acked.saturating_add(1),
         next: desktop.next,
         taken: desktop.taken,

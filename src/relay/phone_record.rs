@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     companion::Offer,
-    identity::{AccountId, DeviceId, Epoch, IdentityKey},
+    identity::{Account, AccountId, DeviceId, DeviceList, Epoch, IdentityKey},
     step::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
         RecordWriter, Slot, UnixMillis,
@@ -199,8 +199,23 @@ impl Desktop {
         }
     }
 
+    /// Whether the account's newest list names it.
+    pub(super) fn is_listed(
+        &self,
+        desktop: DeviceId,
+        have: &Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<Epoch>, RecordError> {
+        let list = Account::read(have, context, needs)?.value.map(|account| account.known.list);
+        let named =
+            |list: &DeviceList| list.entry(desktop).is_some_and(|entry| entry.identity_key == self.key);
+        Ok(list.filter(named).map(|list| list.epoch()))
+    }
+
+    /// Whether its time is over. A companion's is not the relay's to say.
     pub(super) fn is_over(&self, context: &Context<'_>) -> bool {
-        self.now(context) > self.good_until
+        self.upgraded_in().is_none() && self.now(context) > self.good_until
     }
 }
 

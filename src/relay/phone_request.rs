@@ -8,7 +8,7 @@ use super::{
     from_desktop::{FromDesktop, Verdict, Wanted},
     outbox::{ForDesktop, Outbox, Roster},
     phone::Taking,
-    phone_record::{Phase, REMEMBERED, Seen},
+    phone_record::{Phase, REMEMBERED, Seen, Upgrade},
 };
 use crate::{
     companion::{Audience, Consent, Consequence, FanOutError, LinkError, MessageToAccount},
@@ -16,6 +16,7 @@ use crate::{
     primitives::{SecretBytes, kdf, labels},
     session::{Keep, MessageId, Origin, SharedId},
     step::{Context, Run, Slot, Step},
+    wire::MAX_ASSOCIATED_DATA,
 };
 
 impl Taking<'_> {
@@ -56,7 +57,8 @@ impl Taking<'_> {
         if asking.late {
             return self.refuse(outbox, &asking, &seen, RefusedRequest::TooLate, context);
         }
-        if outbox.desktop.upgraded_in().is_some() {
+        // One that asks again has not heard of it: it is offered its place anew.
+        if outbox.desktop.upgraded_in().is_some() && !matches!(asking.body, Body::Upgrade) {
             return self.refuse(outbox, &asking, &seen, RefusedRequest::Upgraded, context);
         }
         if outbox.desktop.consent == DesktopConsent::Never || self.take.verdict == Some(Verdict::Deny) {
@@ -66,6 +68,9 @@ impl Taking<'_> {
             return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Undecided(wanted))));
         }
         match asking.body {
+            Body::Send { associated_data, .. } if associated_data.len() > MAX_ASSOCIATED_DATA => {
+                self.refuse(outbox, &asking, &seen, RefusedRequest::TooLong, context)
+            }
             Body::Send { to, associated_data, text } => {
                 self.send(outbox, &asking, &seen, (to, associated_data, text), context)
             }
@@ -168,7 +173,7 @@ impl Taking<'_> {
         let desktop = outbox.id;
         let (changed, frames) = outbox.finish(context);
         writes.extend(changed);
-        let mut desktops = Vec::from([ForDesktop { desktop, frames, suspended: false }]);
+        let mut desktops = Vec::from([ForDesktop { desktop, frames, suspended: false, passed_on: false }]);
         let shown = Numbered::Event { at: context.now, origin: Origin::Own { to, shared: sent.id }, text };
         desktops.extend(others.tell(&shown, &mut writes, context)?);
         let request = asking.number();
@@ -185,6 +190,9 @@ impl Taking<'_> {
     ) -> Result<Run<FromDesktop>, RelayError> {
         if !self.needs.is_empty() {
             return Ok(Run::Needs(self.needs));
+        }
+        if let (Body::Accept(_), Upgrade::Offered { .. }) = (&asking.body, &outbox.desktop.upgrade) {
+            outbox.desktop.upgrade = Upgrade::None;
         }
         answer(&mut outbox, asking, seen, RequestState::Refused(why), context)?;
         let (writes, frames) = outbox.finish(context);

@@ -36,7 +36,7 @@ const PATIENCE: u64 = 5 * 60 * 1_000;
 ///
 /// | | type | meaning |
 /// |---|---|---|
-/// | out | [`Requested`] | its id, and what goes to the phone: what was queued before it, and the acceptance |
+/// | out | [`Requested`] | its id, under which its answer comes as of any request; what goes to the phone: what was queued before it, and the acceptance |
 ///
 /// Writes three records. Draws 80 random bytes, and those of a send.
 ///
@@ -167,7 +167,9 @@ fn certify(
     match certifier.take_in(offer, key, signature, context) {
         Ok(taken) => Ok(Some(taken)),
         Err(
-            LinkError::Certificate(_) | LinkError::List(ListError::LineEnded | ListError::TooManyDevices),
+            LinkError::Certificate(_)
+            | LinkError::Overtaken
+            | LinkError::List(ListError::LineEnded | ListError::TooManyDevices),
         ) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -207,31 +209,35 @@ impl PassedOn<'_> {
         }
         let missed = outbox.desktop.missed.count;
         let text = Heading::PassedOn(missed, context.now, self.origin).before(self.text);
+        let mut suspended = false;
         let single = Single::among_own(&to, &text, Keep::ForRetry);
         let (frames, mut writes) = match single.seal(have, context, needs) {
             Ok(None) => return Ok(None),
             Ok(Some((sent, writes))) => (Vec::from([sent.envelope]), Vec::from(writes)),
             Err(SendError::Random(error)) => return Err(error.into()),
             Err(SendError::Record(error)) => return Err(error.into()),
+            Err(SendError::NoSession | SendError::Exhausted) => {
+                suspended = true;
+                (Vec::new(), Vec::new())
+            }
+            // A list that is past its time or disputed, or too long a text.
             Err(
-                SendError::NoSession
-                | SendError::IdentityChanged { .. }
+                SendError::IdentityChanged { .. }
                 | SendError::Unlisted(_)
                 | SendError::Lapsed { .. }
                 | SendError::Removed
-                | SendError::TooLong
-                | SendError::Exhausted,
+                | SendError::TooLong,
             ) => (Vec::new(), Vec::new()),
         };
-        let (desktop, suspended) = (outbox.id, frames.is_empty());
-        if suspended {
+        let desktop = outbox.id;
+        if frames.is_empty() {
             outbox.miss(1, context);
         } else {
             outbox.desktop.missed = super::phone_record::Missed::default();
         }
-        if suspended || missed > 0 {
+        if frames.is_empty() || missed > 0 {
             writes.extend(outbox.finish_apart(context));
         }
-        Ok(Some((ForDesktop { desktop, frames, suspended }, writes)))
+        Ok(Some((ForDesktop { desktop, frames, suspended, passed_on: true }, writes)))
     }
 }

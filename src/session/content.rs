@@ -466,8 +466,8 @@ impl Unsealed {
 
     /// The frame of the relay that this is.
     pub(super) fn into_frame(self) -> Result<SecretBytes, OpenError> {
-        match (self.kind, self.heading) {
-            (Kind::Message, Some(Heading::Relay)) => Ok(self.text),
+        match (self.kind, self.heading, self.stamp) {
+            (Kind::Message, Some(Heading::Relay), None) => Ok(self.text),
             _ => Err(OpenError::NotEntitled),
         }
     }

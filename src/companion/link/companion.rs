@@ -347,7 +347,7 @@ impl Confirmed {
         have: &Loaded,
         context: &Context<'_>,
     ) -> Result<Run<LinkProgress>, LinkError> {
-        let list = verify_named(list, &self.certificate, &self.account_key, &self.address, context)?;
+        let list = verify_named(list, &self.certificate, &self.account_key, &self.address, false, context)?;
         let mut needs = Needs::new();
         let device = Device::read(have, context, &mut needs)?;
         let account = Account::read(have, context, &mut needs)?;
@@ -384,16 +384,17 @@ impl Confirmed {
     }
 }
 
-/// The first list that a companion takes: by the rules for one, and bearing out its certificate.
+/// The first list that a companion takes: by the rules for one, however old where that is said, and bearing out its certificate.
 pub(super) fn verify_named(
     list: &[u8],
     certificate: &[u8],
     account_key: &IdentityKey,
     address: &Address,
+    however_old: bool,
     context: &Context<'_>,
 ) -> Result<DeviceList, LinkError> {
     let list = DeviceList::verify(list, &address.account, account_key)?;
-    Known::follows(None, &list, context.now, false)?;
+    Known::follows(None, &list, context.now, however_old)?;
     Certificate::verify(certificate, address, &list)?;
     Ok(list)
 }

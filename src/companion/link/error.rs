@@ -32,6 +32,8 @@ pub enum LinkError {
     AlreadyUsed,
     /// The consent names another companion than the one that was scanned.
     OtherConsent,
+    /// Another device was taken in since the grant, and has its place: link again.
+    Overtaken,
     /// Altered, or not made by the other side of this linking.
     NotAuthentic,
     /// The phone scanned a code of its own, or of a device that its list has.
@@ -65,7 +67,7 @@ impl LinkError {
             | Self::NotAuthentic
             | Self::OwnDevice => Advice::Drop,
             Self::Decode(error) => error.advice(),
-            Self::Expired { .. } | Self::AlreadyUsed => Advice::LinkAgain,
+            Self::Expired { .. } | Self::AlreadyUsed | Self::Overtaken => Advice::LinkAgain,
             Self::OtherConsent | Self::AlreadyRegistered => Advice::FixCall,
             Self::Certificate(_) | Self::Bundle(_) => Advice::LinkAgain,
             Self::List(error) => error.advice(),
@@ -87,6 +89,7 @@ impl fmt::Display for LinkError {
             Self::OtherLinking => f.write_str("of another linking"),
             Self::AlreadyUsed => f.write_str("this code was scanned before"),
             Self::OtherConsent => f.write_str("the consent is for another companion"),
+            Self::Overtaken => f.write_str("another device was taken in since"),
             Self::NotAuthentic => f.write_str("not from the other side of this linking"),
             Self::OwnDevice => f.write_str("the code is of a device of this account"),
             Self::Certificate(error) => error.fmt(f),

@@ -278,10 +278,11 @@ fn grant(
     ephemeral: &KeyPair,
     context: &mut Context<'_>,
 ) -> Result<(Vec<u8>, Vec<u8>), LinkError> {
+    let key_index = signing.former().map_or(KeyIndex(1), DeviceList::next_key_index);
     let incarnation = incarnation(signing, context)?;
     let device = new_device_id(signing.former(), &mut context.random)?;
     let (certificate, account_signature) =
-        certify(signing, incarnation, device, &invitation.identity_key, context)?;
+        certify(signing, (incarnation, key_index), device, &invitation.identity_key, context)?;
     let message = GrantBodyMessage {
         certificate: certificate.clone(),
         account_key: signing.device.identity.public().encoded().to_vec(),
@@ -292,6 +293,14 @@ fn grant(
     aead::seal(key.key, &key.associated, &[&message.encode_to_vec()], &mut context.random, &mut sealed)?;
     let mac = invitation.grant_mac();
     Ok((certificate, encode_grant(invitation.reference, ephemeral.public(), sealed, &mac)))
+}
+
+/// Whether the certificate's place in the line of lists is still free.
+pub(super) fn still_fits(body: &CertificateBody, former: Option<&DeviceList>) -> Result<(), LinkError> {
+    let next = former.map_or(KeyIndex(1), DeviceList::next_key_index);
+    let same = former.is_none_or(|former| former.incarnation() == body.incarnation);
+    let free = former.is_none_or(|former| former.entry(body.address.device).is_none());
+    if same && free && next == body.key_index { Ok(()) } else { Err(LinkError::Overtaken) }
 }
 
 /// The incarnation of the account's lists, or of the first one to come.
@@ -305,7 +314,7 @@ pub(super) fn incarnation(signing: &Signing, context: &mut Context<'_>) -> Resul
 /// The body of a device's certificate, and the account's signature over it.
 pub(super) fn certify(
     signing: &Signing,
-    incarnation: Incarnation,
+    (incarnation, key_index): (Incarnation, KeyIndex),
     device: DeviceId,
     key: &IdentityKey,
     context: &mut Context<'_>,
@@ -313,7 +322,7 @@ pub(super) fn certify(
     let identity = &signing.device.identity;
     let body = CertificateBody {
         address: Address::new(signing.device.address.account, device),
-        key_index: signing.former().map_or(KeyIndex(1), DeviceList::next_key_index),
+        key_index,
         linked_at: UnixMillis(context.now.0.max(1)),
         incarnation,
     };
@@ -389,6 +398,7 @@ impl Operation for ConfirmLink<'_> {
         let keys = Keys { account: &account_key, device: &invitation.identity_key };
         keys.check_device(&certificate, confirmation.device_signature.as_bytes())?;
         let body = CertificateBody::decode(&certificate)?;
+        still_fits(&body, signing.former())?;
         let bundle = VerifiedBundle::verify_signed(&confirmation.bundle, &body.address)?;
         if *bundle.identity_key() != invitation.identity_key {
             return Err(BundleError::OtherIdentity.into());

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{
     LinkError,
     companion::verify_named,
-    phone::{certify, incarnation},
+    phone::{certify, incarnation, still_fits},
 };
 use crate::{
     companion::{
@@ -14,8 +14,8 @@ use crate::{
         supply::SyncKeys,
     },
     identity::{
-        Account, Address, CertificateBody, Device, DeviceId, DeviceList, IdentityKey, Keys, Known, ListError,
-        encode_certificate,
+        Account, Address, Certificate, CertificateBody, Device, DeviceEntry, DeviceId, DeviceList,
+        IdentityKey, KeyIndex, Keys, Known, ListError, encode_certificate,
     },
     primitives::Signature,
     step::{Context, Loaded, Needs, Slot, Write},
@@ -57,26 +57,35 @@ impl Certifier {
         Ok(Some(Self { signing: desk.open()?, keys }))
     }
 
-    /// Signs an offer to a device of this account. Draws 64 random bytes, and 16 more before the first companion of all.
+    /// Signs an offer to a device of this account; to one that the list names already, with its place there. Draws 64 random bytes, and 16 more before the first companion
+    /// of all.
     pub(crate) fn offer(
         &self,
         device: DeviceId,
         key: &IdentityKey,
         context: &mut Context<'_>,
     ) -> Result<Offer, LinkError> {
-        let entries = self.signing.former().map_or(&[][..], DeviceList::entries);
-        if entries.iter().any(|entry| entry.identity_key == *key || entry.device == device) {
+        let former = self.signing.former();
+        let entries = former.map_or(&[][..], DeviceList::entries);
+        let other = |entry: &&DeviceEntry| (entry.identity_key == *key) != (entry.device == device);
+        if entries.iter().any(|entry| other(&entry)) {
             return Err(LinkError::OwnDevice);
         }
-        if entries.len().saturating_add(1) >= MAX_DEVICES {
-            return Err(ListError::TooManyDevices.into());
-        }
-        let incarnation = incarnation(&self.signing, context)?;
-        let (body, account_signature) = certify(&self.signing, incarnation, device, key, context)?;
+        let key_index = match former.and_then(|list| list.entry(device)) {
+            Some(entry) => entry.key_index,
+            None if entries.len().saturating_add(1) >= MAX_DEVICES => {
+                return Err(ListError::TooManyDevices.into());
+            }
+            None => former.map_or(KeyIndex(1), DeviceList::next_key_index),
+        };
+        let place = (incarnation(&self.signing, context)?, key_index);
+        let (body, account_signature) = certify(&self.signing, place, device, key, context)?;
         Ok(Offer { body, account_signature })
     }
 
-    /// Signs the list that names the device which has signed for itself; an error says that the offer stands no more.
+    /// Signs the list that names the device which has signed for itself; where the list names it already it stays as it is.
+    ///
+    /// [`LinkError::Certificate`], [`Overtaken`](LinkError::Overtaken) and [`TooManyDevices`](ListError::TooManyDevices) say that the offer stands no more.
     pub(crate) fn take_in(
         self,
         offer: &Offer,
@@ -88,9 +97,16 @@ impl Certifier {
         let keys = Keys { account: &account_key, device: key };
         keys.check_device(&offer.body, device_signature.as_bytes())?;
         let body = CertificateBody::decode(&offer.body)?;
-        let (signed, writes) = self.signing.sign(body.adds(*key), self.keys, context)?;
         let account_signature = offer.account_signature.as_bytes();
         let certificate = encode_certificate(offer.body.clone(), key, account_signature, device_signature);
+        if let Some(list) = self.signing.former()
+            && Certificate::verify(&certificate, &body.address, list).is_ok()
+        {
+            let signed = SignedList { list: list.clone(), changes: Vec::new() };
+            return Ok(TakenIn { signed, certificate, writes: Vec::new() });
+        }
+        still_fits(&body, self.signing.former())?;
+        let (signed, writes) = self.signing.sign(body.adds(*key), self.keys, context)?;
         Ok(TakenIn { signed, certificate, writes })
     }
 }
@@ -131,7 +147,8 @@ pub(crate) fn become_companion(
     context: &Context<'_>,
     needs: &mut Needs,
 ) -> Result<(DeviceList, Write), LinkError> {
-    let list = verify_named(list, certificate, account_key, address, context)?;
+    // However old: it is the phone's word in the session of the two, and one that is past its time speaks to the phone, which has a newer one.
+    let list = verify_named(list, certificate, account_key, address, true, context)?;
     let account = Account::read(have, context, needs)?;
     let record = Account::new(Known::new(list.clone()), address.device, certificate.to_vec());
     Ok((list, account.write(record, context)))

@@ -105,7 +105,7 @@ impl Outcome {
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         Some(Self {
-            number: body.u64()?,
+            number: body.u64().filter(|number| (1..=MAX_NUMBER).contains(number))?,
             request: RequestId(body.array()?),
             state: RequestState::from_byte(body.u8()?)?,
         })

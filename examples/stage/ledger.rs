@@ -1,14 +1,18 @@
 //! What is said on the screen, and whether it held.
 
+use std::process::ExitCode;
+
 use outrigger::{Address, DeviceId, LinkCode};
 use owo_colors::OwoColorize;
 use qrcode::{QrCode, render::unicode};
 
+use crate::device::Outcome;
+
 /// Claims that held, and claims that did not.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    pub(crate) held: u32,
-    pub(crate) failed: u32,
+    held: u32,
+    failed: u32,
 }
 
 impl Ledger {
@@ -29,6 +33,25 @@ impl Ledger {
 
     pub(crate) fn note(&self, text: &str) {
         anstream::println!("    {}", text.dimmed());
+    }
+}
+
+/// Ends a story: how many claims held, and whether all did.
+pub(crate) fn end(told: Outcome<Ledger>) -> ExitCode {
+    match told {
+        Ok(Ledger { held, failed: 0 }) => {
+            anstream::println!("\n{} {held} claims held", "ok".green().bold());
+            ExitCode::SUCCESS
+        }
+        Ok(Ledger { held, failed }) => {
+            let all = held.saturating_add(failed);
+            anstream::println!("\n{} {failed} of {all} claims", "wrong".red().bold());
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            anstream::eprintln!("{} {error}", "stopped:".red().bold());
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -1,33 +1,57 @@
 //! A device with its store, and what its app does to reach an account: mend what the plan names, then send.
 
-use std::{convert::Infallible, error::Error};
+use std::{collections::BTreeMap, convert::Infallible, error::Error};
 
 use getrandom::{SysRng, rand_core::UnwrapErr};
 use outrigger::{
-    AccountId, Address, Content, Context, DescribeDevices, DeviceChange, DeviceId, DriveError, Generation,
-    Keep, LearnDevices, MemoryStore, Operation, PlanMessage, PrekeyUpload, Receive, Received, Register,
-    ReplenishPrekeys, SendToAccount, SentToAccount, Start, UnixMillis, VerifiedBundle,
+    AccountId, Address, Context, DescribeDevices, DeviceChange, DeviceId, DriveError, Generation, Keep,
+    LearnDevices, OpenError, Operation, PlanMessage, PrekeyUpload, Receive, Received, Record, RecordKey,
+    Register, Rejected, ReplenishPrekeys, Revision, SendToAccount, SentToAccount, Start, UnixMillis,
+    VerifiedBundle, Write, drive,
 };
 
 use crate::server::Server;
+
+/// Records. A clone is a backup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Store(pub(crate) BTreeMap<RecordKey, (Revision, Vec<u8>)>);
 
 /// A device: its records, and the time by its clock.
 #[derive(Debug)]
 pub(crate) struct Device {
     pub(crate) address: Address,
     pub(crate) now: UnixMillis,
-    generation: Generation,
-    store: MemoryStore,
+    pub(crate) store: Store,
+    pub(crate) generation: Generation,
 }
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
+
+impl Store {
+    fn load(&self, key: &RecordKey) -> Option<Record> {
+        self.0.get(key).map(|(revision, bytes)| Record::new(*revision, bytes.clone()))
+    }
+
+    /// Compare and swap of all writes, or of none.
+    fn apply<E>(&mut self, writes: &[Write]) -> Result<(), Rejected<E>> {
+        let current = |write: &Write| self.0.get(write.key()).map(|(revision, _)| *revision);
+        if writes.iter().any(|write| current(write) != write.replaces()) {
+            return Err(Rejected::Conflict);
+        }
+        for write in writes {
+            match write.bytes() {
+                Some(bytes) => self.0.insert(*write.key(), (write.revision(), bytes.to_vec())),
+                None => self.0.remove(write.key()),
+            };
+        }
+        Ok(())
+    }
+}
 
 impl Device {
     /// A device with an empty store.
     pub(crate) fn new(address: Address, now: UnixMillis) -> Outcome<Self> {
-        let mut generation = [0; 16];
-        getrandom::fill(&mut generation)?;
-        Ok(Self { address, now, generation: Generation(generation), store: MemoryStore::new() })
+        Ok(Self { address, now, store: Store::default(), generation: new_generation()? })
     }
 
     /// A phone that the server knows.
@@ -35,8 +59,7 @@ impl Device {
         let account = AccountId::new(format!("{name:.<16}").as_bytes())?;
         let mut phone = Self::new(Address::new(account, DeviceId::PHONE), now)?;
         phone.run(&Register { address: phone.address })?;
-        let upload = phone.replenish()?;
-        server.publish(phone.address, &upload, &[]);
+        phone.publish(None, server)?;
         Ok(phone)
     }
 
@@ -44,12 +67,30 @@ impl Device {
         &mut self,
         operation: &O,
     ) -> Result<O::Output, DriveError<O::Error, Infallible>> {
-        let mut random = UnwrapErr(SysRng);
-        self.store.run(operation, &mut Context::new(self.now, self.generation, &mut random))
+        self.run_by(operation, Store::apply)
     }
 
-    pub(crate) fn replenish(&mut self) -> Outcome<PrekeyUpload> {
-        Ok(self.run(&ReplenishPrekeys { one_time: 20 })?)
+    /// The same, with another way to commit.
+    pub(crate) fn run_by<O: Operation, E>(
+        &mut self,
+        operation: &O,
+        commit: impl Fn(&mut Store, &[Write]) -> Result<(), Rejected<E>>,
+    ) -> Result<O::Output, DriveError<O::Error, E>> {
+        let mut random = UnwrapErr(SysRng);
+        drive(
+            operation,
+            &mut Context::new(self.now, self.generation, &mut random),
+            &mut self.store,
+            |store, key| Ok(store.load(key)),
+            |store, writes, _| commit(store, writes),
+        )
+    }
+
+    /// Makes prekeys, for the server; a companion with its certificate.
+    pub(crate) fn publish(&mut self, certificate: Option<&[u8]>, server: &mut Server) -> Outcome<()> {
+        let upload: PrekeyUpload = self.run(&ReplenishPrekeys { one_time: 20 })?;
+        server.publish(self.address, &upload, certificate);
+        Ok(())
     }
 
     /// Fetches an account's list, where the server has one; what has changed.
@@ -94,19 +135,14 @@ impl Device {
         &mut self,
         from: Address,
         envelope: &[u8],
-    ) -> Result<Received, DriveError<outrigger::OpenError, Infallible>> {
+    ) -> Result<Received, DriveError<OpenError, Infallible>> {
         self.run(&Receive { from, envelope, associated_data: &[] })
     }
+}
 
-    /// Opens all that waits at the server; the texts, in order.
-    pub(crate) fn fetch(&mut self, server: &mut Server) -> Outcome<Vec<String>> {
-        let mut texts = Vec::new();
-        for mail in server.fetch(&self.address) {
-            let received = self.receive(mail.from, &mail.envelope)?;
-            let text = String::from_utf8_lossy(received.content.text().unwrap_or_default());
-            let by_own = matches!(received.content, Content::SentByOwn { .. });
-            texts.push(if by_own { format!("(sent) {text}") } else { text.into_owned() });
-        }
-        Ok(texts)
-    }
+/// What tells a store from one that was restored or copied; kept outside backups.
+pub(crate) fn new_generation() -> Outcome<Generation> {
+    let mut generation = [0; 16];
+    getrandom::fill(&mut generation)?;
+    Ok(Generation(generation))
 }
