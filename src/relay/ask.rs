@@ -173,16 +173,10 @@ impl Operation for AskPhone {
     type Error = RelayError;
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Vec<u8>>, RelayError> {
-        let mut needs = Needs::new();
-        let Some(mut desk) = Desk::read(have, context, &mut needs)? else { return Ok(Run::Needs(needs)) };
-        desk.is_joined()?;
-        let mut line = Line::read(&desk.phone, have, context, &mut needs)?;
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        let frame = ask(&mut desk.relay, &mut line, context)?;
-        let writes = line.write(context).into_iter().chain([desk.write(context)]).collect();
-        Ok(Run::Done(Step::new(writes, frame)))
+        speak(have, context, |desk, line, context| {
+            desk.is_joined()?;
+            Ok(ask(&mut desk.relay, line, context)?)
+        })
     }
 }
 
@@ -193,20 +187,31 @@ impl Operation for AckPhone {
     type Error = RelayError;
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Vec<u8>>, RelayError> {
-        let mut needs = Needs::new();
-        let Some(mut desk) = Desk::read(have, context, &mut needs)? else { return Ok(Run::Needs(needs)) };
-        // One that has become a companion owes its last word.
-        if desk.relay.phase != Phase::Ended(EndOfRelay::Upgraded) {
-            desk.is_attached(context)?;
-        }
-        let mut line = Line::read(&desk.phone, have, context, &mut needs)?;
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
-        let frame = desk.say(&Up::Ack, &mut line, context)?;
-        let writes = line.write(context).into_iter().chain([desk.write(context)]).collect();
-        Ok(Run::Done(Step::new(writes, frame)))
+        speak(have, context, |desk, line, context| {
+            // One that has become a companion owes its last word.
+            if desk.relay.phase != Phase::Ended(EndOfRelay::Upgraded) {
+                desk.is_attached(context)?;
+            }
+            desk.say(&Up::Ack, line, context)
+        })
     }
+}
+
+/// Says something that changes nothing but the session and what is known of the phone.
+fn speak(
+    have: &Loaded,
+    context: &mut Context<'_>,
+    say: impl FnOnce(&mut Desk, &mut Line, &mut Context<'_>) -> Result<Vec<u8>, RelayError>,
+) -> Result<Run<Vec<u8>>, RelayError> {
+    let mut needs = Needs::new();
+    let Some(mut desk) = Desk::read(have, context, &mut needs)? else { return Ok(Run::Needs(needs)) };
+    let mut line = Line::read(&desk.phone, have, context, &mut needs)?;
+    if !needs.is_empty() {
+        return Ok(Run::Needs(needs));
+    }
+    let frame = say(&mut desk, &mut line, context)?;
+    let writes = line.write(context).into_iter().chain([desk.write(context)]).collect();
+    Ok(Run::Done(Step::new(writes, frame)))
 }
 
 impl Sealed for RejoinPhone<'_> {}

@@ -20,11 +20,13 @@ use crate::{
         Account, AccountId, Address, Device, DeviceError, DeviceId, DeviceList, IdentityKey, ListError,
     },
     prekey::{BundleError, HandOutBundle, VerifiedBundle},
-    session::{Line, SendError, pin_new, start_line},
+    session::{Line, SendError, end_sessions, pin_new, start_line},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Step, UnixMillis, Write},
     wire::{DecodeError, DesktopGrantBodyMessage, Field, SessionId, decode_canonical},
 };
 
+/// A desktop that was not renewed for so long after its time makes room for another.
+const GRACE: u64 = 30 * UnixMillis::DAY;
 /// How long a granted desktop may take to come.
 const PATIENCE: u64 = 5 * 60 * 1_000;
 
@@ -225,7 +227,9 @@ fn make_room(
     let is_over = |desktop: &Desktop| match desktop.phase {
         Phase::Ended(_) => true,
         Phase::Granted(until) => context.now > until,
-        Phase::Attached | Phase::Suspended(_) => false,
+        Phase::Attached | Phase::Suspended(_) => {
+            desktop.upgraded_in().is_none() && desktop.now(context) > desktop.good_until.plus(GRACE)
+        }
     };
     // It is a companion like any other once it knows, and every list that went before the upgrade has lapsed.
     let is_other = |id: DeviceId, desktop: &Desktop| match &desktop.upgrade {
@@ -244,12 +248,16 @@ fn make_room(
     desktops.ids.retain(|other| *other != id);
     let delete = slot.delete();
     let mut writes = Vec::new();
-    // What ended before has left nothing.
-    if let Some(desktop) = slot.value.take().filter(|desktop| desktop.upgraded_in().is_some()) {
-        let line = Line::read(&Address::new(desktops.account, id), have, context, needs)?;
+    let is_wiped = |desktop: &Desktop| matches!(desktop.phase, Phase::Ended(_) | Phase::Granted(_));
+    if let Some(desktop) = slot.value.take().filter(|desktop| !is_wiped(desktop)) {
+        let address = Address::new(desktops.account, id);
+        if desktop.upgraded_in().is_none() {
+            writes.extend(end_sessions(&address, have, context, needs)?);
+        }
+        let line = Line::read(&address, have, context, needs)?;
         let mut outbox = Outbox::new(id, slot, desktop, line);
         outbox.forget(have, needs);
-        writes = outbox.writes;
+        writes.extend(outbox.writes);
     }
     writes.extend(delete);
     Ok(writes)

@@ -1,8 +1,12 @@
 //! What a desktop that is away costs: no more than so much, and a gap that says what it lacks.
 
-use outrigger::{DescribeDesktops, DesktopConsent, RecordKind};
+use outrigger::{
+    Consent, DescribeDesktops, DesktopConsent, GrantDesktop, LinkError, ListError, RecordKind, ScanLinkCode,
+    ShowDesktopCode,
+};
 
-use super::office::office;
+use super::office::{later, office, pair};
+use crate::world::{Device, Server};
 
 /// 32 frames go out before the first is acknowledged; the rest waits, and goes as it is acknowledged.
 #[test]
@@ -122,4 +126,31 @@ fn what_waits_opens_however_often_the_desktop_asks() {
     assert!(matches!(office.flush()[..], [outrigger::FromDesktop::Sent { .. }]));
     let outbox = office.phone.outbox(&office.desk);
     assert_eq!(office.desk.shows(&outbox), ["Accepted"]);
+}
+
+/// A desktop that nobody has renewed for thirty days after its time gives its place up, with all that was kept for it; not a millisecond before.
+#[test]
+fn a_desktop_that_was_forgotten_makes_room() {
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    let mut office = office(DesktopConsent::Always);
+    let _lost = office.frames("kept for it");
+    for name in ["two", "three", "four"] {
+        pair(&mut office.phone, name, DesktopConsent::Always);
+    }
+    let gone = office.desk.address.device;
+    office.phone.now = later((14 + 30) * DAY);
+    office.phone.publish(10, &mut Server::default());
+    let mut late = Device::empty("late");
+    late.now = office.phone.now;
+    let code = late.run(&ShowDesktopCode).unwrap().text().to_owned();
+    let request = office.phone.run(&ScanLinkCode { code: &code }).unwrap();
+    let consent = Consent { companion: request.companion, consequence: request.consequence };
+    let grant = GrantDesktop { reference: request.reference, consent, may: DesktopConsent::Ask };
+    assert_eq!(office.phone.run(&grant).unwrap_err(), LinkError::List(ListError::TooManyDevices));
+    office.phone.now = later((14 + 30) * DAY + 1);
+    office.phone.run(&grant).unwrap();
+    let described = office.phone.run(&DescribeDesktops).unwrap();
+    assert!(described.len() == 4 && described.iter().all(|one| one.desktop != gone));
+    assert_eq!(office.phone.store.count(RecordKind::RelayOut), 0);
+    assert_eq!(office.phone.active(office.desk.address), None);
 }
