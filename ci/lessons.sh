@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Every lesson that this version must cover has a test whose name carries its number: l7_…, or …_l7_…. Prints those that have none.
+# Every row of the tables of docs/relay.md has a test that tests/properties/relay/rows.txt names: ci/rows.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,4 +14,7 @@ for lesson in "${LESSONS[@]}"; do
     fi
 done
 echo "lessons: ${#LESSONS[@]} to cover, ${#missing[@]} without a test${missing[*]:+: ${missing[*]}}"
-[ "${#missing[@]}" = 0 ]
+outcome=0
+[ "${#missing[@]}" = 0 ] || outcome=1
+ci/rows.py || outcome=1
+exit "$outcome"

@@ -6,7 +6,8 @@
 //! - what the desktop shows rises by one in its numbers, and where it does not, since the desktop has joined anew, a gap says so;
 //! - whatever became of the two, the desktop can join anew, and then everything passes again, both ways.
 //!
-//! And as long as no store goes back ("calm"): each event is shown once or told as a gap, and what became of a request only moves forward.
+//! And as long as no store goes back ("calm"): each event is shown once or told as a gap, whether through the relay or, once the desktop is a companion, passed on; and what became
+//! of a request only moves forward.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,13 +15,14 @@ use std::{
 };
 
 use outrigger::{
-    AckPhone, Address, Advise, AskPhone, CancelRequest, Consent, Consequence, Content, Context,
-    DescribeDesktops, DescribeRelay, DesktopConsent, DetachDesktop, FlushRequests, ForDesktop, FromDesktop,
-    FromPhone, GrantDesktop, JoinPhone, JoinProgress, Keep, LeavePhone, MessageId, News, Operation,
-    PlanMessage, Receive, Register, RejoinPhone, RelayOutbox, RelayReceive, RelayRequest, RelaySend,
-    RelayStanding, RenewDesktop, ReplenishPrekeys, Request, RequestId, RequestNumber, RequestState, Restart,
-    ScanLinkCode, Send, SentToAccount, SetDesktopConsent, ShowDesktopCode, Start, TakeFromDesktop,
-    TakeFromPhone, TellDesktop, UnixMillis, Verdict, VerifiedBundle, WhileAway,
+    AcceptUpgrade, AckPhone, Address, Advise, AskPhone, CancelRequest, Consent, Consequence, Content,
+    Context, DescribeDesktops, DescribeRelay, DesktopConsent, DetachDesktop, EndOfRelay, FlushRequests,
+    ForDesktop, FromDesktop, FromPhone, GrantDesktop, JoinPhone, JoinProgress, Keep, LeavePhone, MessageId,
+    News, Operation, PlanMessage, Receive, RefusedRequest, Register, RejoinPhone, RelayError, RelayOutbox,
+    RelayReceive, RelayRequest, RelaySend, RelayStanding, RenewDesktop, ReplenishPrekeys, Request, RequestId,
+    RequestNumber, RequestState, Restart, ScanLinkCode, Send, SentToAccount, SetDesktopConsent,
+    ShowDesktopCode, Start, TakeFromDesktop, TakeFromPhone, TellDesktop, UnixMillis, Verdict, VerifiedBundle,
+    Wanted, WhileAway,
 };
 
 use super::world::{BOUND, Choices, GENERATION, NOW, Store, Toy, address};
@@ -311,7 +313,7 @@ impl World {
     fn rarely(&mut self, choices: &mut Choices<'_>) {
         self.latest = self.latest.max(self.now);
         let (desktop, day) = (self.desk.device, UnixMillis::DAY);
-        match choices.byte() % 8 {
+        match choices.byte() % 10 {
             0 => self.now = self.now.plus(day),
             1 => self.now = self.now.plus(15 * day),
             2 => self.now = UnixMillis(self.now.0.saturating_sub(3 * day)),
@@ -326,9 +328,16 @@ impl World {
                 let notice = self.run(PHONE, &DetachDesktop { desktop });
                 self.send(false, notice.ok().flatten());
             }
-            _ => {
+            7 => {
                 let bye = self.run(DESK, &LeavePhone);
                 self.send(true, bye.ok().flatten());
+            }
+            8 => self.ask_for(Request::Upgrade, WhileAway::Queue, UnixMillis(u64::MAX)),
+            _ => {
+                if let Ok(made) = self.run(DESK, &AcceptUpgrade) {
+                    self.requests.push(made.request);
+                    self.send(true, made.frames);
+                }
             }
         }
     }
@@ -375,8 +384,12 @@ impl World {
         };
         let while_away = if how & 4 == 0 { WhileAway::Queue } else { WhileAway::Refuse };
         let not_after = if how & 0x18 == 0x18 { self.now } else { UnixMillis(u64::MAX) };
+        self.asked.insert(text.clone());
+        self.ask_for(request, while_away, not_after);
+    }
+
+    fn ask_for(&mut self, request: Request<'_>, while_away: WhileAway, not_after: UnixMillis) {
         if let Ok(made) = self.run(DESK, &RelayRequest { request, not_after, while_away }) {
-            self.asked.insert(text);
             self.requests.push(made.request);
             self.send(true, made.frames);
         }
@@ -421,6 +434,9 @@ impl World {
             FromDesktop::Heard { frames, .. } | FromDesktop::Joined { frames, .. } => {
                 self.send(false, frames)
             }
+            FromDesktop::Undecided(Wanted::Upgrade(consent)) if verdict == Some(Verdict::Allow) => {
+                return self.up(envelope, Some(Verdict::Upgrade(consent)));
+            }
             FromDesktop::Undecided(_) | FromDesktop::Unready(_) => {
                 assert_eq!(self.held[PHONE].store, before);
             }
@@ -433,11 +449,12 @@ impl World {
                 self.taken.push(request);
                 self.send(false, frames);
             }
-            FromDesktop::Refused { request, frames, .. } => {
+            FromDesktop::Refused { request, frames, .. } | FromDesktop::Offered { request, frames } => {
                 self.taken.push(request);
                 self.send(false, frames);
             }
-            FromDesktop::Repeated | FromDesktop::Denied | FromDesktop::Left => {}
+            FromDesktop::Upgraded { frames, .. } => self.send(false, frames),
+            FromDesktop::Repeated | FromDesktop::Denied | FromDesktop::Left | FromDesktop::LeftCompanion => {}
             FromDesktop::Suspended(why) => assert!(!self.calm, "{why:?}"),
             other => panic!("{other:?}"),
         }
@@ -445,7 +462,11 @@ impl World {
     }
 
     fn down(&mut self, envelope: &[u8]) -> Option<FromPhone> {
-        let taken = self.run(DESK, &TakeFromPhone { envelope }).ok()?;
+        let taken = match self.run(DESK, &TakeFromPhone { envelope }) {
+            Ok(taken) => taken,
+            Err(RelayError::Ended(EndOfRelay::Upgraded)) => return self.passed_on(envelope),
+            Err(_) => return None,
+        };
         let calm = self.calm;
         let desk = &mut self.held[DESK];
         let number = match &taken.said {
@@ -459,7 +480,13 @@ impl World {
                 assert!(!calm || before.is_none_or(|before| before < *state), "{before:?}, then {state:?}");
                 Some(number.0)
             }
-            FromPhone::Found { number, .. } => Some(number.0),
+            FromPhone::Found { number, .. } | FromPhone::Offered { number, .. } => Some(number.0),
+            FromPhone::Upgraded { number, settled, unsent, .. } => {
+                desk.states.extend(settled.iter().copied());
+                let refused = RequestState::Refused(RefusedRequest::Upgraded);
+                desk.states.extend(unsent.iter().map(|one| (one.request, refused)));
+                Some(number.0)
+            }
             FromPhone::Gap { number, missed, .. } => {
                 assert!(number.0 > desk.number, "gap {} after {}", number.0, desk.number);
                 assert!(*missed > 0 || !calm, "a gap of nothing");
@@ -478,6 +505,24 @@ impl World {
             desk.number = number;
         }
         Some(taken.said)
+    }
+
+    /// A companion takes what is passed on, or what its phone has sent.
+    fn passed_on(&mut self, envelope: &[u8]) -> Option<FromPhone> {
+        let calm = self.calm;
+        for associated_data in [&[], BOUND] {
+            let receive = Receive { from: self.phone, envelope, associated_data };
+            let Ok(received) = self.run(DESK, &receive) else { continue };
+            let desk = &mut self.held[DESK];
+            if let Content::PassedOn { missed, .. } = received.content {
+                desk.gaps += missed;
+            }
+            let text = received.content.text().expect("a message").to_vec();
+            assert!(self.relayed.contains(&text), "passed on, and nobody said it");
+            assert!(desk.events.insert(text) || !calm, "shown twice");
+            return Some(FromPhone::Late);
+        }
+        None
     }
 
     fn hear(&mut self, envelope: &[u8]) -> Option<()> {
@@ -529,7 +574,12 @@ impl World {
     }
 
     fn posted(&mut self, sent: &SentToAccount) {
-        self.posted.extend(sent.copies.iter().map(|(_, sent)| sent.envelope.clone()));
+        for (to, sent) in &sent.copies {
+            match *to == self.desk {
+                true => self.send(false, [sent.envelope.clone()]),
+                false => self.posted.push(sent.envelope.clone()),
+            }
+        }
     }
 
     fn text(&mut self, of: &str) -> Vec<u8> {
@@ -550,6 +600,9 @@ impl World {
         let ended = |standing| matches!(standing, RelayStanding::Ended(_));
         let at_phone = self.must(PHONE, &DescribeDesktops).remove(0).standing;
         let at_desk = self.must(DESK, &DescribeRelay).standing;
+        if at_desk == RelayStanding::Ended(EndOfRelay::Upgraded) {
+            return self.settle_companion();
+        }
         if ended(at_phone) || ended(at_desk) {
             return;
         }
@@ -600,6 +653,20 @@ impl World {
         self.hear(&envelope).expect("opens");
         self.pass();
         assert_eq!(self.held[DESK].states.get(&made.request), Some(&RequestState::Accepted));
+    }
+
+    /// What was lost on its way to a companion comes again; then it has been shown all, or told how much is missing.
+    fn settle_companion(&mut self) {
+        for place in 0..self.frames.len() {
+            let frame = self.frames[place].clone();
+            if !frame.up {
+                let _ = self.down(&frame.bytes);
+            }
+        }
+        if self.calm {
+            let lost = self.relayed.iter().any(|text| !self.held[DESK].events.contains(text));
+            assert!(!lost || self.held[DESK].gaps > 0, "an event was lost, and nothing tells of it");
+        }
     }
 
     /// Everything in flight arrives in order, and the outbox runs empty.

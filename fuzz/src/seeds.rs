@@ -283,6 +283,27 @@ fn relays(seeds: &mut Seeds) {
         "detached",
         &relayed([up, &[(Event, &[]), (Rarely, &[6]), (Down, &[]), (Down, &[])], up]),
     );
+    let upgrade: Part<'_> = &[
+        (Rarely, &[8]),
+        (Up, ALLOWED),
+        (Down, &[]),
+        (Down, &[]),
+        (Rarely, &[9]),
+        (Request, &[1]),
+        (Up, ASKED),
+        (Down, &[]),
+        (Down, &[]),
+        (Acknowledge, &[]),
+        (Up, ASKED),
+    ];
+    let upgraded: Part<'_> = &[(Own, &[]), (Event, &[]), (Down, &[]), (Down, &[]), (Flush, &[]), (Ask, &[])];
+    seeds.add("relay", "upgraded", &relayed([down, up, upgrade, down, upgraded]));
+    let accepted: Part<'_> =
+        &[(Rarely, &[8]), (Up, ALLOWED), (Down, &[]), (Down, &[]), (Rarely, &[9]), (Request, &[1])];
+    seeds.add("relay", "upgrade-rejoined", &relayed([accepted, rejoin, upgrade, down]));
+    let (backed_up, rolled_back): (Part<'_>, Part<'_>) = (&[(BackUp, DESK)], &[(RollBack, DESK)]);
+    let both = [backed_up, upgrade, rolled_back, rejoin, upgrade, upgraded];
+    seeds.add("relay", "upgrade-rolled-back", &relayed(both));
     seeds.add("relay", "left", &relayed([up, &[(Event, &[]), (Rarely, &[7]), (Up, ASKED)], up, down]));
 }
 

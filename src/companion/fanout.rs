@@ -233,6 +233,17 @@ impl<'a> Audience<'a> {
         Ok(Some(Self { lists, own, views, devices }))
     }
 
+    /// The account that says it.
+    pub(crate) fn own(&self) -> AccountId {
+        self.own
+    }
+
+    /// All but one device.
+    pub(crate) fn without(mut self, address: &Address) -> Self {
+        self.devices.retain(|(device, _)| device != address);
+        self
+    }
+
     /// Devices of an account that get nothing.
     fn left_out(&self, account: &AccountId) -> Vec<DeviceId> {
         let of_account = self.devices.iter().filter(|(address, _)| address.account == *account);

@@ -302,10 +302,7 @@ impl Operation for TakeFromPhone<'_> {
 
 /// A message of the phone's is for the companion that this desktop is about to become.
 fn no_frame(error: OpenError) -> RelayError {
-    match error {
-        OpenError::NotEntitled => RelayError::NoFrame,
-        error => RelayError::Frame(error),
-    }
+    if error == OpenError::NotEntitled { RelayError::NoFrame } else { RelayError::Frame(error) }
 }
 
 /// What became of requests.
@@ -352,7 +349,10 @@ impl Taking<'_> {
         }
         let relay = &mut self.desk.relay;
         // Counted from the question, so that this end is over before the phone's.
-        let good_until = relay.asked_at.plus(status.good_for);
+        let good_until = match status.good_for {
+            0 => UnixMillis(relay.asked_at.0.saturating_sub(1)),
+            good_for => relay.asked_at.plus(good_for),
+        };
         let renews = relay.is_over(context) && relay.now(context) <= good_until;
         let next = relay.shown.saturating_add(1);
         let missing = status.from <= next && next < status.next;

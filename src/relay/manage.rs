@@ -9,7 +9,7 @@ use super::{
     frame::{Down, MAX_REQUESTS, Numbered, Outcome},
     outbox::{ForDesktop, Outbox},
     phone::last_word,
-    phone_record::{Desktop, Desktops, Kept, Phase, Seen, Upgrade, WINDOW},
+    phone_record::{Desktop, Desktops, Kept, Phase, Seen, WINDOW},
 };
 use crate::{
     identity::{Address, Device, DeviceId, IdentityKey},
@@ -285,8 +285,8 @@ impl Operation for SetDesktopConsent {
         };
         outbox.is_relayed()?;
         outbox.desktop.consent = self.may;
-        if let (DesktopConsent::Never, Upgrade::Offered { .. }) = (self.may, &outbox.desktop.upgrade) {
-            outbox.desktop.upgrade = Upgrade::None;
+        if self.may == DesktopConsent::Never {
+            outbox.desktop.offered = None;
         }
         Ok(Run::Done(Step::new(outbox.finish_apart(context), ())))
     }

@@ -7,12 +7,13 @@ use super::{
     frame::{Down, Numbered},
     phone_record::{
         Desktop, Desktops, Kept, MAX_KEPT, MAX_KEPT_BYTES, Missed, Phase, REMEMBERED, RESERVED, Seen,
-        Upgrade, WINDOW,
+        Upgraded, WINDOW,
     },
     state::Suspension,
     upgrade::PassedOn,
 };
 use crate::{
+    companion::SentToAccount,
     identity::{AccountId, Address, DeviceId},
     session::{Line, OpenError, SendError},
     step::{Context, Loaded, Needs, RecordError, Slot, Write},
@@ -282,7 +283,8 @@ impl Roster {
             return Ok(());
         }
         let epoch = listed.ok_or(RelayError::Open(OpenError::NotEntitled))?;
-        outbox.desktop.upgrade = Upgrade::Done { epoch, at: context.now, certificate: Vec::new() };
+        let at = outbox.desktop.now(context);
+        outbox.desktop.upgraded = Some(Upgraded { epoch, at, certificate: Vec::new() });
         writes.extend(outbox.finish_apart(context));
         Ok(())
     }
@@ -304,6 +306,16 @@ impl Roster {
             }
         }
         Ok(told)
+    }
+
+    /// All but those that what was sent has gone to: the account's list names them, whatever this store remembers of them.
+    pub(super) fn without(mut self, sent: &SentToAccount) -> Self {
+        let account = self.account;
+        let reached: Vec<_> =
+            sent.copies.iter().map(|(to, _)| to).chain(sent.left_out.iter().map(|(to, _)| to)).collect();
+        self.relayed
+            .retain(|outbox| !reached.iter().any(|to| Some(to.account) == account && to.device == outbox.id));
+        self
     }
 
     /// Tells all that the phone relays for of something.

@@ -9,7 +9,7 @@ use super::{
     ask::first_ask,
     desktop_record::{Phase as DesktopPhase, Relay, Upgrading},
     outbox::Outbox,
-    phone_record::{Desktop, Desktops, MAX_DESKTOPS, Missed, Phase, Upgrade},
+    phone_record::{Desktop, Desktops, MAX_DESKTOPS, Missed, Phase, Upgraded},
 };
 use crate::{
     companion::{
@@ -195,7 +195,8 @@ impl Operation for GrantDesktop {
             good_until: context.now.plus(context.limits.list_window),
             latest: context.now,
             notice: None,
-            upgrade: Upgrade::None,
+            offered: None,
+            upgraded: None,
         };
         writes.extend([
             Desktop::new_place(desktop).write(granted, context),
@@ -232,13 +233,13 @@ fn make_room(
         }
     };
     // It is a companion like any other once it knows, and every list that went before the upgrade has lapsed.
-    let is_other = |id: DeviceId, desktop: &Desktop| match &desktop.upgrade {
-        Upgrade::Done { at, certificate, .. } => {
+    let is_other = |id: DeviceId, desktop: &Desktop| match &desktop.upgraded {
+        Some(Upgraded { at, certificate, .. }) => {
             let listed = list.is_some_and(|list| list.entry(id).is_some());
             let knows = certificate.is_empty() || desktop.acked.saturating_add(1) >= desktop.next;
             !listed || knows && desktop.now(context) > at.plus(context.limits.list_window)
         }
-        Upgrade::None | Upgrade::Offered { .. } => false,
+        None => false,
     };
     let over = all.iter().position(|(_, slot)| slot.value.as_ref().is_none_or(is_over));
     let other =

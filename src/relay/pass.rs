@@ -167,7 +167,7 @@ impl Operation for RelaySend<'_> {
         let (at, to) = (context.now, self.plan.to);
         let origin = Origin::Own { to, shared: sent.id };
         let event = Numbered::Event { at, origin, text: self.plaintext };
-        let desktops = roster.tell(&event, &mut writes, context)?;
+        let desktops = roster.without(&sent).tell(&event, &mut writes, context)?;
         Ok(Run::Done(Step::new(writes, SentAndRelayed { sent, desktops })))
     }
 }

@@ -14,7 +14,7 @@ use super::{
     frame::{Down, Numbered, Outcome, Status, Up},
     from_desktop::{FromDesktop, Verdict, Wanted},
     outbox::Outbox,
-    phone_record::{Desktop, Kept, Phase, Seen, Upgrade},
+    phone_record::{Desktop, Kept, Phase, Seen},
     phone_request::{Asking, digest},
 };
 use crate::{
@@ -74,9 +74,10 @@ impl Operation for TakeFromDesktop<'_> {
             return let_go(self.desktop, slot, desktop, &address, have, context, needs);
         }
         let former = Line::read(&address, have, context, &mut needs)?;
-        let no_frame = |error| match error {
-            OpenError::NotEntitled if desktop.upgraded_in().is_some() => RelayError::NoFrame,
-            error => RelayError::Frame(error),
+        let upgraded = desktop.upgraded_in().is_some();
+        let no_frame = |error| match error == OpenError::NotEntitled && upgraded {
+            true => RelayError::NoFrame,
+            false => RelayError::Frame(error),
         };
         let opened =
             match open_frame(&address, self.envelope, Some(desktop.key), have, context).map_err(no_frame)? {
@@ -112,7 +113,8 @@ fn let_go(
         return Ok(Run::Needs(needs));
     }
     outbox.desktop.phase = Phase::Ended(EndOfRelay::Detached);
-    outbox.desktop.upgrade = Upgrade::None;
+    outbox.desktop.notice = None;
+    outbox.desktop.upgraded = None;
     Ok(Run::Done(Step::new(outbox.finish_apart(context), FromDesktop::Ended { notice: None })))
 }
 
@@ -280,19 +282,15 @@ impl Taking<'_> {
         }
         outbox.desktop.taken = outbox.desktop.taken.max(asked.end.saturating_sub(1));
         outbox.desktop.phase = Phase::Attached;
-        if let Upgrade::Offered { .. } = outbox.desktop.upgrade {
-            outbox.desktop.upgrade = Upgrade::None;
-        }
+        outbox.desktop.offered = None;
         // The status goes first: it says from where the numbers go on.
         say_status(&mut outbox, nonce, results, context)?;
         if forgot {
             outbox.tell_unknown_gap(context)?;
         }
         outbox.append_gap(context)?;
-        if let (Upgrade::Done { certificate, .. }, Some(list)) = (&outbox.desktop.upgrade, &list)
-            && !certificate.is_empty()
-        {
-            let certificate = certificate.clone();
+        let told = outbox.desktop.upgraded.as_ref().map(|upgraded| upgraded.certificate.clone());
+        if let (Some(certificate), Some(list)) = (told.filter(|certificate| !certificate.is_empty()), &list) {
             outbox.append(&Numbered::Upgraded { certificate: &certificate, list }, context)?;
         }
         let (writes, frames) = outbox.finish(context);

@@ -49,15 +49,21 @@ pub(super) enum Phase {
     Ended(EndOfRelay),
 }
 
-/// How far a desktop is on its way to become a companion.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Upgrade {
-    #[default]
-    None,
-    /// Offered; its own signature is taken until then.
-    Offered { offer: Offer, until: UnixMillis },
-    /// The account's list names it, from this epoch on.
-    Done { epoch: Epoch, at: UnixMillis, certificate: Vec<u8> },
+/// What a desktop is offered, and until when its own signature is taken.
+#[derive(Debug)]
+pub(super) struct Offered {
+    pub(super) offer: Offer,
+    pub(super) until: UnixMillis,
+}
+
+/// A desktop that is a companion now.
+#[derive(Debug)]
+pub(super) struct Upgraded {
+    /// Of the first list that names it, as far as this store knows.
+    pub(super) epoch: Epoch,
+    pub(super) at: UnixMillis,
+    /// What it is told; empty where this store went back, and has it no more.
+    pub(super) certificate: Vec<u8>,
 }
 
 /// Events that were not kept.
@@ -96,7 +102,8 @@ pub(super) struct Desktop {
     pub(super) latest: UnixMillis,
     /// What goes to a desktop that is of an earlier session, or for which the relay has ended.
     pub(super) notice: Option<Vec<u8>>,
-    pub(super) upgrade: Upgrade,
+    pub(super) offered: Option<Offered>,
+    pub(super) upgraded: Option<Upgraded>,
 }
 
 /// The record of a frame that waits to be acknowledged.
@@ -120,33 +127,17 @@ impl Missed {
     }
 }
 
-impl Upgrade {
-    fn encode(&self, body: &mut RecordWriter) {
-        match self {
-            Self::None => {
-                body.u8(0);
-            }
-            Self::Offered { offer, until } => offer.encode(body.u8(1).u64(until.0)),
-            Self::Done { epoch, at, certificate } => {
-                body.u8(2).u32(epoch.0).u64(at.0).prefixed(certificate);
-            }
-        }
-    }
-
+impl Offered {
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
-        Some(match body.u8()? {
-            0 => Self::None,
-            1 => {
-                let until = UnixMillis(body.u64()?);
-                Self::Offered { offer: Offer::decode(body)?, until }
-            }
-            2 => Self::Done {
-                epoch: Epoch(body.u32()?),
-                at: UnixMillis(body.u64()?),
-                certificate: body.prefixed()?.to_vec(),
-            },
-            _ => return None,
-        })
+        let until = UnixMillis(body.u64()?);
+        Some(Self { offer: Offer::decode(body)?, until })
+    }
+}
+
+impl Upgraded {
+    fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
+        let (epoch, at) = (Epoch(body.u32()?), UnixMillis(body.u64()?));
+        Some(Self { epoch, at, certificate: body.prefixed()?.to_vec() })
     }
 }
 
@@ -193,9 +184,9 @@ impl Desktop {
 
     /// Since which list it is a companion.
     pub(super) const fn upgraded_in(&self) -> Option<Epoch> {
-        match self.upgrade {
-            Upgrade::Done { epoch, .. } => Some(epoch),
-            Upgrade::None | Upgrade::Offered { .. } => None,
+        match &self.upgraded {
+            Some(upgraded) => Some(upgraded.epoch),
+            None => None,
         }
     }
 
@@ -278,16 +269,14 @@ impl RecordType<'_> for Desktop {
     const KIND: RecordKind = RecordKind::Desktop;
 
     fn max_body_len(&self) -> usize {
-        let upgrade = match &self.upgrade {
-            Upgrade::None => 0,
-            Upgrade::Offered { .. } => Offer::MAX_LEN + 8,
-            Upgrade::Done { certificate, .. } => certificate.len().saturating_add(4 + 8 + 2),
-        };
+        let offered = self.offered.as_ref().map_or(0, |_| Offer::MAX_LEN + 8);
+        let upgraded = self.upgraded.as_ref().map_or(0, |upgraded| upgraded.certificate.len());
         self.notice
             .as_ref()
             .map_or(0, Vec::len)
-            .saturating_add(upgrade)
-            .saturating_add(1)
+            .saturating_add(offered)
+            .saturating_add(upgraded)
+            .saturating_add(1 + 1 + 4 + 8 + 2)
             .saturating_add(1 + 8 + 32 + 16 + 8 + 4 * 8 + 3 * 8 + 4 * 8 + 8 + 1 + 8 + 8 + 2)
     }
 
@@ -310,7 +299,14 @@ impl RecordType<'_> for Desktop {
         body.u64(self.gap_number);
         body.u64(self.taken).u8(self.consent.to_byte()).u64(self.good_until.0).u64(self.latest.0);
         body.prefixed(self.notice.as_deref().unwrap_or_default());
-        self.upgrade.encode(body);
+        body.flag(self.offered.is_some());
+        if let Some(Offered { offer, until }) = &self.offered {
+            offer.encode(body.u64(until.0));
+        }
+        body.flag(self.upgraded.is_some());
+        if let Some(Upgraded { epoch, at, certificate }) = &self.upgraded {
+            body.u32(epoch.0).u64(at.0).prefixed(certificate);
+        }
     }
 
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
@@ -339,7 +335,8 @@ impl RecordType<'_> for Desktop {
             good_until: UnixMillis(body.u64()?),
             latest: UnixMillis(body.u64()?),
             notice: Some(body.prefixed()?.to_vec()).filter(|notice| !notice.is_empty()),
-            upgrade: Upgrade::decode(body)?,
+            offered: if body.flag()? { Some(Offered::decode(body)?) } else { None },
+            upgraded: if body.flag()? { Some(Upgraded::decode(body)?) } else { None },
         })
         .filter(|desktop| {
             let kept = desktop.next.checked_sub(1).and_then(|told| told.checked_sub(desktop.acked));

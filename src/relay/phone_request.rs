@@ -8,11 +8,11 @@ use super::{
     from_desktop::{FromDesktop, Verdict, Wanted},
     outbox::{ForDesktop, Outbox, Roster},
     phone::Taking,
-    phone_record::{Phase, REMEMBERED, Seen, Upgrade},
+    phone_record::{Phase, REMEMBERED, Seen},
 };
 use crate::{
     companion::{Audience, Consent, Consequence, FanOutError, LinkError, MessageToAccount},
-    identity::AccountId,
+    identity::{AccountId, Address},
     primitives::{SecretBytes, kdf, labels},
     session::{Keep, MessageId, Origin, SharedId},
     step::{Context, Run, Slot, Step},
@@ -58,7 +58,12 @@ impl Taking<'_> {
             return self.refuse(outbox, &asking, &seen, RefusedRequest::TooLate, context);
         }
         // One that asks again has not heard of it: it is offered its place anew.
-        if outbox.desktop.upgraded_in().is_some() && !matches!(asking.body, Body::Upgrade) {
+        let anew = match asking.body {
+            Body::Upgrade => true,
+            Body::Accept(_) => outbox.desktop.offered.is_some(),
+            Body::Send { .. } | Body::Read { .. } | Body::Query(_) => false,
+        };
+        if outbox.desktop.upgraded_in().is_some() && !anew {
             return self.refuse(outbox, &asking, &seen, RefusedRequest::Upgraded, context);
         }
         if outbox.desktop.consent == DesktopConsent::Never || self.take.verdict == Some(Verdict::Deny) {
@@ -146,6 +151,9 @@ impl Taking<'_> {
         if !self.needs.is_empty() {
             return Ok(Run::Needs(self.needs));
         }
+        // What the desktop has asked for it has from the answer, whatever the list says of it.
+        let asking_desktop = Address::new(audience.own(), self.take.desktop);
+        let audience = audience.without(&asking_desktop);
         let plan = audience.plan(to)?;
         if !plan.ready.iter().any(|address| address.account == to) {
             if !plan.undecided.is_empty() {
@@ -175,7 +183,7 @@ impl Taking<'_> {
         writes.extend(changed);
         let mut desktops = Vec::from([ForDesktop { desktop, frames, suspended: false, passed_on: false }]);
         let shown = Numbered::Event { at: context.now, origin: Origin::Own { to, shared: sent.id }, text };
-        desktops.extend(others.tell(&shown, &mut writes, context)?);
+        desktops.extend(others.without(&sent).tell(&shown, &mut writes, context)?);
         let request = asking.number();
         Ok(Run::Done(Step::new(writes, FromDesktop::Sent { request, sent, desktops })))
     }
@@ -191,8 +199,8 @@ impl Taking<'_> {
         if !self.needs.is_empty() {
             return Ok(Run::Needs(self.needs));
         }
-        if let (Body::Accept(_), Upgrade::Offered { .. }) = (&asking.body, &outbox.desktop.upgrade) {
-            outbox.desktop.upgrade = Upgrade::None;
+        if let Body::Accept(_) = asking.body {
+            outbox.desktop.offered = None;
         }
         answer(&mut outbox, asking, seen, RequestState::Refused(why), context)?;
         let (writes, frames) = outbox.finish(context);

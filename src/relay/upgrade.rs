@@ -17,7 +17,7 @@ use super::{
     from_desktop::FromDesktop,
     outbox::{ForDesktop, Outbox},
     phone::Taking,
-    phone_record::Upgrade,
+    phone_record::{Offered, Upgraded},
     phone_request::{Asking, answer},
     request::Queue,
 };
@@ -94,7 +94,7 @@ impl Taking<'_> {
         answer(&mut outbox, asking, seen, super::RequestState::Accepted, context)?;
         outbox.append(&Numbered::Offer { request: asking.id, offer: offer.clone() }, context)?;
         let until = outbox.desktop.now(context).plus(PATIENCE);
-        outbox.desktop.upgrade = Upgrade::Offered { offer, until };
+        outbox.desktop.offered = Some(Offered { offer, until });
         let (writes, frames) = outbox.finish(context);
         Ok(Run::Done(Step::new(writes, FromDesktop::Offered { request: asking.number(), frames })))
     }
@@ -112,11 +112,10 @@ impl Taking<'_> {
         let Some(certifier) = certifier.filter(|_| self.needs.is_empty()) else {
             return Ok(Run::Needs(self.needs));
         };
-        let offer = match core::mem::take(&mut outbox.desktop.upgrade) {
-            Upgrade::Offered { offer, until } if outbox.desktop.now(context) <= until => offer,
-            Upgrade::Offered { .. } | Upgrade::None | Upgrade::Done { .. } => {
-                return self.refuse(outbox, asking, seen, RefusedRequest::NoOffer, context);
-            }
+        let offered =
+            outbox.desktop.offered.take().filter(|offered| outbox.desktop.now(context) <= offered.until);
+        let Some(Offered { offer, .. }) = offered else {
+            return self.refuse(outbox, asking, seen, RefusedRequest::NoOffer, context);
         };
         let Some(TakenIn { signed, certificate, writes }) =
             certify(certifier, &offer, &outbox.desktop.key, signature, context)?
@@ -125,15 +124,18 @@ impl Taking<'_> {
         };
         // What was missed stands before the last event, or nobody would tell of it.
         outbox.tell_gap(context)?;
-        if outbox.desktop.missed.count > 0 || !outbox.has_room_for_events(1) {
+        let untold = outbox.desktop.missed.count > 0 && outbox.desktop.upgraded_in().is_none();
+        if untold || !outbox.has_room_for_events(1) {
             return Err(RelayError::Full);
         }
         answer(&mut outbox, asking, seen, super::RequestState::Accepted, context)?;
         let list = signed.list.as_bytes();
         outbox.append(&Numbered::Upgraded { certificate: &certificate, list }, context)?;
         outbox.line.stamp_from_now_on();
-        let (epoch, at) = (signed.list.epoch(), outbox.desktop.now(context));
-        outbox.desktop.upgrade = Upgrade::Done { epoch, at, certificate };
+        // Told again: what it lacks is counted from the first time.
+        let epoch = outbox.desktop.upgraded_in().unwrap_or(signed.list.epoch());
+        let at = outbox.desktop.now(context);
+        outbox.desktop.upgraded = Some(Upgraded { epoch, at, certificate });
         outbox.writes.extend(writes);
         let device = Address::new(*signed.list.account(), outbox.id);
         let (writes, frames) = outbox.finish(context);

@@ -295,7 +295,8 @@ impl World {
                     | Content::Supply(_)
                     | Content::SupplyTaken(_)
                     | Content::HistoryAsked { .. }
-                    | Content::History(_) => {
+                    | Content::History(_)
+                    | Content::PassedOn { .. } => {
                         unreachable!("nobody has companions here")
                     }
                     _ => unreachable!("no other content"),

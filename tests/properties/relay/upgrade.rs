@@ -5,8 +5,8 @@ use outrigger::{
     Content, DescribeDesktops, DesktopConsent, DetachDesktop, DeviceId, EndOfRelay, FlushRequests,
     FromDesktop, FromPhone, Joined, LearnDevices, LinkError, ListError, OpenError, Origin, PlanMessage,
     Receive, RefusedRequest, RelayError, RelayReceive, RelayRequest, RelayStanding, RemoveCompanion, Request,
-    RequestState, SentToAccount, SetDesktopConsent, SignedList, TellDesktop, Unsent, UnsentRequest, Verdict,
-    Wanted, WhileAway,
+    SentToAccount, SetDesktopConsent, SignedList, TellDesktop, Unsent, UnsentRequest, Verdict, Wanted,
+    WhileAway,
 };
 
 use super::office::{EVER, Office, later, office, pair};
@@ -15,20 +15,20 @@ use crate::{
     world::{BOUND, Device},
 };
 
-const MINUTE: u64 = 60_000;
+pub(crate) const MINUTE: u64 = 60_000;
 
-fn consent(desk: &Device) -> Consent {
+pub(crate) fn consent(desk: &Device) -> Consent {
     Consent { companion: desk.identity, consequence: Consequence::ReadsAndSpeaksForTheAccount }
 }
 
 impl Office {
     /// The desktop asks to be upgraded; the frame.
-    fn asks_for_upgrade(&mut self) -> Vec<u8> {
+    pub(crate) fn asks_for_upgrade(&mut self) -> Vec<u8> {
         self.desk.requests(Request::Upgrade).unwrap().frames.pop().unwrap()
     }
 
     /// The phone's user agrees, and the desktop has the offer.
-    fn is_offered(&mut self) {
+    pub(crate) fn is_offered(&mut self) {
         let frame = self.asks_for_upgrade();
         let offered = self.phone.decides(&self.desk, &frame, Verdict::Upgrade(consent(&self.desk))).unwrap();
         let FromDesktop::Offered { frames, .. } = offered else { panic!("{offered:?}") };
@@ -38,12 +38,12 @@ impl Office {
     }
 
     /// The desktop accepts; the frame.
-    fn accepts(&mut self) -> Vec<u8> {
+    pub(crate) fn accepts(&mut self) -> Vec<u8> {
         self.desk.run(&AcceptUpgrade).unwrap().frames.pop().unwrap()
     }
 
     /// The phone takes the desktop in.
-    fn takes_in(&mut self, acceptance: &[u8]) -> (SignedList, Vec<Vec<u8>>) {
+    pub(crate) fn takes_in(&mut self, acceptance: &[u8]) -> (SignedList, Vec<Vec<u8>>) {
         let upgraded = self.phone.from(&self.desk, acceptance).unwrap();
         let FromDesktop::Upgraded { device, list, frames } = upgraded else { panic!("{upgraded:?}") };
         assert_eq!(device, self.desk.address);
@@ -52,12 +52,12 @@ impl Office {
     }
 
     /// The desktop takes the last two frames of its relay.
-    fn becomes(&mut self, frames: &[Vec<u8>]) -> (Joined, Vec<Unsent>) {
+    pub(crate) fn becomes(&mut self, frames: &[Vec<u8>]) -> (Joined, Vec<Unsent>) {
         assert_eq!(self.desk.shows(&frames[..1]), ["Accepted"]);
         self.becomes_by(&frames[1])
     }
 
-    fn becomes_by(&mut self, frame: &[u8]) -> (Joined, Vec<Unsent>) {
+    pub(crate) fn becomes_by(&mut self, frame: &[u8]) -> (Joined, Vec<Unsent>) {
         let taken = self.desk.take_frame(frame).unwrap();
         assert!(taken.owes);
         let FromPhone::Upgraded { joined, settled, unsent, .. } = taken.said else { panic!("{taken:?}") };
@@ -67,7 +67,7 @@ impl Office {
     }
 
     /// All of it, up to the acknowledgement; what a server then has, but for the companion's bundle.
-    fn upgrade(&mut self) -> Directory {
+    pub(crate) fn upgrade(&mut self) -> Directory {
         self.is_offered();
         let acceptance = self.accepts();
         let (list, frames) = self.takes_in(&acceptance);
@@ -84,14 +84,14 @@ impl Office {
     }
 
     /// The phone takes what the peer has sent to the account; what goes to the desktop.
-    fn phone_hears(&mut self, sent: &SentToAccount) -> Vec<Vec<u8>> {
+    pub(crate) fn phone_hears(&mut self, sent: &SentToAccount) -> Vec<Vec<u8>> {
         let (_, copy) = sent.copies.iter().find(|(to, _)| *to == self.phone.address).expect("a copy");
         let desktops = self.phone_takes(&copy.envelope);
         desktops.into_iter().flat_map(|desktop| desktop.frames).collect()
     }
 
     /// The desktop, a companion, opens what its phone passes on.
-    fn passed_on(&mut self, envelope: &[u8]) -> (u64, Origin, String) {
+    pub(crate) fn passed_on(&mut self, envelope: &[u8]) -> (u64, Origin, String) {
         let receive = Receive { from: self.phone.address, envelope, associated_data: &[] };
         let received = self.desk.run(&receive).unwrap();
         let Content::PassedOn { missed, origin, text, .. } = received.content else { panic!("{received:?}") };
@@ -99,7 +99,7 @@ impl Office {
     }
 }
 
-fn to_account(device: &mut Device, to: AccountId, text: &str) -> SentToAccount {
+pub(crate) fn to_account(device: &mut Device, to: AccountId, text: &str) -> SentToAccount {
     let plan = device.run(&PlanMessage { to }).unwrap();
     device.send_planned(&plan, text.as_bytes()).unwrap()
 }
@@ -423,8 +423,12 @@ fn a_desktop_that_went_back_is_told_again() {
     let (last, gaps) = frames[1..].split_last().unwrap();
     assert!(office.desk.shows(gaps).iter().all(|gap| gap.starts_with("gap")));
     let taken = office.desk.take_frame(last).unwrap();
-    let FromPhone::Upgraded { settled, joined, .. } = taken.said else { panic!("{taken:?}") };
-    assert_eq!(settled, [(request, RequestState::Unknown)]);
+    let FromPhone::Upgraded { settled, unsent, joined, .. } = taken.said else { panic!("{taken:?}") };
+    assert_eq!(
+        (settled.len(), unsent.len(), unsent[0].request),
+        (0, 1, request),
+        "it is this device's to do"
+    );
     assert_eq!(joined.address, office.desk.address);
     assert_eq!(office.desk.take_frame(&answer[0]).unwrap_err(), RelayError::Ended(EndOfRelay::Upgraded));
 }
