@@ -1,8 +1,9 @@
 //! Reordering, repeats, alterations, and a desktop that lies.
 
+use base64ct::{Base64, Encoding};
 use outrigger::{
-    DesktopConsent, FromDesktop, FromPhone, OpenError, RecordKind, RelayError, RequestNumber, Suspension,
-    Verdict,
+    DesktopConsent, FromDesktop, FromPhone, OpenError, RecordKey, RecordKind, RelayError, RequestNumber,
+    Suspension, Verdict,
 };
 
 use super::office::{Office, office, pair};
@@ -126,14 +127,22 @@ fn no_key_of_the_phone_reaches_a_desktop() {
     let (_, up) = office.desk_says("two");
     let done = office.phone.decides(&office.desk, &up, Verdict::Allow).unwrap();
     let FromDesktop::Sent { sent, desktops, .. } = done else { panic!("{done:?}") };
-    emitted.extend(sent.copies.iter().map(|(_, copy)| copy.envelope.clone()));
     emitted.extend(desktops.into_iter().flat_map(|told| told.frames));
     emitted.extend(office.desk.store.0.values().map(|(_, bytes)| bytes.clone()));
+    // Of the session with the peer not even what the two show each other.
+    let session = secret_runs(&office);
+    assert!(session.len() > 100);
+    assert!(
+        session.iter().all(|run| !emitted.iter().any(|bytes| bytes.windows(16).any(|window| window == run)))
+    );
+    emitted.extend(sent.copies.iter().map(|(_, copy)| copy.envelope.clone()));
     let secrets = secrets(&office);
     assert!(secrets.len() >= 4);
     for secret in secrets {
         let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-        for form in [&secret[..], hex.as_bytes()] {
+        let base64 = Base64::encode_string(&secret);
+        // The last characters of base64 depend on what follows.
+        for form in [&secret[..], hex.as_bytes(), &base64.as_bytes()[..40]] {
             assert!(!emitted.iter().any(|bytes| bytes.windows(form.len()).any(|window| window == form)));
         }
     }
@@ -142,7 +151,7 @@ fn no_key_of_the_phone_reaches_a_desktop() {
 /// The private halves in the phone's records: its identity key's, its prekeys', and the chain keys with the peer, all taken as runs of 32 bytes that begin a key pair or a chain.
 fn secrets(office: &Office) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    for kind in [RecordKind::Device, RecordKind::SignedPrekey, RecordKind::OneTimePrekey] {
+    for kind in [RecordKind::Device, RecordKind::SignedPrekey, RecordKind::OneTimePrekey, RecordKind::Peer] {
         for (_, bytes) in office.phone.store.of(kind) {
             for start in 22..bytes.len().saturating_sub(63) {
                 let (private, public) = (&bytes[start..start + 32], &bytes[start + 32..start + 64]);
@@ -153,6 +162,15 @@ fn secrets(office: &Office) -> Vec<Vec<u8>> {
         }
     }
     found
+}
+
+/// Every run of 16 bytes of the phone's session with the peer: root key, chain keys, ratchet keys. What is nearly constant is no key.
+fn secret_runs(office: &Office) -> Vec<[u8; 16]> {
+    let peer = office.peer.address.account;
+    let of_peer = |key: &RecordKey| key.as_bytes().windows(16).any(|run| run == peer.as_bytes());
+    let record = office.phone.store.of(RecordKind::Peer).find(|(key, _)| of_peer(key)).unwrap().1;
+    let varied = |run: &[u8; 16]| run.iter().collect::<std::collections::BTreeSet<_>>().len() > 8;
+    record[22..].windows(16).map(|run| run.try_into().unwrap()).filter(varied).collect()
 }
 
 /// A desktop's whole state, handed to an attacker, opens nothing that passed before it.
