@@ -2,6 +2,7 @@
 //! wrote them, and every later version of the crate must go on from there. The file is never made anew; a new format gets a file of its own.
 
 mod companions;
+mod relay;
 
 use std::{
     collections::BTreeSet,
