@@ -73,7 +73,6 @@ impl Operation for TakeFromDesktop<'_> {
         if removed {
             return let_go(self.desktop, slot, desktop, &address, have, context, needs);
         }
-        let former = Line::read(&address, have, context, &mut needs)?;
         let upgraded = desktop.upgraded_in().is_some();
         let no_frame = |error| match error == OpenError::NotEntitled && upgraded {
             true => RelayError::NoFrame,
@@ -92,7 +91,7 @@ impl Operation for TakeFromDesktop<'_> {
         let mut outbox = Outbox::new(self.desktop, slot, desktop, line);
         outbox.writes = writes;
         let taking = Taking { take: self, phone, have, needs };
-        taking.take(outbox, former, opened, context)
+        taking.take(outbox, opened, context)
     }
 }
 
@@ -130,7 +129,6 @@ impl Taking<'_> {
     fn take(
         mut self,
         mut outbox: Outbox,
-        former: Line,
         opened: OpenedFrame,
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
@@ -148,7 +146,7 @@ impl Taking<'_> {
                 });
             };
             outbox.desktop.session = session;
-            return self.join(outbox, former, (shown, nonce), first..next, context);
+            return self.join(outbox, (shown, nonce), first..next, context);
         }
         if let Up::Bye = frame {
             return self.leave(outbox, context);
@@ -242,7 +240,6 @@ impl Taking<'_> {
     fn join(
         mut self,
         mut outbox: Outbox,
-        mut former: Line,
         (shown, nonce): (u64, u64),
         asked: core::ops::Range<u64>,
         context: &mut Context<'_>,
@@ -264,6 +261,9 @@ impl Taking<'_> {
         }
         let results = Seen::outcomes(self.take.desktop, asked.clone(), self.have, context, &mut self.needs)?;
         let list = self.list_that_names(&outbox, context)?;
+        // As it was before this step.
+        let address = Address::new(self.phone.account, outbox.id);
+        let mut former = Line::read(&address, self.have, context, &mut self.needs)?;
         outbox.drop_all(self.have, &mut self.needs);
         if !self.needs.is_empty() {
             return Ok(Run::Needs(self.needs));

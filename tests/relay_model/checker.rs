@@ -9,9 +9,11 @@ use std::{
 use stateright::{Checker, Model, Property};
 
 use crate::{
+    begin::begin,
     config::{Budget, Config},
     lab::Lab,
-    world::{Act, World, begin},
+    names::Party,
+    world::{Act, World},
 };
 
 /// A configuration with its first world and what was made of it.
@@ -19,12 +21,12 @@ pub(crate) struct Checked {
     config: Config,
     lab: Lab,
     first: World,
-    /// Why worlds did not end well.
-    bad_ends: Mutex<BTreeMap<&'static str, usize>>,
+    /// What went wrong, and why worlds did not end well.
+    wrongs: Mutex<BTreeMap<&'static str, usize>>,
 }
 
-const IN_ORDER: &str = "nothing is shown, heard or told wrongly";
-const ENDS_WELL: &str = "everything comes, or comes once the desktop joined anew";
+pub(crate) const IN_ORDER: &str = "nothing is shown, heard or told wrongly";
+pub(crate) const ENDS_WELL: &str = "everything comes, or comes once the desktop joined anew";
 const DONE: &str = "everything was said and done";
 
 impl Model for Checked {
@@ -46,29 +48,42 @@ impl Model for Checked {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(IN_ORDER, |_, state: &World| state.wrong.is_none()),
+            Property::always(IN_ORDER, |model: &Self, state: &World| {
+                model.notes(state.wrong.map_or(Ok(()), Err))
+            }),
             Property::always(ENDS_WELL, |model: &Self, state: &World| {
-                if state.wrong.is_some() || !state.is_quiet(&model.config, &model.lab) {
+                if state.wrong.is_some() || !state.is_quiet(&model.lab) {
                     return true;
                 }
-                let end = state.ends_well(&model.config, &model.lab);
-                if let Err(why) = end {
-                    *model.bad_ends.lock().unwrap().entry(why).or_default() += 1;
-                }
-                end.is_ok()
+                model.notes(state.ends_well(&model.config, &model.lab))
             }),
             Property::sometimes(DONE, |model: &Self, state: &World| {
-                let (desk, peer) = (model.lab.device(state.desk), model.lab.device(state.peer));
-                let Budget { down, up, .. } = model.config.budget;
-                desk.tables.seen.len() >= usize::from(down) && peer.tables.seen.len() >= usize::from(up)
+                let store = |party| model.lab.device(state.store(party));
+                let Budget { down, up, agrees, waits, .. } = model.config.budget;
+                let (desk, peer) = (store(Party::Desk).tables.clone(), store(Party::Peer).tables.clone());
+                let shown = desk.seen.len() as u64 + desk.missed >= u64::from(down);
+                let upgraded = desk.companion || agrees == 0 || waits > 0;
+                shown && upgraded && peer.seen.len() >= usize::from(up)
             }),
         ]
+    }
+}
+
+impl Checked {
+    /// Whether it is well; why not is counted.
+    fn notes(&self, end: Result<(), &'static str>) -> bool {
+        if let Err(why) = end {
+            *self.wrongs.lock().unwrap().entry(why).or_default() += 1;
+        }
+        end.is_ok()
     }
 }
 
 /// What a check came to.
 pub(crate) struct Outcome {
     pub(crate) broken: Vec<String>,
+    /// What was broken first of each property: which, and why.
+    pub(crate) why: Vec<(&'static str, &'static str)>,
     pub(crate) done: bool,
 }
 
@@ -76,14 +91,15 @@ pub(crate) struct Outcome {
 pub(crate) fn check(config: Config) -> Outcome {
     let began = Instant::now();
     let (lab, first) = begin(&config);
-    let model = Checked { config, lab, first, bad_ends: Mutex::default() };
+    let model = Checked { config, lab, first, wrongs: Mutex::default() };
     let checker = model.checker().threads(2).spawn_bfs().join();
     let found = checker.discoveries();
     let done = found.contains_key(DONE);
-    let mut broken = Vec::new();
+    let (mut broken, mut whys) = (Vec::new(), Vec::new());
     for (name, path) in found.into_iter().filter(|(name, _)| *name != DONE) {
         let last = path.last_state().clone();
         let why = last.wrong.unwrap_or_else(|| last.ends_well(&config, &checker.model().lab).unwrap_err());
+        whys.push((name, why));
         let acts = path.into_actions();
         broken.push(format!("{name}: {why}: {acts:?}"));
     }
@@ -99,8 +115,8 @@ pub(crate) fn check(config: Config) -> Outcome {
         if broken.is_empty() {
             String::new()
         } else {
-            format!(", broken: {:?}", checker.model().bad_ends.lock().unwrap())
+            format!(", broken: {:?}", checker.model().wrongs.lock().unwrap())
         },
     );
-    Outcome { broken, done }
+    Outcome { broken, why: whys, done }
 }

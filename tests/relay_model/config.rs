@@ -17,6 +17,20 @@ pub(crate) enum Fault {
     NeverAgain,
     /// The desktop's app shows a message as often as the phone tells it.
     ShowsAgain,
+    /// The phone's app passes on what the companion has from its sender, too.
+    PassesAllOn,
+    /// The phone's app passes on nothing.
+    PassesNothingOn,
+    /// The desktop's app says that a request has gone out, and accepts the offer first.
+    AcceptanceOvertakes,
+    /// The desktop's app has what it queues behind its acceptance sent by the phone, too.
+    QueuedAreSent,
+    /// The desktop's app takes the last frame for shown where it comes early.
+    CompanionEarly,
+    /// The phone's app takes leave to send for the word that makes a companion.
+    AllowUpgrades,
+    /// The desktop's app drops what is given back to it.
+    DropsGivenBack,
 }
 
 impl Fault {
@@ -29,6 +43,13 @@ impl Fault {
             Self::SentIsAccepted => "sent is accepted",
             Self::NeverAgain => "never sends again",
             Self::ShowsAgain => "shows what is told again",
+            Self::PassesAllOn => "passes everything on",
+            Self::PassesNothingOn => "passes nothing on",
+            Self::AcceptanceOvertakes => "the acceptance overtakes a request",
+            Self::QueuedAreSent => "what is queued is sent, too",
+            Self::CompanionEarly => "a companion before it has shown all",
+            Self::AllowUpgrades => "leave to send is the word",
+            Self::DropsGivenBack => "drops what is given back",
         }
     }
 }
@@ -38,8 +59,9 @@ impl Fault {
 pub(crate) struct Budget {
     /// Messages of the peer's.
     pub(crate) down: u8,
-    /// Requests of the desktop's.
+    /// Requests of the desktop's, and of the other desktop's.
     pub(crate) up: u8,
+    pub(crate) aside: u8,
     pub(crate) asks: u8,
     pub(crate) acks: u8,
     /// How often the desktop sends what has no answer, again.
@@ -56,12 +78,19 @@ pub(crate) struct Budget {
     pub(crate) detaches: u8,
     /// How often the phone's app tells what became of a request.
     pub(crate) news: u8,
+    /// How often the desktop asks to become a companion, and how often the phone's user agrees.
+    pub(crate) upgrades: u8,
+    pub(crate) agrees: u8,
+    /// How often a deadline passes, and how often the phone's user renews a desktop before all comes to rest.
+    pub(crate) waits: u8,
+    pub(crate) renews: u8,
 }
 
 /// Two messages down and two requests up, and nothing that disturbs.
 pub(crate) const CALM: Budget = Budget {
     down: 2,
     up: 2,
+    aside: 0,
     asks: 0,
     acks: 0,
     flushes: 0,
@@ -73,7 +102,22 @@ pub(crate) const CALM: Budget = Budget {
     denies: 0,
     detaches: 0,
     news: 0,
+    upgrades: 0,
+    agrees: 0,
+    waits: 0,
+    renews: 0,
 };
+
+/// To whom the peer speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    /// The phone alone.
+    Phone,
+    /// The account.
+    Account,
+    /// The account, and then the phone alone, in turn.
+    Both,
+}
 
 /// One configuration.
 #[derive(Clone, Copy, Debug)]
@@ -82,12 +126,37 @@ pub(crate) struct Config {
     pub(crate) budget: Budget,
     /// Whether the network keeps what was taken, and brings it again.
     pub(crate) doubles: bool,
+    pub(crate) to: To,
+    /// Whether the phone has two desktops.
+    pub(crate) two: bool,
+    /// Whether a phone whose store went back sees the list that it has signed, on the server.
+    pub(crate) learns: bool,
+    /// How long a wait is, in milliseconds: past the deadline that is meant.
+    pub(crate) wait: u64,
     pub(crate) fault: Option<Fault>,
 }
 
+/// Past the time of an offer, and of a relay.
+const OFFER: u64 = 5 * 60 * 1_000 + 1;
+const RELAY: u64 = 14 * 24 * 60 * 60 * 1_000 + 1;
+
 impl Config {
     pub(crate) const fn new(name: &'static str, budget: Budget) -> Self {
-        Self { name, budget, doubles: true, fault: None }
+        Self {
+            name,
+            budget,
+            doubles: true,
+            to: To::Phone,
+            two: false,
+            learns: false,
+            wait: RELAY,
+            fault: None,
+        }
+    }
+
+    /// The peer speaks to the account, and a wait is longer than an offer stands.
+    pub(crate) const fn upgrade(name: &'static str, budget: Budget) -> Self {
+        Self { to: To::Account, wait: OFFER, ..Self::new(name, budget) }
     }
 
     pub(crate) const fn without_doubles(self) -> Self {
@@ -96,5 +165,17 @@ impl Config {
 
     pub(crate) const fn with_fault(self, fault: Fault) -> Self {
         Self { fault: Some(fault), ..self }
+    }
+
+    pub(crate) const fn to_both(self) -> Self {
+        Self { to: To::Both, ..self }
+    }
+
+    pub(crate) const fn learning(self) -> Self {
+        Self { learns: true, ..self }
+    }
+
+    pub(crate) const fn with_two(self) -> Self {
+        Self { two: true, ..self }
     }
 }

@@ -4,133 +4,33 @@
 //! that look alike are those whose stores are alike, byte for byte; nothing is left out.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use outrigger::{DescribeRelay, MessageId, RecordKind, RelayStanding, RequestId, RequestState, SharedId};
+use outrigger::{Address, DescribeRelay, DeviceId, EndOfRelay, RecordKind, RelayStanding};
 
 use crate::{
-    config::Fault,
-    party::Bench,
-    store::Records,
-    wire::{Fields, MessageKey},
+    bench::{Bench, address},
+    config::Config,
+    names::{Device, Input, Packet, PacketId, Party, StoreId, Text, What, When},
+    wire::Fields,
 };
-
-/// Numbers a store.
-pub(crate) type StoreId = u32;
-/// Numbers a packet.
-pub(crate) type PacketId = u32;
-
-/// Who there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Party {
-    Phone,
-    Desk,
-    Peer,
-}
-
-/// What was said: the how many-th message down, or request up, whatever went back meanwhile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Text {
-    Down(u8),
-    Up(u8),
-}
-
-impl Text {
-    pub(crate) fn bytes(self) -> [u8; 2] {
-        match self {
-            Self::Down(number) => [b'd', number],
-            Self::Up(number) => [b'u', number],
-        }
-    }
-
-    pub(crate) fn of(bytes: &[u8]) -> Self {
-        match *bytes {
-            [b'd', number] => Self::Down(number),
-            [b'u', number] => Self::Up(number),
-            _ => panic!("another text than was said"),
-        }
-    }
-}
-
-/// What the desktop's app knows of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Fate {
-    Queued,
-    Sent,
-    Told(RequestState),
-    /// The end of the relay said that it was never done.
-    NeverSent,
-}
-
-/// The app's own tables, which go back with the store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Tables {
-    /// At the phone and the peer: envelopes that go out until the other end has them.
-    pub(crate) outbox: Vec<PacketId>,
-    /// At the phone: messages that were opened; at the desktop: those that were shown; at the peer: requests that were heard.
-    pub(crate) seen: Vec<Text>,
-    /// At the desktop: the ids of the messages that were shown.
-    pub(crate) names: Vec<MessageId>,
-    /// At the phone: requests that were done, under which number, and the id of the message.
-    pub(crate) done: Vec<(Text, u64, SharedId)>,
-    /// At the desktop: the last number that was shown, and whether a status has joined since.
-    pub(crate) last: u64,
-    pub(crate) joined: bool,
-    /// At the desktop: how many messages were said to be missing.
-    pub(crate) missed: u64,
-    pub(crate) asked: BTreeMap<Text, (RequestId, Fate)>,
-    /// At the desktop: whether something was shown since its last word to the phone.
-    pub(crate) unsaid: bool,
-    /// At the desktop: whether the relay is said to have ended.
-    pub(crate) ended: bool,
-}
-
-/// A device: its store, and its random source, which does not go back.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Device {
-    pub(crate) party: Party,
-    pub(crate) records: Records,
-    pub(crate) tables: Tables,
-    pub(crate) draws: u64,
-    pub(crate) deaths: u8,
-}
 
 /// What a store says of itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) suspended: bool,
     pub(crate) reachable: bool,
+    /// Whether somebody has ended the relay.
     pub(crate) ended: bool,
+    /// Whether the desktop is a companion.
+    pub(crate) upgraded: bool,
     /// Whether as much stands in it as may.
     pub(crate) bounded: bool,
-}
-
-/// What is done at a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Input {
-    /// The peer says its next message.
-    Say(u8),
-    /// The peer starts its session with the phone anew.
-    Restart(u8),
-    /// The desktop makes its next request.
-    Request(u8),
-    Ask,
-    Ack,
-    Flush,
-    Rejoin(u8),
-    /// The phone's app sends what waits, again.
-    Outbox,
-    Detach,
-    /// The phone's app tells that its transport has taken a request's message.
-    News(Text),
-    Take(PacketId),
-    /// The phone's user says no.
-    Deny(PacketId),
 }
 
 /// What a step came to.
@@ -139,23 +39,11 @@ pub(crate) struct Outcome {
     /// The store after it; none where it was refused.
     pub(crate) store: Option<StoreId>,
     pub(crate) out: Vec<PacketId>,
-    /// What the phone has in its hand for the peer now.
+    /// What the phone has in its hand for the peer now, or has done.
     pub(crate) handed: Option<Text>,
     /// The transport is told that this needs to come no more, although it was refused.
     pub(crate) dropped: bool,
     pub(crate) wrong: Option<&'static str>,
-}
-
-/// What travels.
-#[derive(Clone, Debug)]
-pub(crate) struct Packet {
-    pub(crate) from: Party,
-    pub(crate) to: Party,
-    pub(crate) bytes: Vec<u8>,
-    /// What it brings, where that is known to the one who made it.
-    pub(crate) text: Option<Text>,
-    /// What stands for its key, and its nonce.
-    pub(crate) sealed: (MessageKey, [u8; 12]),
 }
 
 #[derive(Default)]
@@ -164,22 +52,41 @@ struct Shelves {
     stores: Vec<(Arc<Device>, Facts)>,
     packet_ids: HashMap<(Party, Vec<u8>), PacketId>,
     packets: Vec<Arc<Packet>>,
-    steps: HashMap<(StoreId, Input, u8), Arc<Outcome>>,
+    steps: HashMap<(StoreId, Input, When), Arc<Outcome>>,
 }
 
 /// Everything that was made in a configuration.
 pub(crate) struct Lab {
-    pub(crate) fault: Option<Fault>,
+    pub(crate) config: Config,
     shelves: Mutex<Shelves>,
     pub(crate) refusals: AtomicU64,
-    /// What the servers hand out of the phone: a bundle with another one-time prekey each time.
+    /// What the servers hand out of the phone: a bundle with another one-time prekey each time; and of the peer.
     pub(crate) bundles: Vec<Vec<u8>>,
-    pub(crate) desktop: outrigger::DeviceId,
+    pub(crate) peer_bundle: Vec<u8>,
+    /// The desktop, and the other one.
+    pub(crate) desktops: Vec<DeviceId>,
 }
 
 impl Lab {
-    pub(crate) fn new(fault: Option<Fault>, bundles: Vec<Vec<u8>>, desktop: outrigger::DeviceId) -> Self {
-        Self { fault, shelves: Mutex::default(), refusals: AtomicU64::new(0), bundles, desktop }
+    pub(crate) fn new(config: Config, bundles: Vec<Vec<u8>>, peer: Vec<u8>, desktops: Vec<DeviceId>) -> Self {
+        let (shelves, refusals) = (Mutex::default(), AtomicU64::new(0));
+        Self { config, shelves, refusals, bundles, peer_bundle: peer, desktops }
+    }
+
+    pub(crate) fn desktop(&self, party: Party) -> DeviceId {
+        self.desktops[usize::from(party == Party::Other)]
+    }
+
+    /// Which desktop that is.
+    pub(crate) fn party(&self, desktop: DeviceId) -> Party {
+        if self.desktops[0] == desktop { Party::Desk } else { Party::Other }
+    }
+
+    pub(crate) fn address(&self, party: Party) -> Address {
+        match party {
+            Party::Phone | Party::Peer => address(party),
+            Party::Desk | Party::Other => Address::new(address(Party::Phone).account, self.desktop(party)),
+        }
     }
 
     pub(crate) fn shelve(&self, device: Device) -> StoreId {
@@ -207,15 +114,18 @@ impl Lab {
         Arc::clone(&self.shelves.lock().unwrap().packets[id as usize])
     }
 
-    pub(crate) fn pack(&self, from: Party, to: Party, bytes: Vec<u8>, text: Option<Text>) -> PacketId {
+    pub(crate) fn pack(&self, from: Party, to: Party, what: What, bytes: Vec<u8>) -> PacketId {
         let mut shelves = self.shelves.lock().unwrap();
         if let Some(id) = shelves.packet_ids.get(&(to, bytes.clone())) {
             return *id;
         }
         let id = PacketId::try_from(shelves.packets.len()).unwrap();
-        let sealed = Fields::envelope(&bytes).key_and_nonce().unwrap();
+        let sealed = match what {
+            What::Envelope(_) => Some(Fields::envelope(&bytes).key_and_nonce().unwrap()),
+            What::List | What::Bundle(_) | What::Aside(_) => None,
+        };
         shelves.packet_ids.insert((to, bytes.clone()), id);
-        shelves.packets.push(Arc::new(Packet { from, to, bytes, text, sealed }));
+        shelves.packets.push(Arc::new(Packet { from, to, what, bytes, sealed }));
         id
     }
 
@@ -225,13 +135,13 @@ impl Lab {
     }
 
     /// What a step makes of a store at a time.
-    pub(crate) fn step(&self, store: StoreId, input: Input, clock: u8) -> Arc<Outcome> {
-        let key = (store, input, clock);
+    pub(crate) fn step(&self, store: StoreId, input: Input, when: When) -> Arc<Outcome> {
+        let key = (store, input, when);
         if let Some(outcome) = self.shelves.lock().unwrap().steps.get(&key) {
             return Arc::clone(outcome);
         }
         let device = Device::clone(&self.device(store));
-        let outcome = Arc::new(Bench::new(self, device, clock).run(input));
+        let outcome = Arc::new(Bench::new(self, device, when).run(input));
         if outcome.store.is_none() {
             self.refusals.fetch_add(1, Ordering::Relaxed);
         }
@@ -243,17 +153,22 @@ impl Lab {
 /// What a store says of itself, and how much stands in it.
 fn facts(device: &Device) -> Facts {
     let count = |kind| device.records.keys().filter(|key| key.kind() == kind).count();
-    let bounded = count(RecordKind::RelayAsked) <= 2 + 2
+    let bounded = count(RecordKind::RelayAsked) <= 2 + 2 + 2
         && count(RecordKind::RelaySeen) <= 8
-        && count(RecordKind::RelayOut) <= 12
+        && count(RecordKind::RelayOut) <= 16
         && count(RecordKind::ArchivedSession) <= 8;
     let facts = Facts { bounded, reachable: true, ..Facts::default() };
+    let is_upgraded = |standing| standing == RelayStanding::Ended(EndOfRelay::Upgraded);
+    let is_ended = |standing| matches!(standing, RelayStanding::Ended(_)) && !is_upgraded(standing);
     match device.party {
-        Party::Desk => {
+        // There may be no other desktop.
+        Party::Other if device.records.is_empty() => facts,
+        Party::Desk | Party::Other => {
             let relay = Bench::ask(&device.records, &DescribeRelay).unwrap();
             Facts {
                 suspended: matches!(relay.standing, RelayStanding::Suspended(_)),
-                ended: matches!(relay.standing, RelayStanding::Ended(_)),
+                ended: is_ended(relay.standing),
+                upgraded: is_upgraded(relay.standing),
                 reachable: relay.reachable,
                 ..facts
             }
@@ -261,8 +176,9 @@ fn facts(device: &Device) -> Facts {
         Party::Phone => {
             let desktops = Bench::ask(&device.records, &outrigger::DescribeDesktops).unwrap();
             Facts {
-                suspended: matches!(desktops[0].standing, RelayStanding::Suspended(_)),
-                ended: matches!(desktops[0].standing, RelayStanding::Ended(_)),
+                suspended: desktops.iter().any(|one| matches!(one.standing, RelayStanding::Suspended(_))),
+                ended: is_ended(desktops[0].standing),
+                upgraded: is_upgraded(desktops[0].standing),
                 ..facts
             }
         }

@@ -130,7 +130,12 @@ pub(crate) fn does<O: Operation>(store: &mut Store, draws: &Value, now: u64, ope
 }
 
 /// Runs an operation that must be refused with nothing changed.
-fn refuses<O: Operation<Error = LinkError>>(store: &Store, now: u64, operation: &O, name: &str) -> LinkError {
+pub(crate) fn refuses<O: Operation<Error = LinkError>>(
+    store: &Store,
+    now: u64,
+    operation: &O,
+    name: &str,
+) -> LinkError {
     let mut tried = store.clone();
     let mut source = getrandom::SysRng;
     let mut context = Context::new(UnixMillis(now), store.generation, &mut source);
@@ -146,7 +151,7 @@ fn companion_refuses(store: &Store, now: u64, message: &[u8], name: &str) -> Lin
 }
 
 /// A message with any one bit flipped, and cut to any shorter length.
-fn altered(message: &[u8], mut tried: impl FnMut(&[u8])) {
+pub(crate) fn altered(message: &[u8], mut tried: impl FnMut(&[u8])) {
     for bit in 0..8 * message.len() {
         let mut flipped = message.to_vec();
         flipped[bit / 8] ^= 1 << (bit % 8);

@@ -4,6 +4,10 @@
 mod code;
 mod companions;
 mod contents;
+mod relay;
+mod relay_frames;
+mod relay_pairing;
+mod relay_upgrade;
 mod supply;
 
 use std::{collections::BTreeMap, convert::Infallible};

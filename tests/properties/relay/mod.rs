@@ -14,3 +14,7 @@ mod rows_races;
 mod schedules;
 mod sizes;
 mod upgrade;
+mod upgrade_late;
+mod upgrade_mended;
+mod upgrade_met;
+mod upgrade_removed;
