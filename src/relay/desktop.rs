@@ -241,7 +241,9 @@ impl Operation for TakeFromPhone<'_> {
         }
         let places = Places::ask_ahead(&desk, have, &mut needs);
         let Step { mut writes, output: opened } =
-            match open_frame(&desk.phone, self.envelope, None, have, context).map_err(no_frame)? {
+            match open_frame(&desk.phone, self.envelope, None, have, context)
+                .map_err(|error| desk.no_frame(error))?
+            {
                 Run::Needs(more) => {
                     needs.add_all(&more);
                     return Ok(Run::Needs(needs));
@@ -300,9 +302,13 @@ impl Operation for TakeFromPhone<'_> {
     }
 }
 
-/// A message of the phone's is for the companion that this desktop is about to become.
-fn no_frame(error: OpenError) -> RelayError {
-    if error == OpenError::NotEntitled { RelayError::NoFrame } else { RelayError::Frame(error) }
+impl Desk {
+    /// A message of the phone's is for the companion that this desktop is about to become. One that binds something does not open here at all.
+    fn no_frame(&self, error: OpenError) -> RelayError {
+        let bound =
+            matches!(error, OpenError::NotAuthentic | OpenError::OutOfStep) && self.relay.has_accepted();
+        if bound || error == OpenError::NotEntitled { RelayError::NoFrame } else { RelayError::Frame(error) }
+    }
 }
 
 /// What became of requests.

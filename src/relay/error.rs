@@ -22,7 +22,7 @@ pub enum RelayError {
     Open(OpenError),
     /// What the other end of the relay has sent does not open, or is no frame. Nothing is asked for again: what was lost comes again, and what is broken is mended by joining anew.
     Frame(OpenError),
-    /// Authentic, and no frame but a message. A desktop that is about to become a companion keeps the bytes, and opens them with `Receive` once it is one; a phone gives what comes from a
+    /// No frame but a message, or at a desktop that is upgrading perhaps one. A desktop that is about to become a companion keeps the bytes, and opens them with `Receive` once it is one; a phone gives what comes from a
     /// desktop that is one to `RelayReceive`.
     NoFrame,
     /// A frame that this version cannot read.

@@ -284,7 +284,13 @@ impl Roster {
         }
         let epoch = listed.ok_or(RelayError::Open(OpenError::NotEntitled))?;
         let at = outbox.desktop.now(context);
-        outbox.desktop.upgraded = Some(Upgraded { epoch, at, certificate: Vec::new() });
+        // What was told it as to a desktop it takes no more.
+        outbox.miss_above(outbox.desktop.acked, context);
+        outbox.drop_all(have, needs);
+        if !needs.is_empty() {
+            return Ok(());
+        }
+        outbox.desktop.upgraded = Some(Upgraded { epoch, at, number: 0, certificate: Vec::new() });
         writes.extend(outbox.finish_apart(context));
         Ok(())
     }

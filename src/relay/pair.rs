@@ -234,10 +234,10 @@ fn make_room(
     };
     // It is a companion like any other once it knows, and every list that went before the upgrade has lapsed.
     let is_other = |id: DeviceId, desktop: &Desktop| match &desktop.upgraded {
-        Some(Upgraded { at, certificate, .. }) => {
+        Some(Upgraded { at, .. }) => {
             let listed = list.is_some_and(|list| list.entry(id).is_some());
-            let knows = certificate.is_empty() || desktop.acked.saturating_add(1) >= desktop.next;
-            !listed || knows && desktop.now(context) > at.plus(context.limits.list_window)
+            !listed
+                || desktop.knows(desktop.acked) && desktop.now(context) > at.plus(context.limits.list_window)
         }
         None => false,
     };

@@ -14,7 +14,7 @@ use super::{
     frame::{Down, Numbered, Outcome, Status, Up},
     from_desktop::{FromDesktop, Verdict, Wanted},
     outbox::Outbox,
-    phone_record::{Desktop, Kept, Phase, Seen},
+    phone_record::{Desktop, Kept, Phase, Seen, Upgraded},
     phone_request::{Asking, digest},
 };
 use crate::{
@@ -209,6 +209,8 @@ impl Taking<'_> {
     ) -> Result<(), RelayError> {
         if shown >= outbox.desktop.next {
             outbox.desktop.phase = Phase::Suspended(Suspension::PhoneWentBack);
+        } else if outbox.desktop.knows(shown) {
+            outbox.drop_all(self.have, &mut self.needs);
         } else if shown > outbox.desktop.acked {
             let key = Kept::key(outbox.id, shown);
             let kept = self.have.read::<Kept<'_>>(key, context, &mut self.needs)?;
@@ -291,7 +293,9 @@ impl Taking<'_> {
         outbox.append_gap(context)?;
         let told = outbox.desktop.upgraded.as_ref().map(|upgraded| upgraded.certificate.clone());
         if let (Some(certificate), Some(list)) = (told.filter(|certificate| !certificate.is_empty()), &list) {
+            let number = outbox.desktop.next;
             outbox.append(&Numbered::Upgraded { certificate: &certificate, list }, context)?;
+            outbox.desktop.upgraded = outbox.desktop.upgraded.map(|upgraded| Upgraded { number, ..upgraded });
         }
         let (writes, frames) = outbox.finish(context);
         Ok(Run::Done(Step::new(writes, FromDesktop::Joined { frames, again })))

@@ -62,6 +62,8 @@ pub(super) struct Upgraded {
     /// Of the first list that names it, as far as this store knows.
     pub(super) epoch: Epoch,
     pub(super) at: UnixMillis,
+    /// The number of the frame that tells it so.
+    pub(super) number: u64,
     /// What it is told; empty where this store went back, and has it no more.
     pub(super) certificate: Vec<u8>,
 }
@@ -137,7 +139,7 @@ impl Offered {
 impl Upgraded {
     fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
         let (epoch, at) = (Epoch(body.u32()?), UnixMillis(body.u64()?));
-        Some(Self { epoch, at, certificate: body.prefixed()?.to_vec() })
+        Some(Self { epoch, at, number: body.u64()?, certificate: body.prefixed()?.to_vec() })
     }
 }
 
@@ -188,6 +190,11 @@ impl Desktop {
             Some(upgraded) => Some(upgraded.epoch),
             None => None,
         }
+    }
+
+    /// Whether it has shown that it is a companion: what was told behind that is for nobody.
+    pub(super) fn knows(&self, shown: u64) -> bool {
+        self.upgraded.as_ref().is_some_and(|upgraded| shown >= upgraded.number)
     }
 
     /// Whether the account's newest list names it.
@@ -276,7 +283,7 @@ impl RecordType<'_> for Desktop {
             .map_or(0, Vec::len)
             .saturating_add(offered)
             .saturating_add(upgraded)
-            .saturating_add(1 + 1 + 4 + 8 + 2)
+            .saturating_add(1 + 1 + 4 + 8 + 8 + 2)
             .saturating_add(1 + 8 + 32 + 16 + 8 + 4 * 8 + 3 * 8 + 4 * 8 + 8 + 1 + 8 + 8 + 2)
     }
 
@@ -304,8 +311,8 @@ impl RecordType<'_> for Desktop {
             offer.encode(body.u64(until.0));
         }
         body.flag(self.upgraded.is_some());
-        if let Some(Upgraded { epoch, at, certificate }) = &self.upgraded {
-            body.u32(epoch.0).u64(at.0).prefixed(certificate);
+        if let Some(Upgraded { epoch, at, number, certificate }) = &self.upgraded {
+            body.u32(epoch.0).u64(at.0).u64(*number).prefixed(certificate);
         }
     }
 

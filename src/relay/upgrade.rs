@@ -130,12 +130,13 @@ impl Taking<'_> {
         }
         answer(&mut outbox, asking, seen, super::RequestState::Accepted, context)?;
         let list = signed.list.as_bytes();
+        let number = outbox.desktop.next;
         outbox.append(&Numbered::Upgraded { certificate: &certificate, list }, context)?;
         outbox.line.stamp_from_now_on();
         // Told again: what it lacks is counted from the first time.
         let epoch = outbox.desktop.upgraded_in().unwrap_or(signed.list.epoch());
         let at = outbox.desktop.now(context);
-        outbox.desktop.upgraded = Some(Upgraded { epoch, at, certificate });
+        outbox.desktop.upgraded = Some(Upgraded { epoch, at, number, certificate });
         outbox.writes.extend(writes);
         let device = Address::new(*signed.list.account(), outbox.id);
         let (writes, frames) = outbox.finish(context);

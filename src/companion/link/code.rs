@@ -290,9 +290,9 @@ impl Operation for EnterLinkCode<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        desk.open()?;
+        let signing = desk.open()?;
         let mut record = slot.value.take().unwrap_or_default();
-        record.begin(reference, context.now)?;
+        record.begin(reference, signing.former(), context.now)?;
         let pake = code.pake(&reference);
         let (scalar, share) = pake.start(&mut context.random)?;
         let keys = CodeKeys::derive(&pake, &scalar, &theirs, [&theirs, &share])?;

@@ -208,7 +208,7 @@ impl Operation for ScanLinkCode<'_> {
         }
         let signing = desk.open()?;
         let mut record = slot.value.take().unwrap_or_default();
-        record.begin(invitation.reference, context.now)?;
+        record.begin(invitation.reference, signing.former(), context.now)?;
         let (stage, request) = ask(invitation, &signing, context)?;
         record.stage = stage;
         Ok(Run::Done(Step::new(Vec::from([slot.write(record, context)]), request)))

@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use super::{
     LinkError, LinkReference,
     invitation::{Invitation, MacKey, Role},
+    phone::still_fits,
 };
 use crate::{
-    identity::DeviceId,
+    identity::{CertificateBody, DeviceId, DeviceList},
     primitives::KeyPair,
     step::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKind, RecordReader, RecordType, RecordWriter,
@@ -189,13 +190,19 @@ impl Stage {
 }
 
 impl Record {
-    /// Notes that a code is used now; one that was used before is refused, and so is any while another linking was granted and waits.
-    pub(super) fn begin(&mut self, reference: LinkReference, now: UnixMillis) -> Result<(), LinkError> {
+    /// Notes that a code is used now; one that was used before is refused, and so is any while another linking was granted, waits, and still has its place in the line of lists.
+    pub(super) fn begin(
+        &mut self,
+        reference: LinkReference,
+        former: Option<&DeviceList>,
+        now: UnixMillis,
+    ) -> Result<(), LinkError> {
         if self.used.contains(&reference) {
             return Err(LinkError::AlreadyUsed);
         }
-        if let Stage::Granted { expires_at, .. } = self.stage
-            && now <= expires_at
+        if let Stage::Granted { expires_at, certificate, .. } = &self.stage
+            && now <= *expires_at
+            && CertificateBody::decode(certificate).is_ok_and(|body| still_fits(&body, former).is_ok())
         {
             return Err(LinkError::OutOfOrder);
         }
