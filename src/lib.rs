@@ -60,7 +60,7 @@ pub use session::{
 };
 pub use step::{
     Advice, Advise, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs,
-    Operation, Record, RecordDescription, RecordError, RecordKey, RecordKind, Rejected, Revision, Run, Step,
-    Unanswered, UnixMillis, Write, drive,
+    Operation, Padding, Record, RecordDescription, RecordError, RecordKey, RecordKind, Rejected, Revision,
+    Run, Step, Unanswered, UnixMillis, Write, drive,
 };
 pub use wire::{DecodeError, Field, SessionId, Suite};

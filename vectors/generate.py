@@ -859,7 +859,7 @@ class Ratchet:
 # protocol.md, 8: devices and sessions
 
 MESSAGE, AGAIN, LOST, NAMED, MARK = 1, 2, 3, 4, 0x80
-STAMP, HEADING = 0x40, 0x20
+STAMP, HEADING, PADDING = 0x40, 0x20, 0x10
 TO_ACCOUNT, OWN_COPY, LEAVES, FRAME, TAKEN, ASKS_HISTORY, MANIFEST, RELAY = range(1, 9)
 FROM_OWN_ACCOUNT, FROM_OWN_PHONE, FROM_OWN_COMPANION = (OWN_COPY,), (FRAME, MANIFEST), (LEAVES, TAKEN, ASKS_HISTORY)
 MAX_LEFT_OUT = 5
@@ -889,7 +889,11 @@ def may_say(heading, own_account, sender, receiver):
 def split_content(content, own_account=False, sender=0, receiver=0):
     """The parts of a content. `own_account`: it comes from a device of the receiver's own account."""
     refuse_if(not content, "content is empty")
-    kind, at = content[0] & 0x1f, 1
+    if content[0] & PADDING:
+        ended = content.rstrip(b"\0")
+        refuse_if(len(ended) < 2 or ended[-1] != 0x80, "padding")
+        content = ended[:-1]
+    kind, at = content[0] & 0x0f, 1
     refuse_if(kind not in (MESSAGE, AGAIN, LOST, NAMED), "kind")
     refuse_if(kind == LOST and content[0] & HEADING, "kind 3 has no heading")
 
@@ -5057,6 +5061,23 @@ def contents():
                 first = None if kind == MESSAGE else fresh()
                 text = b"" if no_text else b"text"
                 one(f"{name}, of the own companion, {names[kind]}{', stamped' * bool(stamp)}", "c", "b", encode_content(kind, False, first, text, stamp, headings[name]))
+    # Padding: an end and zeros, behind whatever the content is.
+    for name, content in (
+        ("a message", b"\x11hello"), ("no text", b"\x11"), ("a text that ends like padding", b"\x11text\x80\0\0"), ("a text of zeros", b"\x11\0\0"),
+        ("recovered", b"\x91hello"), ("again", b"\x12" + fresh() + b"hello"), ("lost", b"\x13" + fresh()), ("named", b"\x14" + fresh() + b"hello"),
+        ("to the account, stamped", b"\x71" + stamp + to_account + b"hello"), ("stamped", b"\x51" + stamp + b"hello"),
+    ):
+        zeros = {"a message": 0, "no text": 158, "recovered": 1}.get(name, 7)
+        one(f"padded, {name}", "a", "b", content + b"\x80" + bytes(zeros))
+    one("padded, a frame of the relay", "a", "b", b"\x31" + relay + b"frame\x80\0", "frame")
+    for name, content in (
+        ("nothing but the kind", b"\x11"), ("no end", b"\x11hello"), ("zeros alone", b"\x11\0\0"), ("another end", b"\x11hello\x01\0"),
+        ("an end with a bit more", b"\x11hello\x81\0"), ("a byte behind the zeros", b"\x11hello\x80\0\x01"),
+    ):
+        short(f"padded, {name}", content, "padding")
+    short("padded, lost, and says more", b"\x13" + fresh() + b"x\x80", "body too long")
+    short("padded, kind 0", b"\x10hello\x80", "kind")
+    short("padded, a stamp cut by the end", b"\x51" + stamp[:-1] + b"\x80")
     peers = {x: {"account_id": sender[x][0], "device_id": sender[x][1], "identity_private": private[x], "identity_public": pub[x]} for x in "ac"}
     return {"time": NOW, "devices": peers | {"b": b.description, "d": d.description}, "steps": steps}
 

@@ -1,9 +1,9 @@
-//! What the AEAD of a session seals: `kind (1) ‖ [message id (16)] ‖ [stamp] ‖ [heading] ‖ text`. `docs/protocol.md`, section 8 "Content".
+//! What the AEAD of a session seals: `kind (1) ‖ [message id (16)] ‖ [stamp] ‖ [heading] ‖ text ‖ [padding]`. `docs/protocol.md`, section 8 "Content".
 
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{MessageId, OpenError, stamp::Stamp};
+use super::{MessageId, OpenError, padding::unpadded, stamp::Stamp};
 use crate::{
     identity::{AccountId, Address},
     primitives::{Random, RandomError, SecretBytes},
@@ -233,6 +233,8 @@ const RECOVERED: u8 = 0x80;
 const STAMPED: u8 = 0x40;
 /// Set in the kind where the text begins with a heading.
 const HEADED: u8 = 0x20;
+/// Set in the kind where padding follows the text.
+const PADDED: u8 = 0x10;
 
 /// What else the kind says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -240,6 +242,7 @@ pub(super) struct Marks {
     pub(super) recovered: bool,
     pub(super) stamped: bool,
     pub(super) headed: bool,
+    pub(super) padded: bool,
 }
 
 /// The bytes in front of stamp and text.
@@ -258,13 +261,26 @@ impl Front {
             Kind::Lost(id) => (LOST, Some(id)),
             Kind::Named(id) => (NAMED, Some(id)),
         };
-        let bits = [(marks.recovered, RECOVERED), (marks.stamped, STAMPED), (marks.headed, HEADED)];
+        let bits = [
+            (marks.recovered, RECOVERED),
+            (marks.stamped, STAMPED),
+            (marks.headed, HEADED),
+            (marks.padded, PADDED),
+        ];
         let bits = bits.into_iter().filter(|(set, _)| *set).fold(first, |all, (_, bit)| all | bit);
         let mut bytes = [bits; Self::MAX_LEN];
         if let (Some(id), Some(place)) = (id, bytes.last_chunk_mut()) {
             *place = id.0;
         }
-        Self { bytes, len: if id.is_some() { Self::MAX_LEN } else { 1 } }
+        Self { bytes, len: Self::len_of(kind) }
+    }
+
+    /// Its length for this kind.
+    pub(super) const fn len_of(kind: Kind) -> usize {
+        match kind {
+            Kind::Message => 1,
+            Kind::Again(_) | Kind::Lost(_) | Kind::Named(_) => Self::MAX_LEN,
+        }
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
@@ -407,6 +423,10 @@ impl Unsealed {
     /// Takes what was opened apart; what is not known stays sealed for a later version.
     pub(super) fn parse(mut sealed: SecretBytes) -> Result<Self, OpenError> {
         let first = sealed.first().copied().unwrap_or(0);
+        if first & PADDED != 0 {
+            let len = unpadded(&sealed).filter(|len| *len > 0).ok_or(OpenError::UnknownContent(first))?;
+            sealed.as_mut_vec().truncate(len);
+        }
         let parsed = Self::fronts(first, &sealed).ok_or(OpenError::UnknownContent(first))?;
         let (kind, stamp, heading, front) = parsed;
         sealed.as_mut_vec().drain(..front);
@@ -426,7 +446,7 @@ impl Unsealed {
     /// What stands before the text, and its length.
     fn fronts(first: u8, sealed: &[u8]) -> Option<(Kind, Option<Stamp>, Option<Heading>, usize)> {
         let mut rest = RecordReader::over(sealed.get(1..)?);
-        let kind = match first & !(RECOVERED | STAMPED | HEADED) {
+        let kind = match first & !(RECOVERED | STAMPED | HEADED | PADDED) {
             MESSAGE => Kind::Message,
             AGAIN => Kind::Again(MessageId(rest.array()?)),
             LOST => Kind::Lost(MessageId(rest.array()?)),

@@ -15,7 +15,7 @@ use crate::{
     prekey::VerifiedBundle,
     primitives::SecretBytes,
     session::StartError,
-    step::{Context, Loaded, Needs, RecordError, Run, Slot, Step, Write},
+    step::{Context, Loaded, Needs, Padding, RecordError, Run, Slot, Step, Write},
     wire::{Envelope, SessionId},
 };
 
@@ -54,7 +54,8 @@ impl Line {
         let session = peer.speaking().ok_or(SendError::NoSession)?;
         let text = Heading::Relay.before(frame);
         let said = Said { text: &text, headed: true, stamp: &[] };
-        Ok(session.seal(Kind::Message, &said, &[], &mut context.random)?)
+        // Frames are padded by themselves.
+        Ok(session.seal(Kind::Message, &said, &[], Padding::None, &mut context.random)?)
     }
 
     /// The other end is a companion of the account now: what is said in the session is stamped.

@@ -297,7 +297,13 @@ impl<'a> Outgoing<'a> {
             return Err(SendError::IdentityChanged { stored: recipient, offered });
         }
         let (id, strength) = (session.id, session.strength());
-        let bytes = session.seal(self.kind, &self.said, self.associated_data, &mut context.random)?;
+        let bytes = session.seal(
+            self.kind,
+            &self.said,
+            self.associated_data,
+            context.padding,
+            &mut context.random,
+        )?;
         let envelope = MessageId::at_end(&bytes);
         let message = match self.kind {
             Kind::Message => envelope,

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::{
     OpenError,
     content::{Front, Kind, Marks, Unsealed},
+    padding::behind,
     send::Said,
 };
 use crate::{
@@ -12,8 +13,8 @@ use crate::{
     prekey::VerifiedBundle,
     primitives::{KeyPair, Random, aead},
     ratchet::{Chains, EncryptError, Place, SkippedKeys},
-    step::{Context, RecordReader, RecordWriter, UnixMillis},
-    wire::{Envelope, Header, SessionId, Suite, write_front},
+    step::{Context, Padding, RecordReader, RecordWriter, UnixMillis},
+    wire::{Envelope, Header, MAX_PLAINTEXT, SessionId, Suite, write_front},
 };
 
 /// What protects a session's first messages should the signed prekey leak.
@@ -140,6 +141,7 @@ impl Session {
         kind: Kind,
         said: &Said<'_>,
         associated: &[u8],
+        padding: Padding,
         random: &mut Random<'_>,
     ) -> Result<Vec<u8>, EncryptError> {
         let handshake = match &self.phase {
@@ -147,15 +149,19 @@ impl Session {
             Phase::Responding | Phase::Settled => None,
         };
         let text = said.text.len().saturating_add(said.stamp.len());
+        let front_len = Front::len_of(kind);
+        let padding = behind(text.saturating_add(front_len), padding, MAX_PLAINTEXT);
+        let text = text.saturating_add(padding.len());
         let room = text.saturating_add(Front::MAX_LEN + aead::OVERHEAD + Header::MAX_LEN);
         let marks = Marks {
             recovered: self.tells_of_recovery(),
             stamped: !said.stamp.is_empty(),
             headed: said.headed,
+            padded: !padding.is_empty(),
         };
         let content = Front::new(kind, marks);
         let front = write_front(self.suite, self.id, handshake, room);
-        let plaintext = [content.as_bytes(), said.stamp, said.text];
+        let plaintext = [content.as_bytes(), said.stamp, said.text, &padding];
         self.chains.seal(front, &plaintext, &[&self.transcript.0, associated], random)
     }
 

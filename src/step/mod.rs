@@ -23,6 +23,7 @@ mod limits;
 mod loaded;
 mod memory;
 mod operation;
+mod padding;
 
 pub(crate) use advice::advises;
 pub use advice::{Advice, Advise};
@@ -40,3 +41,4 @@ pub(crate) use loaded::{Restored, Slot};
 pub use memory::MemoryStore;
 pub(crate) use operation::Sealed;
 pub use operation::{Held, Operation, Run, Step, Write};
+pub use padding::Padding;

@@ -13,6 +13,7 @@ mod hostile_fields;
 mod identity_change;
 mod mended;
 mod operations;
+mod padding;
 mod prekeys;
 mod publishing;
 mod randomness;

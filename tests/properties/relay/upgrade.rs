@@ -115,6 +115,10 @@ fn a_desktop_becomes_a_companion() {
     assert_eq!(office.desk.active(office.phone.address), session, "the session goes on");
     assert_eq!(office.phone.active(office.desk.address), session);
 
+    // What the phone says to it alone is stamped, as between devices of an account with companions.
+    let alone = office.phone.send(office.desk.address, "alone");
+    assert!(office.desk.opens(office.phone.address, &alone, "alone").view.is_some());
+
     // The phone is off. The companion publishes its keys; a peer learns of it, and the two speak.
     let Office { desk, peer, phone, .. } = &mut office;
     desk.publish(10, &mut directory.bundles);

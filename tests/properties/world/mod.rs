@@ -18,7 +18,7 @@ use std::{
 
 use outrigger::{
     AccountId, Address, Context, DecideIdentity, Decision, DescribePeer, DeviceId, DriveError, Generation,
-    IdentityKey, Keep, Limits, Loaded, OneTimePrekeyField, OpenError, Operation, PeerDescription,
+    IdentityKey, Keep, Limits, Loaded, OneTimePrekeyField, OpenError, Operation, Padding, PeerDescription,
     PrekeyUpload, Receive, Received, Register, ReplenishPrekeys, Restart, Run, Send, SendError, Sent,
     SessionId, Start, StartError, Started, Step, TrustError, TrustMark, UnixMillis, VerifiedBundle, drive,
 };
@@ -47,6 +47,7 @@ pub(crate) struct Device {
     pub(crate) generation: Generation,
     pub(crate) now: UnixMillis,
     pub(crate) limits: Limits,
+    pub(crate) padding: Padding,
     pub(crate) random: Seeded,
     pub(crate) store: Store,
 }
@@ -69,6 +70,7 @@ impl Device {
             generation: Generation([0x67; 16]),
             now: NOON,
             limits: Limits::DEFAULT,
+            padding: Padding::None,
             random: Seeded::new(seed),
             store: Store::default(),
         }
@@ -77,7 +79,8 @@ impl Device {
     /// Runs an operation to its end. A refusal must leave every record as it was, so that is asserted here for all tests.
     pub(crate) fn run<O: Operation>(&mut self, operation: &O) -> Result<O::Output, O::Error> {
         let before = self.store.clone();
-        let mut context = Context::new(self.now, self.generation, &mut self.random).with_limits(self.limits);
+        let context = Context::new(self.now, self.generation, &mut self.random);
+        let mut context = context.with_limits(self.limits).with_padding(self.padding);
         let done = drive(
             operation,
             &mut context,
@@ -99,7 +102,8 @@ impl Device {
     /// Runs an operation up to its step, which is not committed: what a crash before the commit leaves.
     pub(crate) fn prepare<O: Operation>(&mut self, operation: &O) -> Result<Step<O::Output>, O::Error> {
         let mut have = Loaded::new();
-        let mut context = Context::new(self.now, self.generation, &mut self.random).with_limits(self.limits);
+        let context = Context::new(self.now, self.generation, &mut self.random);
+        let mut context = context.with_limits(self.limits).with_padding(self.padding);
         loop {
             match operation.run(&have, &mut context)? {
                 Run::Needs(needs) => {
