@@ -1,6 +1,6 @@
 //! What comes of a world in the end, when the network delivers all that can be taken, and apps do what they do at their start and on their timers.
 
-use outrigger::RequestState;
+use outrigger::{RefusedRequest, RequestState};
 
 use crate::{
     config::{Config, Fault},
@@ -72,7 +72,7 @@ impl World {
             self.settles(config, lab);
         }
         let tables = lab.device(self.store(Party::Desk)).tables.clone();
-        if tables.certificate.is_some() && tables.companion {
+        if tables.certificate.is_some() && !tables.published {
             self.does(Party::Desk, Input::Publish, config, lab);
         }
         for asked in tables.asked.iter().filter(|asked| asked.fate == Fate::GivenBack) {
@@ -197,11 +197,16 @@ impl World {
             return Err("what is new is not shown once");
         }
         let fate = |text| desk.tables.asked.iter().find(|asked| asked.text == text).map(|asked| asked.fate);
-        if !companion && fate(up) != Some(Fate::Told(RequestState::Accepted)) {
-            return Err("what is new is not accepted");
-        }
-        if !companion && count(&peer.tables.seen, up) != 1 {
-            return Err("what is new is not heard once");
+        let heard = count(&peer.tables.seen, up);
+        let done = match fate(up) {
+            Some(Fate::Told(RequestState::Accepted) | Fate::Spoken) => heard == 1,
+            // It is a companion meanwhile, which sends for itself.
+            Some(Fate::Told(RequestState::Refused(RefusedRequest::Upgraded))) => heard == 0,
+            None => companion,
+            Some(_) => false,
+        };
+        if !done {
+            return Err("what is new is not done");
         }
         if desk.tables.asked.iter().any(|asked| matches!(asked.fate, Fate::Queued | Fate::Sent)) {
             return Err("a request has no word");
@@ -210,18 +215,21 @@ impl World {
         let unseen = unseen.filter(|text| !desk.tables.seen.contains(text)).count();
         // A phone whose store went back may tell other messages under numbers that were shown, and neither end can see it.
         // What came to a companion goes with the store that had it.
-        let forgot = self.back[0] || self.back[1] && companion;
+        let forgot = self.back[0] || self.back[1] && desk.tables.companion;
         if !forgot && unseen as u64 > desk.tables.missed {
             return Err("more is missing than is said");
         }
-        if companion && self.back[0] { Ok(()) } else { self.lets_go(lab) }
+        // A companion takes no answer that comes behind its last frame.
+        if desk.tables.companion { Ok(()) } else { self.lets_go(lab) }
     }
 
-    /// The peer starts anew with the companion, from the bundle that it published last.
+    /// The companion publishes keys once more, and the peer starts anew with it.
     fn meets(&mut self, config: &Config, lab: &Lab) {
+        self.does(Party::Desk, Input::Publish, config, lab);
+        let posted = lab.device(self.store(Party::Desk)).tables.outbox.clone();
         let is_bundle = |id: &&u32| matches!(lab.packet(**id).what, What::Bundle(_));
-        if let Some(id) = self.network.iter().rfind(is_bundle).copied() {
-            self.does(Party::Peer, Input::Meet(id), config, lab);
+        if let Some(id) = posted.iter().rfind(is_bundle) {
+            self.does(Party::Peer, Input::Meet(*id), config, lab);
         }
     }
 }

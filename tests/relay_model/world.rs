@@ -117,7 +117,7 @@ impl World {
         add(config.two && budget.aside > 0, Party::Other, Input::Request(Text::Aside(next)));
         add(budget.upgrades > 0, Party::Desk, Input::Want(self.wanted + 1));
         add(tables.offered, Party::Desk, Input::Accept(self.wanted));
-        add(tables.certificate.is_some(), Party::Desk, Input::Publish);
+        add(tables.certificate.is_some() && !tables.published, Party::Desk, Input::Publish);
         for asked in tables.asked.iter().filter(|asked| asked.fate == Fate::GivenBack) {
             add(true, Party::Desk, Input::Speak(asked.text));
         }
