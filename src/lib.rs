@@ -34,11 +34,12 @@ pub use identity::{
     PhoneNumber, Register, SafetyNumber, ScanError, TrustError, TrustMark, Unlisted, VerifiedNumber,
 };
 pub use prekey::{
-    BundleError, ConfirmPrekeys, DescribePrekeys, HandOutBundle, OneTimePrekeyField, PrekeyId, PrekeyUpload,
+    BundleError, ConfirmPrekeys, DescribePrekeys, HandOutBundle, OneTimePrekeyFields, PrekeyId, PrekeyUpload,
     PrekeysDescription, RefillPlan, ReplenishPrekeys, SignedStatement, UploadId, VerifiedBundle,
 };
 pub use primitives::{
-    KeyPair, NonContributory, PublicKey, PublicKeyError, Random, RandomError, SecretBytes, Signature,
+    KemPair, KemPublicKey, KemSeed, KemSize, KeyPair, NonContributory, PublicKey, PublicKeyError, Random,
+    RandomError, SecretBytes, Signature,
 };
 pub use ratchet::RootSecret;
 pub use relay::{
@@ -61,6 +62,6 @@ pub use session::{
 pub use step::{
     Advice, Advise, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs,
     Operation, Padding, Record, RecordDescription, RecordError, RecordKey, RecordKind, Rejected, Revision,
-    Run, Step, Unanswered, UnixMillis, Write, drive,
+    Run, Step, SuitePolicy, Unanswered, UnixMillis, Write, drive,
 };
 pub use wire::{DecodeError, Field, SessionId, Suite};

@@ -26,7 +26,8 @@ fn a_number_changes_and_every_session_stays() {
     let mut context = at(1_000, &mut source);
     a.run(&Register { address: ada }, &mut context).unwrap();
     b.run(&Register { address: ben }, &mut context).unwrap();
-    let bundle = a.run(&ReplenishPrekeys { one_time: 0 }, &mut context).unwrap().bundle;
+    let upload = a.run(&ReplenishPrekeys { one_time: 0 }, &mut context).unwrap();
+    let bundle = [upload.bundle, upload.last_resort].concat();
     let first = a.run(&ChangeNumber { number: number("+14155550100") }, &mut context).unwrap();
 
     let unknown = b.run(&LearnNumber { account: ada.account, statement: &first }, &mut context).unwrap_err();

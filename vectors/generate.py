@@ -1814,8 +1814,8 @@ def prekeys_file():
     assert xeddsa_sign(private, b"", FIXED_Z)["edwards_sign"] == 1, "the deployed form must differ here"
     by_hand("plain", "as made by a device", accepted)
     by_hand("deployed form", "signatures of the deployed form are accepted", accepted, sign=sign_deployed)
-    by_hand("suites not known", "suites that are not known are no error", accepted, suites=b"\x01\x02\x7f\xff")
-    by_hand("sixteen suites", "the longest list", accepted, suites=bytes(range(1, 17)))
+    by_hand("suites not known", "suites that are not known are no error", accepted, suites=b"\x01\x20\x7f\xff")
+    by_hand("sixteen suites", "the longest list", accepted, suites=b"\x01" + bytes(range(0x20, 0x2f)))
     by_hand("no one-time prekey", "field 7 is optional", accepted, opk=None)
     by_hand("other device", "the suites statement names another device", signed_device=6)
     by_hand("other account", "the suites statement names another account", signed_account=account("other", 16))

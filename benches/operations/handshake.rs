@@ -5,8 +5,8 @@ use std::hint::black_box;
 use curve25519_dalek::MontgomeryPoint;
 use ed25519_dalek::{Signature, VerifyingKey};
 use outrigger::{
-    IdentityKeyPair, Keep, KeyPair, RecordKind, Send, Start, VerifiedBundle,
-    handshake::{Party, initiate, respond},
+    IdentityKeyPair, Keep, KeyPair, RecordKind, Send, Start, SuitePolicy, VerifiedBundle,
+    handshake::{Initiated, Party, Prekeys, initiate, respond},
 };
 
 use crate::{
@@ -86,7 +86,7 @@ fn initiator() -> impl Act {
     let address = world.alice.address;
     Repeat(move || {
         let own = Party { identity: &identity, address: &address };
-        initiate(own, black_box(&bundle), NOW, &mut random).unwrap()
+        initiate(own, black_box(&bundle), SuitePolicy::Classic, NOW, &mut random).unwrap()
     })
 }
 
@@ -95,18 +95,19 @@ fn responder() -> impl Act {
     let mut random = Source::random();
     let [alice, identity] = [(); 2].map(|()| IdentityKeyPair::generate(&mut random).unwrap());
     let (from, address) = (world.alice.address, world.bob.address);
-    let handshake =
-        initiate(Party { identity: &alice, address: &from }, &bundle, NOW, &mut random).unwrap().handshake;
+    let own = Party { identity: &alice, address: &from };
+    let Initiated { handshake, suite, .. } =
+        initiate(own, &bundle, SuitePolicy::Classic, NOW, &mut random).unwrap();
     // A record is a head of 18 bytes, then the key pair.
     let pair = |kind| {
         let (_, _, bytes) = world.bob.store.iter().find(|(key, _, _)| key.kind() == kind).unwrap();
         KeyPair::take_from(&mut bytes[18..50].try_into().unwrap())
     };
     let (signed, one_time) = (pair(RecordKind::SignedPrekey), pair(RecordKind::OneTimePrekey));
-    let suite = bundle.suite();
     Repeat(move || {
         let own = Party { identity: &identity, address: &address };
-        respond(own, &from, suite, black_box(&handshake), &signed, Some(&one_time)).unwrap()
+        let keys = Prekeys { signed: &signed, one_time: Some(&one_time), kem: None };
+        respond(own, &from, suite, black_box(&handshake), keys).unwrap()
     })
 }
 

@@ -2,7 +2,8 @@
 
 use outrigger::{
     AccountId, Address, Context, DeviceId, Generation, Keep, Loaded, MemoryStore, Operation, Receive,
-    Received, Register, ReplenishPrekeys, Restart, Run, Send, Sent, Start, Step, UnixMillis, VerifiedBundle,
+    Received, Register, ReplenishPrekeys, Restart, Run, Send, Sent, Start, Step, SuitePolicy, UnixMillis,
+    VerifiedBundle,
 };
 
 use crate::source::Source;
@@ -46,9 +47,9 @@ impl Device {
     }
 }
 
-/// The context of one call, made anew for each as an app does.
+/// The context of one call, made anew for each as an app does. The sums are of X3DH, and so is what stands beside them.
 pub(crate) fn context(source: &mut Source) -> Context<'_> {
-    Context::new(NOW, GENERATION, source)
+    Context::new(NOW, GENERATION, source).with_suites(SuitePolicy::Classic)
 }
 
 /// Runs an operation on records that are all loaded, to its step.

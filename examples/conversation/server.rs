@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use outrigger::{Address, OneTimePrekeyField, PrekeyUpload};
+use outrigger::{Address, OneTimePrekeyFields, PrekeyUpload};
 
 /// What one device has uploaded.
 #[derive(Debug, Default)]
 struct Stock {
     bundle: Vec<u8>,
-    one_time: VecDeque<OneTimePrekeyField>,
+    last_resort: Vec<u8>,
+    one_time: VecDeque<OneTimePrekeyFields>,
 }
 
 /// What the server could see.
@@ -49,14 +50,15 @@ impl Server {
         self.seen.one_time_uploaded = self.seen.one_time_uploaded.saturating_add(added);
         let stock = self.stocks.entry(address).or_default();
         stock.bundle = upload.bundle;
+        stock.last_resort = upload.last_resort;
         stock.one_time.extend(upload.one_time_prekeys);
     }
 
-    /// Composes a bundle by concatenation. The one-time prekey is forgotten with that: it must not be given out twice.
+    /// Composes a bundle by concatenation, with a one-time prekey or, where none is left, the last resort. The one-time prekey is forgotten with that: it must not be given out twice.
     pub(crate) fn bundle(&mut self, address: &Address) -> Option<Vec<u8>> {
         let stock = self.stocks.get_mut(address)?;
         let mut bundle = stock.bundle.clone();
-        bundle.extend(stock.one_time.pop_front().into_iter().flatten());
+        bundle.extend(stock.one_time.pop_front().unwrap_or_else(|| stock.last_resort.clone()));
         self.seen.bundles = self.seen.bundles.saturating_add(1);
         self.seen.bundle_bytes = self.seen.bundle_bytes.saturating_add(len(bundle.len()));
         Some(bundle)
@@ -89,9 +91,15 @@ impl Clear {
         let (_, mut rest) = envelope.split_at_checked(2 + 9)?;
         let handshake = rest.first() == Some(&HANDSHAKE);
         if handshake {
-            // A handshake of this suite has fewer than 128 bytes, so that its length is one byte.
-            let (bytes, after) = rest.get(1..)?.split_first()?;
-            rest = after.get(usize::from(*bytes)..)?;
+            // Its length is one byte, or two where it is 128 and more: with a KEM part.
+            let (low, after) = rest.get(1..)?.split_first()?;
+            let (len, after) = match after.split_first() {
+                Some((high, after)) if *low >= 0x80 => {
+                    (usize::from(*high) << 7 | usize::from(low & 0x7f), after)
+                }
+                _ => (usize::from(*low), after),
+            };
+            rest = after.get(len..)?;
         }
         let ratchet_key = *rest.strip_prefix(&RATCHET_KEY)?.first_chunk()?;
         Some(Self { handshake, ratchet_key })

@@ -21,6 +21,7 @@ pub(crate) struct Device {
     generation: Generation,
     now: UnixMillis,
     bundle: Vec<u8>,
+    last_resort: Vec<u8>,
     one_time: Vec<Vec<u8>>,
 }
 
@@ -28,8 +29,9 @@ impl Device {
     pub(crate) fn register(id: &[u8]) -> Result<Self> {
         let address = Address::new(AccountId::new(id)?, DeviceId::PHONE);
         let (generation, now) = (Generation([1; 16]), UnixMillis(1_800_000_000_000));
+        let (bundle, last_resort, one_time) = (Vec::new(), Vec::new(), Vec::new());
         let mut device =
-            Self { address, store: Store::new(), generation, now, bundle: Vec::new(), one_time: Vec::new() };
+            Self { address, store: Store::new(), generation, now, bundle, last_resort, one_time };
         device.run(&Register { address })?;
         device.publish(20)?;
         Ok(device)
@@ -41,14 +43,15 @@ impl Device {
             self.one_time.clear();
         }
         self.bundle = upload.bundle;
-        self.one_time.extend(upload.one_time_prekeys.iter().map(|field| field.to_vec()));
+        self.last_resort = upload.last_resort;
+        self.one_time.extend(upload.one_time_prekeys);
         Ok(())
     }
 
     /// What the server answers to one who asks for this device.
     pub(crate) fn fetch(&mut self) -> Result<VerifiedBundle> {
-        let one_time = self.one_time.pop().unwrap_or_default();
-        Ok(VerifiedBundle::verify(&[&self.bundle[..], &one_time].concat(), &self.address)?)
+        let last = self.one_time.pop().unwrap_or_else(|| self.last_resort.clone());
+        Ok(VerifiedBundle::verify(&[&self.bundle[..], &last].concat(), &self.address)?)
     }
 
     pub(crate) fn run<O: Operation>(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use outrigger::{AccountId, Address, DeviceList, OneTimePrekeyField, PrekeyUpload, SentToAccount};
+use outrigger::{AccountId, Address, DeviceList, OneTimePrekeyFields, PrekeyUpload, SentToAccount};
 
 /// What passes, as far as the server can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +25,8 @@ pub(crate) struct Mail {
 #[derive(Debug, Default)]
 struct Keys {
     bundle: Vec<u8>,
-    one_time: VecDeque<OneTimePrekeyField>,
+    last_resort: Vec<u8>,
+    one_time: VecDeque<OneTimePrekeyFields>,
     certificate: Vec<u8>,
 }
 
@@ -43,10 +44,11 @@ impl Server {
     pub(crate) fn publish(&mut self, address: Address, upload: &PrekeyUpload, certificate: Option<&[u8]>) {
         let keys = self.keys.entry(address).or_default();
         keys.bundle.clone_from(&upload.bundle);
+        keys.last_resort.clone_from(&upload.last_resort);
         if upload.replaces {
             keys.one_time.clear();
         }
-        keys.one_time.extend(&upload.one_time_prekeys);
+        keys.one_time.extend(upload.one_time_prekeys.iter().cloned());
         self.seen.push((Sort::Bundle, upload.bundle.clone()));
         if let Some(certificate) = certificate {
             keys.certificate = certificate.to_vec();
@@ -54,11 +56,11 @@ impl Server {
         }
     }
 
-    /// A bundle with a one-time prekey while there is one, and the certificate.
+    /// A bundle with a one-time prekey while there is one, then with the last resort; and the certificate.
     pub(crate) fn bundle(&mut self, address: &Address) -> Option<(Vec<u8>, Vec<u8>)> {
         let keys = self.keys.get_mut(address)?;
-        let bundle = keys.bundle.iter().copied().chain(keys.one_time.pop_front().into_iter().flatten());
-        Some((bundle.collect(), keys.certificate.clone()))
+        let last = keys.one_time.pop_front().unwrap_or_else(|| keys.last_resort.clone());
+        Some(([&keys.bundle[..], &last].concat(), keys.certificate.clone()))
     }
 
     pub(crate) fn take_list(&mut self, list: &DeviceList) {

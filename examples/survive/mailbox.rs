@@ -149,11 +149,14 @@ pub(crate) fn holds_line(connection: &Connection, line: u32) -> rusqlite::Result
 
 /// Keeps an upload.
 pub(crate) fn put_upload(tx: &Transaction<'_>, upload: &PrekeyUpload) -> rusqlite::Result<()> {
-    let one_time = upload.one_time_prekeys.concat();
-    tx.prepare_cached("INSERT OR REPLACE INTO uploads VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+    // All are of one length, since they are of one suite.
+    let each = upload.one_time_prekeys.first().map_or(0, Vec::len);
+    tx.prepare_cached("INSERT OR REPLACE INTO uploads VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
         upload.id.to_bytes(),
         upload.bundle,
-        one_time,
+        upload.last_resort,
+        i64::try_from(each).unwrap_or(i64::MAX),
+        upload.one_time_prekeys.concat(),
         upload.replaces
     ])?;
     Ok(())
@@ -161,15 +164,18 @@ pub(crate) fn put_upload(tx: &Transaction<'_>, upload: &PrekeyUpload) -> rusqlit
 
 /// The uploads that are kept, oldest first.
 pub(crate) fn uploads(connection: &Connection) -> rusqlite::Result<Vec<Upload>> {
-    let mut select =
-        connection.prepare_cached("SELECT id, bundle, one_time, replaces FROM uploads ORDER BY id")?;
+    let mut select = connection.prepare_cached(
+        "SELECT id, bundle, last_resort, each, one_time, replaces FROM uploads ORDER BY id",
+    )?;
     let rows = select.query_map([], |row| {
-        let one_time: Vec<u8> = row.get(2)?;
+        let each = usize::try_from(row.get::<_, i64>(3)?).unwrap_or(usize::MAX);
+        let one_time: Vec<u8> = row.get(4)?;
         Ok(Upload {
             id: UploadId::from_bytes(&row.get(0)?),
             bundle: row.get(1)?,
-            one_time: one_time.as_chunks().0.to_vec(),
-            replaces: row.get(3)?,
+            last_resort: row.get(2)?,
+            one_time: one_time.chunks(each.max(1)).map(<[u8]>::to_vec).collect(),
+            replaces: row.get(5)?,
         })
     })?;
     rows.collect()

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use outrigger::{Address, OneTimePrekeyField, UploadId};
+use outrigger::{Address, OneTimePrekeyFields, UploadId};
 
 use crate::dice::Dice;
 
@@ -16,7 +16,8 @@ const HELD_BACK: u64 = 10;
 #[derive(Debug, Default)]
 struct Stock {
     bundle: Vec<u8>,
-    one_time: VecDeque<OneTimePrekeyField>,
+    last_resort: Vec<u8>,
+    one_time: VecDeque<OneTimePrekeyFields>,
     upload: Option<UploadId>,
 }
 
@@ -24,7 +25,8 @@ struct Stock {
 pub(crate) struct Upload {
     pub(crate) id: UploadId,
     pub(crate) bundle: Vec<u8>,
-    pub(crate) one_time: Vec<OneTimePrekeyField>,
+    pub(crate) last_resort: Vec<u8>,
+    pub(crate) one_time: Vec<OneTimePrekeyFields>,
     pub(crate) replaces: bool,
 }
 
@@ -83,7 +85,8 @@ impl Server {
         }
         stock.upload = Some(upload.id);
         stock.bundle.clone_from(&upload.bundle);
-        stock.one_time.extend(&upload.one_time);
+        stock.last_resort.clone_from(&upload.last_resort);
+        stock.one_time.extend(upload.one_time.iter().cloned());
     }
 
     /// The last upload, and how many one-time prekeys are left.
@@ -93,12 +96,12 @@ impl Server {
         (stock.and_then(|stock| stock.upload), u16::try_from(left).unwrap_or(u16::MAX))
     }
 
-    /// A bundle, with a one-time prekey while there is one.
+    /// A bundle, with a one-time prekey while there is one, then with the last resort.
     pub(crate) fn bundle(&mut self, address: &Address) -> Option<Vec<u8>> {
         let stock = self.stocks.get_mut(address)?;
         let one_time = stock.one_time.pop_front();
         self.without_one_time = self.without_one_time.saturating_add(u64::from(one_time.is_none()));
-        Some([&stock.bundle[..], one_time.as_ref().map_or(&[][..], |field| field)].concat())
+        Some([&stock.bundle[..], one_time.as_ref().unwrap_or(&stock.last_resort)].concat())
     }
 
     /// Others have fetched all one-time prekeys.

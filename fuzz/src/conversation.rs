@@ -16,9 +16,9 @@ use std::{collections::BTreeSet, sync::OnceLock};
 
 use outrigger::{
     Address, Advice, AnswerRetry, Batch, ConfirmPrekeys, Context, DecideIdentity, Decision, DescribeDevice,
-    DescribePeer, Generation, HandOutBundle, Keep, Limits, MessageId, OneTimePrekeyField, OpenError, Receive,
-    Received, Recover, Register, ReplenishPrekeys, RequestRetry, Restart, RetryError, RetryOutcome, Send,
-    SendError, SessionId, Start, StartError, Step, TrustMark, UnixMillis, UploadId, VerifiedBundle,
+    DescribePeer, Generation, HandOutBundle, Keep, Limits, MessageId, OneTimePrekeyFields, OpenError,
+    Receive, Received, Recover, Register, ReplenishPrekeys, RequestRetry, Restart, RetryError, RetryOutcome,
+    Send, SendError, SessionId, Start, StartError, Step, TrustMark, UnixMillis, UploadId, VerifiedBundle,
 };
 
 use super::{
@@ -158,7 +158,8 @@ struct Held {
 #[derive(Clone, Default)]
 struct Shelf {
     bundle: Vec<u8>,
-    one_time: Vec<OneTimePrekeyField>,
+    last_resort: Vec<u8>,
+    one_time: Vec<OneTimePrekeyFields>,
     upload: UploadId,
 }
 
@@ -372,6 +373,7 @@ impl World {
         self.calm = self.calm && upload.one_time_alive < 450;
         let shelf = &mut self.server[at];
         shelf.bundle = upload.bundle;
+        shelf.last_resort = upload.last_resort;
         if upload.replaces {
             shelf.one_time.clear();
         }
@@ -498,8 +500,9 @@ impl World {
         self.run(at, &answer).expect_err("altered and answered").show();
     }
 
-    fn bundle(&self, of: usize, one_time: Option<&OneTimePrekeyField>) -> VerifiedBundle {
-        let bytes = [&self.server[of].bundle[..], one_time.map_or(&[], |field| field)].concat();
+    fn bundle(&self, of: usize, one_time: Option<&OneTimePrekeyFields>) -> VerifiedBundle {
+        let shelf = &self.server[of];
+        let bytes = [&shelf.bundle[..], one_time.unwrap_or(&shelf.last_resort)].concat();
         VerifiedBundle::verify(&bytes, &self.devices[of].address).expect("from the device")
     }
 

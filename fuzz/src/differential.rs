@@ -4,8 +4,8 @@
 //! be so for exactly the bytes that prost decodes, that it encodes to the very same bytes again, and that are within the table of `docs/protocol.md`, section 5.
 
 use outrigger::{
-    BundleError, DecodeError, Field, LearnNumber, NumberError, OpenError, PublicKey, Receive, SafetyNumber,
-    ScanError, SessionId, VerifiedBundle,
+    BundleError, DecodeError, Field, KemPublicKey, LearnNumber, NumberError, OpenError, PublicKey, Receive,
+    SafetyNumber, ScanError, SessionId, Suite, VerifiedBundle,
     handshake::Handshake,
     ratchet::{DecryptError, Ratchet},
     wire::{MAX_BUNDLE, MAX_ENVELOPE, MAX_HANDSHAKE, MAX_NUMBER_STATEMENT, MAX_PLAINTEXT},
@@ -89,6 +89,8 @@ pub(crate) struct Bundle {
     pub(crate) signed_prekey_signature: Vec<u8>,
     #[prost(bytes = "vec", optional, tag = "7")]
     pub(crate) one_time_prekey: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "8")]
+    pub(crate) kem_prekey: Option<Vec<u8>>,
 }
 
 /// `NumberStatement`.
@@ -142,7 +144,8 @@ pub fn differential(data: &[u8]) {
 
 /// What the crate itself sends: prost reads the same fields and writes the same bytes.
 pub(crate) fn sent_is_as_documented(envelope: &[u8], session: SessionId, plaintext_len: usize) {
-    assert_eq!(envelope.first_chunk(), Some(&[1, 1]), "version and suite");
+    let [1, suite, ..] = *envelope else { panic!("version and suite") };
+    let suite = Suite::parse(suite).expect("a suite that the crate speaks");
     let body = &envelope[2..];
     let message = Envelope::decode(body).expect("prost decodes what the crate sends");
     assert_eq!(message.encode_to_vec(), body, "prost encodes it otherwise");
@@ -152,13 +155,15 @@ pub(crate) fn sent_is_as_documented(envelope: &[u8], session: SessionId, plainte
     assert_eq!(message.pq, None);
     if let Some(fields) = message.handshake {
         let bytes = fields.encode_to_vec();
-        let handshake = Handshake::decode(&bytes).expect("the crate decodes it");
+        let handshake = Handshake::decode(&bytes, suite).expect("the crate decodes it");
         assert_eq!(handshake.encode(), bytes);
         assert_eq!(handshake.identity_key.encoded()[..], fields.identity_key);
         assert_eq!(handshake.ephemeral_key.encoded()[..], fields.ephemeral_key);
         assert_eq!(handshake.signed_prekey.as_bytes()[..], fields.signed_prekey_id);
         let one_time = handshake.one_time_prekey.map(|id| id.as_bytes().to_vec());
         assert_eq!(one_time, fields.one_time_prekey_id);
+        let kem = handshake.kem.map(|part| [part.prekey.as_bytes(), &part.ciphertext[..]].concat());
+        assert_eq!(kem, fields.pq);
         assert_eq!(handshake.started_at.0, fields.started_at);
     }
 }
@@ -184,7 +189,7 @@ fn as_envelope(bytes: &[u8]) {
         };
         let mut expected = outer.as_ref().map(|_| ()).map_err(|error| *error);
         let handshake = outer.as_ref().ok().and_then(|outer| outer.handshake.as_deref());
-        let unsound = handshake.is_some_and(|handshake| !handshake_is_sound(handshake));
+        let unsound = handshake.is_some_and(|handshake| !handshake_is_sound(handshake, bytes[1]));
         let session = outer.as_ref().ok().and_then(|outer| outer.session_id).map(u64::to_le_bytes);
         // A session that is on record, active or archived, does not look into the handshake.
         let of = |name: &str| {
@@ -211,7 +216,7 @@ fn outer_envelope(bytes: &[u8]) -> Result<OuterEnvelope, DecodeError> {
     }
     let ([version, suite], body) = bytes.split_first_chunk().ok_or(malformed)?;
     match (version, suite) {
-        (1, 1) => {}
+        (1, suite) if Suite::parse(*suite).is_ok() => {}
         (1, suite) => return Err(DecodeError::Suite(*suite)),
         (version, _) => return Err(DecodeError::Version(*version)),
     }
@@ -233,20 +238,23 @@ fn ratchet_fields_are_sound(key: &[u8], counters: [u32; 2], ciphertext: &[u8]) -
         && (28..=MAX_PLAINTEXT + 28).contains(&ciphertext.len())
 }
 
-fn handshake_is_sound(bytes: &[u8]) -> bool {
+fn handshake_is_sound(bytes: &[u8], suite: u8) -> bool {
     bytes.len() <= MAX_HANDSHAKE
         && canonical::<HandshakeFields>(bytes).is_some_and(|fields| {
             PublicKey::parse_encoded(&fields.identity_key).is_ok()
                 && PublicKey::parse_encoded(&fields.ephemeral_key).is_ok()
                 && fields.signed_prekey_id.len() == 16
                 && fields.one_time_prekey_id.is_none_or(|id| id.len() == 16)
-                && fields.pq.is_none()
+                && fields.pq.map(|part| part.len())
+                    == [None, Some(16 + 1_088), Some(16 + 1_568)][usize::from(suite) - 1]
                 && fields.started_at != 0
         })
 }
 
 fn as_handshake(bytes: &[u8]) {
-    assert_eq!(Handshake::decode(bytes).is_ok(), handshake_is_sound(bytes));
+    for suite in (0..=4).filter_map(|byte| Suite::parse(byte).ok()) {
+        assert_eq!(Handshake::decode(bytes, suite).is_ok(), handshake_is_sound(bytes, suite.to_byte()));
+    }
 }
 
 /// A message of a ratchet alone: an envelope's fields 3 to 7.
@@ -265,6 +273,13 @@ fn as_ratchet_message(bytes: &[u8]) {
     let mut ratchet = Ratchet::restore(&fixture().ratchets[0]).expect("saved by the crate");
     let answer = ratchet.decrypt(bytes, BOUND, NOW, &outrigger::Limits::DEFAULT);
     assert_eq!(matches!(answer, Err(DecryptError::Decode(_))), !sound, "{answer:?}");
+}
+
+/// `Enc(KEM key) ‖ signature`, of a suite that the bundle names.
+fn kem_is_sound(field: &[u8], suites: &[u8]) -> bool {
+    let (key, _) = field.split_at(field.len().saturating_sub(64));
+    KemPublicKey::parse_encoded(key)
+        .is_ok_and(|key| suites.contains(&Suite::PostQuantum(key.size()).to_byte()))
 }
 
 /// Bundle, number statement and scannable safety number: what prost encodes otherwise is refused as malformed, and what the crate takes, prost takes.
@@ -286,12 +301,13 @@ fn as_others(bytes: &[u8]) {
             && bundle.issued_at != 0
             && bundle.suites_signature.len() == 64
             && bundle.signed_prekey_signature.len() == 64
+            && bundle.kem_prekey.as_ref().is_none_or(|field| kem_is_sound(field, suites))
     });
     let answer = VerifiedBundle::verify(bytes, &world.bob);
     match (is_canonical, sound) {
         (_, true) => assert!(!matches!(answer, Err(BundleError::Decode(_))), "{answer:?}"),
         (false, false) => assert!(matches!(answer, Err(BundleError::Decode(_))), "{answer:?}"),
-        // The second signature's length is looked at when the first has verified.
+        // The second signature's length is looked at when the first has verified, and the KEM prekey when both have.
         (true, false) => assert!(answer.is_err(), "{answer:?}"),
     }
 

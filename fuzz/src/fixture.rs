@@ -17,18 +17,27 @@ use std::sync::OnceLock;
 
 use outrigger::{
     Address, ChangeNumber, Context, DescribeDevice, IdentityKey, Keep, KeyPair, LearnNumber, Limits,
-    OpenError, PhoneNumber, PrekeyId, PublicKey, Random, Receive, Register, ReplenishPrekeys, RequestRetry,
-    RootSecret, SafetyNumber, Send, Start, UnixMillis, VerifiedBundle, ratchet::Ratchet,
+    OneTimePrekeyFields, OpenError, PhoneNumber, PrekeyId, PublicKey, Random, Receive, Register,
+    ReplenishPrekeys, RequestRetry, RootSecret, SafetyNumber, Send, Start, SuitePolicy, UnixMillis,
+    VerifiedBundle, ratchet::Ratchet,
 };
 
 use super::world::{BOUND, GENERATION, NOW, Store, Toy, address, context};
 
 /// A message that was really sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) name: &'static str,
     pub(crate) bytes: Vec<u8>,
     pub(crate) plaintext: Vec<u8>,
+}
+
+/// A bundle with KEM prekey, and a first message made of it.
+#[derive(Debug)]
+pub(crate) struct PostQuantum {
+    pub(crate) name: &'static str,
+    pub(crate) bundle: Vec<u8>,
+    pub(crate) first: Known,
 }
 
 /// A store that envelopes from one peer are handed to.
@@ -65,7 +74,11 @@ pub(crate) struct Fixture {
     /// Bob's bundle without a one-time prekey.
     pub(crate) bundle: Vec<u8>,
     /// One-time prekeys of his, as fields.
-    pub(crate) one_time: Vec<[u8; 35]>,
+    pub(crate) one_time: Vec<OneTimePrekeyFields>,
+    /// The same device under the default suites: bundles with a one-time prekey and with the last resort, and the first messages that were made of them.
+    pub(crate) post_quantum: [PostQuantum; 2],
+    /// His store then.
+    pub(crate) prepared: Moment,
     pub(crate) alice_key: IdentityKey,
     pub(crate) bob_key: IdentityKey,
     /// Alice's number statements, oldest first. The second is on record in `settled`.
@@ -125,7 +138,7 @@ fn build() -> Fixture {
     // Bob's first signed prekey is eight days old and has been replaced.
     let earlier = UnixMillis(NOW.0 - 8 * UnixMillis::DAY);
     let old = {
-        let mut before = Context::new(earlier, GENERATION, toy);
+        let mut before = Context::new(earlier, GENERATION, toy).with_suites(SuitePolicy::Classic);
         bob.store.run(&ReplenishPrekeys { one_time: 1 }, &mut before).expect("replenishes")
     };
     let new = bob.store.run(&ReplenishPrekeys { one_time: 3 }, &mut context(toy)).expect("replenishes");
@@ -135,6 +148,7 @@ fn build() -> Fixture {
     bob.store.run(&number("+4915112345678"), &mut context(toy)).expect("the phone");
     let fresh = bob.store.clone();
     let caller = alice.store.clone();
+    let (post_quantum, prepared) = post_quantum(&alice, &bob, &mut Toy(11));
 
     let first = [&old.bundle[..], &old.one_time_prekeys[0]].concat();
     alice.start(&first, &at_bob, toy);
@@ -167,7 +181,7 @@ fn build() -> Fixture {
 
     let statements = (1..=3)
         .map(|place| {
-            let mut later = Context::new(NOW.plus(place), GENERATION, toy);
+            let mut later = Context::new(NOW.plus(place), GENERATION, toy).with_suites(SuitePolicy::Classic);
             alice.store.run(&number("+12025550123"), &mut later).expect("the phone")
         })
         .collect::<Vec<_>>();
@@ -214,6 +228,8 @@ fn build() -> Fixture {
         alice_bundle,
         bundle: new.bundle,
         one_time: new.one_time_prekeys,
+        post_quantum,
+        prepared,
         alice_key,
         bob_key,
         statements,
@@ -222,6 +238,28 @@ fn build() -> Fixture {
         ratchets,
         ratchet_messages,
     }
+}
+
+/// Bob's prekeys and Alice's first messages under the default suites.
+fn post_quantum(alice: &Device, bob: &Device, toy: &mut Toy) -> ([PostQuantum; 2], Moment) {
+    fn default(toy: &mut Toy) -> Context<'_> {
+        Context::new(NOW, GENERATION, toy)
+    }
+
+    let mut prepared = Moment { store: bob.store.clone(), from: alice.address };
+    let upload =
+        prepared.store.run(&ReplenishPrekeys { one_time: 1 }, &mut default(toy)).expect("replenishes");
+    let ends = [("one-time", &upload.one_time_prekeys[0]), ("last-resort", &upload.last_resort)];
+    let known = ends.map(|(name, end)| {
+        let bytes = [&upload.bundle[..], end].concat();
+        let bundle = VerifiedBundle::verify(&bytes, &bob.address).expect("verifies");
+        let mut store = alice.store.clone();
+        store.run(&Start { bundle: &bundle }, &mut default(toy)).expect("starts");
+        let send = Send { to: bob.address, plaintext: b"pq", associated_data: BOUND, keep: Keep::Nothing };
+        let envelope = store.run(&send, &mut default(toy)).expect("a session").envelope;
+        PostQuantum { name, bundle: bytes, first: Known { name, bytes: envelope, plaintext: b"pq".to_vec() } }
+    });
+    (known, prepared)
 }
 
 /// A ratchet alone. Its listener's states: new, after a gap, due to send, in the middle of its own chain.

@@ -588,7 +588,8 @@ impl World {
     }
 
     fn replenish(&mut self) {
-        self.bundle = self.must(PHONE, &ReplenishPrekeys { one_time: 0 }).bundle;
+        let upload = self.must(PHONE, &ReplenishPrekeys { one_time: 0 });
+        self.bundle = [upload.bundle, upload.last_resort].concat();
     }
 
     fn verified(&self) -> VerifiedBundle {

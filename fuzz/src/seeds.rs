@@ -47,6 +47,16 @@ pub fn seeds() -> Vec<Seed> {
     seeds.add("bundle", "with-one-time", &with_one_time);
     seeds.add("bundle", "two-one-time", &[&with_one_time[..], &world.one_time[1]].concat());
 
+    for known in &world.post_quantum {
+        let name = format!("post-quantum-{}", known.name);
+        let handshake = handshake_of(&known.first.bytes).expect("a first message");
+        seeds.add("bundle", &name, &known.bundle);
+        seeds.add("handshake", &name, handshake);
+        seeds.add("envelope", &name, &known.first.bytes);
+        seeds.add("differential", &format!("raw-{name}"), &[&[0], &known.first.bytes[..]].concat());
+        seeds.add("differential", &format!("raw-bundle-{name}"), &[&[0], &known.bundle[..]].concat());
+    }
+
     for known in &world.requests {
         seeds.add("retry_request", known.name, &known.bytes);
         seeds.add("retry_request", &format!("{}-altered", known.name), &nearly(known));
@@ -323,7 +333,8 @@ impl Seeds {
 /// The handshake of an envelope that has one: behind version, suite, session id, tag and a length of one byte.
 fn handshake_of(envelope: &[u8]) -> Option<&[u8]> {
     match envelope.get(11..)? {
-        [0x12, len, rest @ ..] => rest.get(..usize::from(*len)),
+        [0x12, len, rest @ ..] if *len < 0x80 => rest.get(..usize::from(*len)),
+        [0x12, low, high, rest @ ..] => rest.get(..usize::from(*high) << 7 | usize::from(low & 0x7f)),
         _ => None,
     }
 }

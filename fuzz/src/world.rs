@@ -9,7 +9,7 @@ use std::{
 use outrigger::{
     AccountId, Address, Advise, Context, DeviceError, DeviceId, Generation, Limits, Loaded, NumberError,
     OpenError, Operation, Record, RecordError, RecordKey, RetryError, Revision, Run, SendError, StartError,
-    Step, TrustError, UnixMillis,
+    Step, SuitePolicy, TrustError, UnixMillis,
 };
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -91,9 +91,9 @@ impl TryRng for Failing {
 
 impl TryCryptoRng for Failing {}
 
-/// The context of the fixed world.
+/// The context of the fixed world, whose conversation is of suite 1; [`post_quantum`](super::fixture::Fixture::post_quantum) stands beside it.
 pub(crate) fn context(toy: &mut Toy) -> Context<'_> {
-    Context::new(NOW, GENERATION, toy)
+    Context::new(NOW, GENERATION, toy).with_suites(SuitePolicy::Classic)
 }
 
 /// Limits far below the defaults.

@@ -1,4 +1,4 @@
-//! The handshake that makes two devices share a root secret while one of them is away: X3DH.
+//! The handshake that makes two devices share a root secret while one of them is away: PQXDH or X3DH.
 //!
 //! Usable alone, in memory: [`initiate`] and [`respond`] know nothing of records. What they return starts a
 //! [`Ratchet`](crate::ratchet::Ratchet); the [`Transcript`] goes into the associated data of every message of it.
@@ -9,6 +9,6 @@ mod message;
 mod transcript;
 mod x3dh;
 
-pub use message::Handshake;
+pub use message::{Handshake, KemPart};
 pub use transcript::{Established, Transcript};
-pub use x3dh::{HandshakeError, Initiated, Party, initiate, respond};
+pub use x3dh::{HandshakeError, Initiated, Party, Prekeys, initiate, respond};

@@ -2,7 +2,7 @@
 
 use crate::{
     identity::{Address, IdentityKey},
-    primitives::{PublicKey, kdf, labels},
+    primitives::{KemPublicKey, PublicKey, kdf, labels},
     ratchet::RootSecret,
     wire::{PROTOCOL_VERSION, SessionId, Suite},
 };
@@ -29,6 +29,8 @@ pub(super) struct Parts<'a> {
     pub(super) ephemeral: &'a PublicKey,
     pub(super) signed_prekey: &'a PublicKey,
     pub(super) one_time_prekey: Option<&'a PublicKey>,
+    /// KEM prekey and ciphertext.
+    pub(super) kem: Option<(&'a KemPublicKey, &'a [u8])>,
 }
 
 impl Parts<'_> {
@@ -39,7 +41,7 @@ impl Parts<'_> {
         let one_time = self.one_time_prekey.map(PublicKey::encoded);
         from.with_encoded(|from| {
             to.with_encoded(|to| {
-                Transcript(kdf::sha256_prefixed(&[
+                let classic: [&[u8]; 9] = [
                     labels::TRANSCRIPT,
                     &[PROTOCOL_VERSION, self.suite.to_byte()],
                     &initiator,
@@ -49,7 +51,14 @@ impl Parts<'_> {
                     &self.ephemeral.encoded(),
                     &self.signed_prekey.encoded(),
                     one_time.as_ref().map_or(&[], |key| key),
-                ]))
+                ];
+                Transcript(match self.kem {
+                    None => kdf::sha256_prefixed(&classic),
+                    Some((key, ciphertext)) => {
+                        let [a, b, c, d, e, f, g, h, i] = classic;
+                        kdf::sha256_prefixed(&[a, b, c, d, e, f, g, h, i, key.encoded(), ciphertext])
+                    }
+                })
             })
         })
     }

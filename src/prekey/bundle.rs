@@ -3,10 +3,11 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::keys::{Published, kem_statement};
 use crate::{
     identity::{Address, Certificate, CertificateError, DeviceId, DeviceList, IdentityKey, IdentityKeyPair},
-    primitives::{PublicKey, Random, RandomError, Signature, kdf::length_prefix, labels},
-    step::{Advice, UnixMillis},
+    primitives::{KemPublicKey, PublicKey, RandomError, Signature, kdf::length_prefix, labels},
+    step::{Advice, Context, SuitePolicy, UnixMillis},
     wire::{
         BundleMessage, DecodeError, Field, MAX_BUNDLE, MAX_SUITES, Suite, decode_canonical, encode_versioned,
         split_version,
@@ -21,6 +22,8 @@ pub enum SignedStatement {
     SignedPrekey,
     /// The suites that the device accepts, and its address.
     Suites,
+    /// The KEM prekey, and the one-time prekey that it goes with.
+    KemPrekey,
 }
 
 /// Why a bundle was refused. Nothing has changed, and nothing was computed with its keys.
@@ -33,6 +36,8 @@ pub enum BundleError {
     BadSignature(SignedStatement),
     /// The device accepts no suite that this crate speaks.
     NoCommonSuite,
+    /// The device accepts a post-quantum suite, and its KEM prekey is not there: a server has taken it out.
+    Stripped,
     /// The bundle of a companion counts with its certificate only: [`VerifiedBundle::verify_companion`].
     NeedsCertificate,
     /// The companion's certificate is wrong, or its account's list does not bear it out.
@@ -47,7 +52,7 @@ impl BundleError {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::Decode(error) => error.advice(),
-            Self::BadSignature(_) => Advice::Drop,
+            Self::BadSignature(_) | Self::Stripped => Advice::Drop,
             Self::NoCommonSuite => Advice::Update,
             Self::NeedsCertificate => Advice::FixCall,
             Self::Certificate(error) => error.advice(),
@@ -61,6 +66,7 @@ impl fmt::Display for BundleError {
         match self {
             Self::Decode(error) => write!(f, "no bundle: {error}"),
             Self::BadSignature(statement) => write!(f, "the bundle's signature of {statement:?} is wrong"),
+            Self::Stripped => f.write_str("the KEM prekey that the device has signed for is not there"),
             Self::NoCommonSuite => f.write_str("the device accepts no suite that we speak"),
             Self::NeedsCertificate => f.write_str("a companion's bundle counts with its certificate only"),
             Self::Certificate(error) => error.fmt(f),
@@ -95,18 +101,19 @@ impl From<DecodeError> for BundleError {
 pub struct VerifiedBundle {
     address: Address,
     identity_key: IdentityKey,
-    suite: Suite,
+    takes_classic: bool,
     signed_prekey: PublicKey,
     one_time_prekey: Option<PublicKey>,
+    kem_prekey: Option<KemPublicKey>,
     issued_at: UnixMillis,
 }
 
 impl VerifiedBundle {
-    /// Parses and verifies the bundle that a server returned for `address`, a phone's. Two signature verifications.
+    /// Parses and verifies the bundle that a server returned for `address`, a phone's. Two signature verifications, three with a KEM prekey.
     ///
     /// | | type | size | meaning |
     /// |---|---|---|---|
-    /// | in | `bytes` | 208 to 267 B; 8,192 are the limit | the bundle |
+    /// | in | `bytes` | 208 to 1,904 B; 8,192 are the limit | the bundle |
     /// | in | [`Address`] | | the device that was asked for, not what the server says |
     ///
     /// # Errors
@@ -122,7 +129,7 @@ impl VerifiedBundle {
     }
 
     /// Parses and verifies the bundle and the certificate that a server returned for a companion: its account's list vouches for the certificate, that for the identity
-    /// key, and that for the prekeys. Four signature verifications.
+    /// key, and that for the prekeys. Four signature verifications, five with a KEM prekey.
     ///
     /// | | type | size | meaning |
     /// |---|---|---|---|
@@ -153,6 +160,10 @@ impl VerifiedBundle {
     }
 
     /// A bundle whose signatures hold, whoever made them.
+    #[cfg_attr(
+        not(feature = "post-quantum"),
+        expect(unreachable_code, unused_variables, reason = "no parameter set is there")
+    )]
     pub(crate) fn verify_signed(bytes: &[u8], address: &Address) -> Result<Self, BundleError> {
         let bad = DecodeError::Malformed;
         let message: BundleMessage = decode_canonical(split_version(bytes, MAX_BUNDLE)?, Field::Frame)?;
@@ -179,9 +190,38 @@ impl VerifiedBundle {
         check(&suites, &message.suites_signature, SignedStatement::Suites)?;
         check(&signed_prekey.encoded(), &message.signed_prekey_signature, SignedStatement::SignedPrekey)?;
 
-        let spoken = message.suites.iter().rev().find_map(|byte| Suite::parse(*byte).ok());
-        let suite = spoken.ok_or(BundleError::NoCommonSuite)?;
-        Ok(Self { address: *address, identity_key, suite, signed_prekey, one_time_prekey, issued_at })
+        let spoken: Vec<_> = message.suites.iter().filter_map(|byte| Suite::parse(*byte).ok()).collect();
+        if spoken.is_empty() {
+            return Err(BundleError::NoCommonSuite);
+        }
+        let takes_classic = spoken.contains(&Suite::Classic);
+        let kem_prekey = match (spoken.iter().any(|suite| suite.kem().is_some()), message.kem_prekey) {
+            (true, None) => return Err(BundleError::Stripped),
+            (true, Some(bytes)) => {
+                let (key, signature) =
+                    bytes.split_at_checked(bytes.len().saturating_sub(Signature::LEN)).unwrap_or_default();
+                let key = KemPublicKey::parse_encoded(key).map_err(|_| bad(Field::KemPrekey))?;
+                if !spoken.contains(&Suite::PostQuantum(key.size())) {
+                    return Err(bad(Field::KemPrekey).into());
+                }
+                let statement = kem_statement(one_time_prekey.as_ref(), &key);
+                check(&statement, signature, SignedStatement::KemPrekey)?;
+                Some(key)
+            }
+            // One of a suite that this crate does not speak.
+            (false, Some(_)) if message.suites.last() > Some(&Suite::Classic.to_byte()) => None,
+            (false, Some(_)) => return Err(bad(Field::KemPrekey).into()),
+            (false, None) => None,
+        };
+        Ok(Self {
+            address: *address,
+            identity_key,
+            takes_classic,
+            signed_prekey,
+            one_time_prekey,
+            kem_prekey,
+            issued_at,
+        })
     }
 
     /// Whose bundle it is.
@@ -196,10 +236,18 @@ impl VerifiedBundle {
         &self.identity_key
     }
 
-    /// The suite that a session from this bundle will have: the highest that both sides speak.
+    /// The suite that a session from this bundle has under a policy; none where they have none in common.
     #[must_use]
-    pub fn suite(&self) -> Suite {
-        self.suite
+    pub fn suite(&self, policy: SuitePolicy) -> Option<Suite> {
+        let kem = self.kem_prekey.as_ref().filter(|_| policy.kem().is_some());
+        let classic = (self.takes_classic && policy.takes_classic()).then_some(Suite::Classic);
+        kem.map(|key| Suite::PostQuantum(key.size())).or(classic)
+    }
+
+    /// The KEM prekey, for once where there is a one-time prekey, else the last resort.
+    #[must_use]
+    pub fn kem_prekey(&self) -> Option<&KemPublicKey> {
+        self.kem_prekey.as_ref()
     }
 
     /// The signed prekey.
@@ -233,24 +281,33 @@ fn suites_statement(address: &Address, issued_at: UnixMillis, suites: &[u8]) -> 
     })
 }
 
-/// The bundle without a one-time prekey, its suites statement freshly signed.
+/// The suites that a device accepts under a policy, as its bundle says.
+fn accepted(policy: SuitePolicy) -> Vec<u8> {
+    let classic = policy.takes_classic().then_some(Suite::Classic);
+    let kem = policy.kem().map(Suite::PostQuantum);
+    classic.into_iter().chain(kem).map(Suite::to_byte).collect()
+}
+
+/// The bundle without one-time and KEM prekeys, its suites statement freshly signed. Draws 64 random bytes.
 pub(crate) fn encode_bundle(
     address: &Address,
     identity: &IdentityKeyPair,
-    (key, signature): &(PublicKey, Signature),
-    now: UnixMillis,
-    random: &mut Random<'_>,
+    published: &Published,
+    context: &mut Context<'_>,
 ) -> Result<Vec<u8>, RandomError> {
     // A statement's time is never 0, so that it is always written; a caller without a clock yet gets 1.
-    let issued_at = UnixMillis(now.0.max(1));
-    let suites_signature = identity.sign(&suites_statement(address, issued_at, Suite::SPOKEN), random)?;
+    let issued_at = UnixMillis(context.now.0.max(1));
+    let suites = accepted(context.suites);
+    let suites_signature =
+        identity.sign(&suites_statement(address, issued_at, &suites), &mut context.random)?;
     Ok(encode_versioned(&BundleMessage {
         identity_key: identity.public().encoded().to_vec(),
-        suites: Suite::SPOKEN.to_vec(),
+        suites,
         issued_at: issued_at.0,
         suites_signature: suites_signature.as_bytes().to_vec(),
-        signed_prekey: key.encoded().to_vec(),
-        signed_prekey_signature: signature.as_bytes().to_vec(),
+        signed_prekey: published.key.encoded().to_vec(),
+        signed_prekey_signature: published.signature.as_bytes().to_vec(),
         one_time_prekey: None,
+        kem_prekey: None,
     }))
 }

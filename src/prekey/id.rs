@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::primitives::{PublicKey, kdf, labels};
+use crate::primitives::{KemPublicKey, PublicKey, kdf, labels};
 
 /// Names a prekey: the first 16 bytes of a labelled SHA-256 of the encoded key. `docs/protocol.md`, section 4.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +16,11 @@ impl PrekeyId {
     #[must_use]
     pub fn of(key: &PublicKey) -> Self {
         Self(kdf::truncate(kdf::sha256(labels::PREKEY_ID, &[&key.encoded()])))
+    }
+
+    /// The id of a KEM key.
+    pub(crate) fn of_kem(key: &KemPublicKey) -> Self {
+        Self(kdf::truncate(kdf::sha256(labels::PREKEY_ID, &[key.encoded()])))
     }
 
     /// The 16 bytes.

@@ -19,6 +19,5 @@ pub use bundle::{BundleError, SignedStatement, VerifiedBundle};
 pub use id::PrekeyId;
 pub(crate) use keys::{OneTimePrekey, SignedPrekey};
 pub use publish::{ConfirmPrekeys, DescribePrekeys, HandOutBundle, PrekeysDescription};
-pub(crate) use replenish::bundle_field;
-pub use replenish::{OneTimePrekeyField, PrekeyUpload, RefillPlan, ReplenishPrekeys, UploadId};
+pub use replenish::{OneTimePrekeyFields, PrekeyUpload, RefillPlan, ReplenishPrekeys, UploadId};
 pub(crate) use schedule::Prekeys;

@@ -108,9 +108,9 @@ impl Operation for ConfirmPrekeys {
 ///
 /// | | type | size | meaning |
 /// |---|---|---|---|
-/// | out | `Vec<u8>` | 243 to 257 B | the bundle, for [`VerifiedBundle::verify`](super::VerifiedBundle::verify) |
+/// | out | `Vec<u8>` | 243 to 1,894 B | the bundle, for [`VerifiedBundle::verify`](super::VerifiedBundle::verify) |
 ///
-/// Writes the prekeys record and the new prekey's. Draws 96 random bytes.
+/// Writes the prekeys record and the new prekey's. Draws 96 random bytes, 128 more with a KEM prekey.
 ///
 /// # Errors
 /// [`DeviceError::NotRegistered`], [`NoSignedPrekey`](DeviceError::NoSignedPrekey), [`Random`](DeviceError::Random), [`Record`](DeviceError::Record).
@@ -141,11 +141,12 @@ impl Operation for HandOutBundle {
             return Ok(Run::Needs(needs));
         }
         let device = device.value.ok_or(DeviceError::NotRegistered)?;
-        let signed = signed.value.ok_or(DeviceError::NoSignedPrekey)?.published();
-        let mut bundle =
-            encode_bundle(&device.address, &device.identity, &signed, context.now, &mut context.random)?;
-        let (id, field, write) = make_one_time(context)?;
-        bundle.extend_from_slice(&field);
+        // One of other suites than the policy's is due as well.
+        let signed = signed.value.filter(|signed| signed.kem() == context.suites.kem());
+        let signed = signed.ok_or(DeviceError::NoSignedPrekey)?.published();
+        let mut bundle = encode_bundle(&device.address, &device.identity, &signed, context)?;
+        let (id, fields, write) = make_one_time(&device.identity, context)?;
+        bundle.extend_from_slice(&fields);
         prekeys.add_direct(id);
         let mut writes: Vec<_> = surplus.iter().filter_map(Slot::delete).collect();
         writes.extend([write, index.write(prekeys, context)]);

@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, encode_bundle};
+use super::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, encode_bundle, keys::Published};
 use crate::{
-    identity::{Device, DeviceError},
-    primitives::{KeyPair, PublicKey, RandomError, Signature, kdf, labels},
+    identity::{Device, DeviceError, IdentityKeyPair},
+    primitives::{PublicKey, RandomError, kdf, labels},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
 };
 
@@ -18,10 +18,11 @@ use crate::{
 /// | | type | size | meaning |
 /// |---|---|---|---|
 /// | in | `one_time` | keys | one-time prekeys to make, at most 500; 500 are kept alive, the oldest go first |
-/// | out | [`PrekeyUpload`] | 213 B and 35 B a key | what goes to the server |
+/// | out | [`PrekeyUpload`] | 213 B and 35 B a key; with ML-KEM-768 1,252 B more, and as many a key; with ML-KEM-1024 1,636 B | what goes to the server |
 ///
 /// Writes the prekeys record and one record for each new or deleted key. Draws 96 random bytes for a new signed prekey, 64 for the suites statement, 32 for each
-/// one-time prekey.
+/// one-time prekey; 128 more for each of the two where KEM prekeys are made. Where the policy names another parameter set than before, the signed prekey is replaced, and what a
+/// server has is to be forgotten.
 ///
 /// # Errors
 /// [`DeviceError::NotRegistered`], [`TooManyPrekeys`](DeviceError::TooManyPrekeys), [`Random`](DeviceError::Random), [`Record`](DeviceError::Record).
@@ -34,8 +35,8 @@ pub struct ReplenishPrekeys {
     pub one_time: u16,
 }
 
-/// A one-time prekey as the server stores it and appends it to a bundle: the bundle's field 7, 35 bytes.
-pub type OneTimePrekeyField = [u8; 35];
+/// A one-time prekey as the server stores it and appends it to a bundle: the bundle's field 7, 35 bytes, and with a KEM prekey field 8.
+pub type OneTimePrekeyFields = Vec<u8>;
 
 /// Names an upload: the how many-th of its store, and a tag of what is in it. A server keeps the last one and shows it to the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,7 +69,7 @@ impl UploadId {
     }
 }
 
-/// What the server gets. It answers a request with the bundle, followed by one of the one-time prekeys, which it forgets then.
+/// What the server gets. It answers a request with the bundle, followed by one of the one-time prekeys, which it forgets then; where it has none, by the last resort.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PrekeyUpload {
@@ -78,7 +79,9 @@ pub struct PrekeyUpload {
     /// The bundle without a one-time prekey; replaces the former.
     pub bundle: Vec<u8>,
     /// New one-time prekeys, to be added to those that the server has.
-    pub one_time_prekeys: Vec<OneTimePrekeyField>,
+    pub one_time_prekeys: Vec<OneTimePrekeyFields>,
+    /// What follows the bundle where no one-time prekey is left: field 8 of a bundle, empty without KEM prekeys. Replaces the former.
+    pub last_resort: Vec<u8>,
     /// Whether the server first forgets all one-time prekeys that it has of this address: they are of another store, or of a time that is gone. Said until an upload
     /// that says so is confirmed.
     pub replaces: bool,
@@ -135,8 +138,8 @@ impl Operation for ReplenishPrekeys {
         let read_signed = |id: &PrekeyId, needs: &mut Needs, context: &Context<'_>| {
             have.read::<SignedPrekey>(SignedPrekey::key(id), context, needs)
         };
-        let current = prekeys.current(context.now);
-        let current = current.map(|id| read_signed(&id, &mut needs, context)).transpose()?;
+        let due = prekeys.current(context.now).is_none();
+        let latest = prekeys.latest().map(|id| read_signed(&id, &mut needs, context)).transpose()?;
         let retired = prekeys.retired(context.now).collect::<Vec<_>>();
         let retired_slots =
             retired.iter().map(|id| read_signed(id, &mut needs, context)).collect::<Result<Vec<_>, _>>()?;
@@ -152,7 +155,13 @@ impl Operation for ReplenishPrekeys {
         let deleted = retired_slots.iter().filter_map(Slot::delete);
         let mut writes: Vec<Write> = deleted.chain(surplus.iter().filter_map(Slot::delete)).collect();
         retired.iter().for_each(|id| prekeys.remove_signed(id));
-        let published = match current.and_then(|slot| slot.value) {
+        let latest = latest.and_then(|slot| slot.value);
+        let fits = |signed: &SignedPrekey| signed.kem() == context.suites.kem();
+        if latest.as_ref().is_some_and(|signed| !fits(signed)) {
+            // The one-time prekeys that a server has are of the former suites too.
+            prekeys.replace_all();
+        }
+        let published = match latest.filter(|signed| !due && fits(signed)) {
             Some(signed) => signed.published(),
             None => {
                 let (published, write) = rotate(&device, &mut prekeys, context)?;
@@ -160,9 +169,9 @@ impl Operation for ReplenishPrekeys {
                 published
             }
         };
-        let bundle =
-            encode_bundle(&device.address, &device.identity, &published, context.now, &mut context.random)?;
-        let made = (0..self.one_time).map(|_| make_one_time(context)).collect::<Result<Vec<_>, _>>()?;
+        let bundle = encode_bundle(&device.address, &device.identity, &published, context)?;
+        let made = (0..self.one_time).map(|_| make_one_time(&device.identity, context));
+        let made = made.collect::<Result<Vec<_>, _>>()?;
         let (mut ids, mut one_time_prekeys) = (Vec::new(), Vec::new());
         for (id, field, write) in made {
             ids.push(id);
@@ -173,9 +182,10 @@ impl Operation for ReplenishPrekeys {
             id: prekeys.add_upload(UploadId::new(prekeys.next_upload(), &bundle), ids),
             bundle,
             one_time_prekeys,
+            last_resort: published.last_resort,
             replaces: prekeys.is_replaced(),
             one_time_alive: prekeys.one_time_alive(),
-            plan: RefillPlan::new(prekeys.rotation_at(), &published.0),
+            plan: RefillPlan::new(prekeys.rotation_at(), &published.key),
         };
         writes.push(index.write(prekeys, context));
         Ok(Run::Done(Step::new(writes, upload)))
@@ -187,30 +197,20 @@ fn rotate(
     device: &Device,
     prekeys: &mut Prekeys,
     context: &mut Context<'_>,
-) -> Result<((PublicKey, Signature), Write), RandomError> {
-    let signed = SignedPrekey::generate(&device.identity, &mut context.random)?;
+) -> Result<(Published, Write), RandomError> {
+    let signed = SignedPrekey::generate(&device.identity, context.suites.kem(), &mut context.random)?;
     let published = signed.published();
-    let id = PrekeyId::of(&published.0);
+    let id = PrekeyId::of(&published.key);
     prekeys.rotate(id, context.now);
     Ok((published, Slot::absent(SignedPrekey::key(&id)).write(signed, context)))
 }
 
-/// Makes a one-time prekey: its id, its field of a bundle, the write of its record.
+/// Makes a one-time prekey: its id, its fields of a bundle, the write of its record.
 pub(super) fn make_one_time(
+    identity: &IdentityKeyPair,
     context: &mut Context<'_>,
-) -> Result<(PrekeyId, OneTimePrekeyField, Write), RandomError> {
-    let pair = KeyPair::generate(&mut context.random)?;
-    let id = PrekeyId::of(pair.public());
-    let field = bundle_field(pair.public());
-    Ok((id, field, Slot::absent(OneTimePrekey::key(&id)).write(OneTimePrekey(pair), context)))
-}
-
-/// Field 7 of a bundle: tag, length, encoded key.
-pub(crate) fn bundle_field(key: &PublicKey) -> OneTimePrekeyField {
-    let mut field = [0x3a; 35];
-    if let Some((len, encoded)) = field.split_first_mut().and_then(|(_, rest)| rest.split_first_mut()) {
-        *len = 33;
-        encoded.copy_from_slice(&key.encoded());
-    }
-    field
+) -> Result<(PrekeyId, OneTimePrekeyFields, Write), RandomError> {
+    let prekey = OneTimePrekey::generate(context.suites.kem(), &mut context.random)?;
+    let (id, fields) = (prekey.id(), prekey.fields(identity, &mut context.random)?);
+    Ok((id, fields, Slot::absent(OneTimePrekey::key(&id)).write(prekey, context)))
 }

@@ -102,6 +102,11 @@ impl Prekeys {
         self.signed.last().filter(|signed| now < signed.made_at.plus(ROTATION)).map(|signed| signed.id)
     }
 
+    /// The newest signed prekey, due or not.
+    pub(crate) fn latest(&self) -> Option<PrekeyId> {
+        self.signed.last().map(|signed| signed.id)
+    }
+
     /// When the current signed prekey is due.
     pub(crate) fn rotation_at(&self) -> UnixMillis {
         self.signed.last().map_or(UnixMillis(0), |signed| signed.made_at.plus(ROTATION))
@@ -234,6 +239,11 @@ impl Prekeys {
             Some(last) if upload.number < last.number => true,
             Some(_) | None => self.batches.iter().any(offered),
         }
+    }
+
+    /// What a server has of this device is of other suites than what it gets now.
+    pub(crate) fn replace_all(&mut self) {
+        self.replaces = Some(self.next_upload);
     }
 
     /// Whether what a server has opens nothing.

@@ -1,6 +1,9 @@
 //! Every label of the protocol, each for one derivation or one signed statement. `docs/protocol.md`, section 2 "Labels".
 
 pub(crate) const X3DH: &[u8] = b"outrigger v1 x3dh";
+pub(crate) const PQXDH_768: &[u8] = b"outrigger v1 pqxdh ml-kem-768";
+pub(crate) const PQXDH_1024: &[u8] = b"outrigger v1 pqxdh ml-kem-1024";
+pub(crate) const KEM_PREKEY: &[u8] = b"outrigger v1 kem prekey";
 pub(crate) const TRANSCRIPT: &[u8] = b"outrigger v1 transcript";
 pub(crate) const SESSION_ROOT: &[u8] = b"outrigger v1 session root";
 pub(crate) const SESSION_ID: &[u8] = b"outrigger v1 session id";
@@ -37,6 +40,9 @@ mod tests {
     fn l19_labels_are_distinct_and_prefix_free() {
         let all = [
             X3DH,
+            PQXDH_768,
+            PQXDH_1024,
+            KEM_PREKEY,
             TRANSCRIPT,
             SESSION_ROOT,
             SESSION_ID,

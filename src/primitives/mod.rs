@@ -7,6 +7,7 @@
 pub(crate) mod aead;
 mod dh;
 pub(crate) mod kdf;
+mod kem;
 pub(crate) mod labels;
 mod pake;
 mod random;
@@ -17,6 +18,9 @@ mod vectors;
 
 pub(crate) use dh::SharedSecret;
 pub use dh::{KeyPair, NonContributory, PublicKey, PublicKeyError};
+
+pub(crate) use kem::{KemError, KemSecret};
+pub use kem::{KemPair, KemPublicKey, KemSeed, KemSize};
 pub(crate) use pake::{Pake, PakeScalar, Share, Shares};
 pub use random::{Random, RandomError};
 pub use secret::SecretBytes;

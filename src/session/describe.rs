@@ -8,7 +8,7 @@ use crate::{
         Account, Address, Device, DeviceId, IdentityKey, SafetyNumber, TrustError, TrustMark, VerifiedNumber,
     },
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis},
-    wire::SessionId,
+    wire::{SessionId, Suite},
 };
 
 /// Says what is known of a peer's device. Writes nothing.
@@ -49,6 +49,8 @@ pub struct SessionDescription {
     pub unanswered: bool,
     /// Whether it began without a one-time prekey and no turn has been completed.
     pub strength: Strength,
+    /// What its cryptography is made of.
+    pub suite: Suite,
     /// Whether it sends nothing any more, since this device came back from a backup: the next `Start` replaces it.
     pub stale: bool,
 }
@@ -57,6 +59,7 @@ impl SessionDescription {
     fn of(session: &Session, stale: bool) -> Self {
         Self {
             id: session.id,
+            suite: session.suite,
             stale,
             started_at: session.started_at,
             unanswered: session.is_unanswered(),

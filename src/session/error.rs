@@ -9,7 +9,7 @@ use crate::{
     primitives::RandomError,
     ratchet::{DecryptError, EncryptError},
     step::{Advice, RecordError, UnixMillis, advises},
-    wire::DecodeError,
+    wire::{DecodeError, Suite},
 };
 
 /// Why no session was started. Nothing has changed.
@@ -35,6 +35,8 @@ pub enum StartError {
     Unlisted(Unlisted),
     /// The server had no one-time prekey left, and this device's limits allow no start without one.
     NoOneTimePrekey,
+    /// The peer's bundle and this device's policy have no suite in common: it speaks X3DH only where PQXDH is required, or PQXDH only.
+    NoCommonSuite,
     /// The random source failed or repeats itself.
     Random(RandomError),
     /// A record cannot be used.
@@ -51,6 +53,7 @@ impl StartError {
             Self::NonContributory => Advice::FetchBundle,
             Self::Unlisted(unlisted) => unlisted.advice(),
             Self::NoOneTimePrekey => Advice::Later,
+            Self::NoCommonSuite => Advice::Update,
             Self::Random(_) => Advice::CheckRandomSource,
             Self::Record(error) => error.advice(),
         }
@@ -69,6 +72,7 @@ impl fmt::Display for StartError {
             Self::NonContributory => f.write_str("a Diffie-Hellman result is zero"),
             Self::Unlisted(unlisted) => unlisted.fmt(f),
             Self::NoOneTimePrekey => f.write_str("the bundle has no one-time prekey"),
+            Self::NoCommonSuite => f.write_str("the peer and this device have no suite in common"),
             Self::Random(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
         }
@@ -84,6 +88,7 @@ impl From<HandshakeError> for StartError {
         match error {
             HandshakeError::Random(error) => Self::Random(error),
             HandshakeError::NonContributory => Self::NonContributory,
+            HandshakeError::NoCommonSuite => Self::NoCommonSuite,
         }
     }
 }
@@ -236,6 +241,8 @@ pub enum OpenError {
     /// It starts a session without a one-time prekey, and this sender has started as many as the limits allow (64) under signed prekeys that are still held. Replenish
     /// and publish, then ask for it again with this error.
     TooManyWeakStarts,
+    /// It starts a session of a suite that this device's policy refuses.
+    SuiteRefused(Suite),
     /// Not a message: a frame between a phone and the desktop that it relays for. Give the bytes to `TakeFromDesktop` on a phone, to `TakeFromPhone` on a desktop.
     Frame,
     /// Authentic, and of a kind that a later version of the crate understands.
@@ -252,7 +259,7 @@ impl OpenError {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::Decode(error) => error.advice(),
-            Self::NotAuthentic | Self::Duplicate | Self::NotEntitled => Advice::Drop,
+            Self::NotAuthentic | Self::Duplicate | Self::NotEntitled | Self::SuiteRefused(_) => Advice::Drop,
             Self::KeyGone | Self::TooFarAhead { .. } | Self::OutOfStep | Self::MissingPrekey(_) => {
                 Advice::RequestRetry
             }
@@ -274,6 +281,7 @@ impl fmt::Display for OpenError {
             Self::Decode(error) => error.fmt(f),
             Self::AssociatedDataTooLong => DecryptError::AssociatedDataTooLong.fmt(f),
             Self::NotAuthentic => DecryptError::NotAuthentic.fmt(f),
+            Self::SuiteRefused(suite) => write!(f, "this device takes no session of {suite:?}"),
             Self::Duplicate => f.write_str("opened before"),
             Self::KeyGone => f.write_str("the key of this message is gone"),
             Self::RetryRequest => f.write_str("a request to send something again"),

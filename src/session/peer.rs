@@ -8,7 +8,7 @@ use crate::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
         RecordWriter, Slot, UnixMillis, Write,
     },
-    wire::SessionId,
+    wire::{SessionId, Suite},
 };
 
 /// What is known of a peer's device: identity and trust, and the active session. At most 400 bytes once a session is settled.
@@ -26,6 +26,8 @@ pub(super) struct Peer {
     pub(super) recent: Recent,
     /// Whether device lists were on record when the session began, or came up since: its messages are stamped.
     pub(super) listed: bool,
+    /// Whether the device has shown, under the key on record, that it speaks a post-quantum suite.
+    pub(super) post_quantum: bool,
 }
 
 /// Bits of the flags byte of a stored peer.
@@ -35,7 +37,8 @@ mod flags {
     /// The latest start is that of the session, and not written.
     pub(super) const LATEST: u8 = 1 << 2;
     pub(super) const LISTED: u8 = 1 << 3;
-    pub(super) const ALL: u8 = SESSION | STALE | LATEST | LISTED;
+    pub(super) const POST_QUANTUM: u8 = 1 << 4;
+    pub(super) const ALL: u8 = SESSION | STALE | LATEST | LISTED | POST_QUANTUM;
 }
 
 impl Peer {
@@ -49,12 +52,23 @@ impl Peer {
             next_copy: copies::Place::default(),
             recent: Recent::default(),
             listed: false,
+            post_quantum: false,
         }
     }
 
     /// A device of the own account, whose key was seen on its screen.
     pub(super) fn scanned(key: IdentityKey) -> Self {
         Self { identity: PeerIdentity::scanned(key), listed: true, ..Self::pinned(key) }
+    }
+
+    /// Notes which suite the device speaks, once that is certain.
+    pub(super) fn meet(&mut self, suite: Suite) {
+        self.post_quantum |= suite.kem().is_some();
+    }
+
+    /// Whether a session of this suite is less than the device has shown that it can.
+    pub(super) fn is_downgraded(&self, suite: Suite) -> bool {
+        self.post_quantum && suite.kem().is_none()
     }
 
     /// Whether a session sends.
@@ -143,6 +157,7 @@ impl RecordType<'_> for Peer {
             (self.stale, flags::STALE),
             (is_latest, flags::LATEST),
             (self.listed, flags::LISTED),
+            (self.post_quantum, flags::POST_QUANTUM),
         ]);
         self.recent.encode(body);
         if !is_latest {
@@ -165,8 +180,9 @@ impl RecordType<'_> for Peer {
             Some(latest) => Some(latest).filter(|start| start.0 != 0),
             None => Some(session.as_ref()?.order),
         };
-        let (stale, listed) = (flags & flags::STALE != 0, flags & flags::LISTED != 0);
-        Some(Self { identity, latest_start, session, stale, next_copy, recent, listed })
+        let has = |flag| flags & flag != 0;
+        let (stale, listed, post_quantum) = (has(flags::STALE), has(flags::LISTED), has(flags::POST_QUANTUM));
+        Some(Self { identity, latest_start, session, stale, next_copy, recent, listed, post_quantum })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     identity::{Address, DeviceId, IdentityKey, Lists},
     ratchet::{SkippedKeys, associated_fits},
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, Write},
-    wire::{Envelope, SessionId},
+    wire::{Envelope, SessionId, Suite},
 };
 
 /// Opens an envelope.
@@ -78,6 +78,11 @@ pub struct Received {
     pub arrival: Arrival,
     /// Weak: the session has no full strength yet; an answer gives it.
     pub strength: Strength,
+    /// What the session's cryptography is made of.
+    pub suite: Suite,
+    /// Whether this made a session without the post-quantum part that this device and the peer have had before: tell the user.
+    /// [`SuitePolicy::Require`](crate::SuitePolicy::Require) refuses it.
+    pub downgraded: bool,
     /// How the sender sees both accounts' device lists; none where it knows of none.
     pub view: Option<View>,
     /// Whether the peer says that it came back from a backup and has not heard of this device since. What was on its way to it may come again.
@@ -91,6 +96,8 @@ pub(super) struct Opened {
     pub(super) arrival: Arrival,
     envelope: MessageId,
     strength: Strength,
+    suite: Suite,
+    pub(super) downgraded: bool,
     view: Option<View>,
 }
 
@@ -102,11 +109,13 @@ impl Opened {
         arrival: Arrival,
         session: &Session,
     ) -> Self {
-        Self { unsealed, session: session.id, arrival, envelope, strength: session.strength(), view }
+        let (strength, suite) = (session.strength(), session.suite);
+        let session = session.id;
+        Self { unsealed, session, arrival, envelope, strength, suite, downgraded: false, view }
     }
 
     fn into_received(self) -> Result<Received, OpenError> {
-        let Self { unsealed, session, arrival, envelope, strength, view } = self;
+        let Self { unsealed, session, arrival, envelope, strength, suite, downgraded, view } = self;
         let (message_id, again) = match unsealed.kind {
             Kind::Message => (envelope, false),
             Kind::Named(id) => (id, false),
@@ -114,7 +123,18 @@ impl Opened {
         };
         let recovered = unsealed.recovered;
         let content = unsealed.into_content()?;
-        Ok(Received { content, message_id, again, session, arrival, strength, view, recovered })
+        Ok(Received {
+            content,
+            message_id,
+            again,
+            session,
+            arrival,
+            strength,
+            suite,
+            downgraded,
+            view,
+            recovered,
+        })
     }
 }
 
@@ -241,6 +261,10 @@ impl Arrived<'_> {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Option<(Opened, Vec<Write>)>, OpenError> {
+        // A session has one suite from its first message to its last.
+        if self.envelope.suite != session.suite {
+            return Err(OpenError::NotAuthentic);
+        }
         let place = session.chains.locate(&self.envelope.message.header, &context.limits)?;
         let skipped_key = skipped_key(self.from, session.id);
         let mut slot = Slot::<SkippedKeys<'_>>::absent(skipped_key);

@@ -13,7 +13,7 @@ use crate::{
     identity::{Address, Device, Lists},
     prekey::VerifiedBundle,
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, UnixMillis, Write},
-    wire::SessionId,
+    wire::{SessionId, Suite},
 };
 
 /// Starts a session with the device whose bundle was verified; [`Send`](super::Send) then speaks in it at once. The first identity key seen at
@@ -24,7 +24,7 @@ use crate::{
 /// | in | [`VerifiedBundle`] | from [`VerifiedBundle::verify`]; holds the peer's address |
 /// | out | [`Started`] | the session's id, and whether it starts weak |
 ///
-/// Three or four Diffie-Hellmans for the handshake, one for the ratchet, two key generations. Draws 64 random bytes. Writes the peer's record, and where one was
+/// Three or four Diffie-Hellmans for the handshake, one for the ratchet, two key generations; with a KEM one encapsulation. Draws 64 random bytes, 32 more with a KEM. Writes the peer's record, and where one was
 /// active before, the archive.
 ///
 /// # Errors
@@ -55,6 +55,11 @@ pub struct Started {
     pub session: SessionId,
     /// Weak where the bundle had no one-time prekey.
     pub strength: Strength,
+    /// What its cryptography is made of.
+    pub suite: Suite,
+    /// Whether it is without the post-quantum part that this device and the peer have had before: an old bundle, by the server's doing or since the peer's app is another now. Tell the
+    /// user; [`SuitePolicy::Require`](crate::SuitePolicy::Require) refuses it.
+    pub downgraded: bool,
 }
 
 impl Sealed for Start<'_> {}
@@ -105,7 +110,8 @@ fn start(
         return Ok(Run::Needs(needs));
     };
     let session = peer.session.as_ref().ok_or(StartError::NonContributory)?;
-    let started = Started { session: session.id, strength: session.strength() };
+    let (session, strength, suite) = (session.id, session.strength(), session.suite);
+    let started = Started { session, strength, suite, downgraded: peer.is_downgraded(suite) };
     writes.push(slot.write(peer, context));
     Ok(Run::Done(Step::new(writes, started)))
 }
@@ -137,6 +143,9 @@ impl<'a> Renewal<'a> {
             None => {}
         }
         lists.may_be_sent_to(bundle.address(), &offered, context.now).map_err(StartError::Unlisted)?;
+        if bundle.suite(context.suites).is_none() {
+            return Err(StartError::NoCommonSuite);
+        }
         if bundle.one_time_prekey().is_none() && context.limits.max_weak_starts == 0 {
             return Err(StartError::NoOneTimePrekey);
         }
@@ -163,13 +172,15 @@ impl<'a> Renewal<'a> {
         let after = peer.latest_start.map_or(UnixMillis(0), |latest| latest.plus(1));
         let order = after.max(context.now.min(UnixMillis::LATEST));
         let own = Party { identity: &self.device.identity, address: &self.device.address };
-        let Initiated { established, handshake } = initiate(own, self.bundle, order, &mut context.random)?;
+        let Initiated { established, handshake, suite } =
+            initiate(own, self.bundle, context.suites, order, &mut context.random)?;
         // The peer hears of the recovery in the first session that it answers.
         let unheard = peer.session.as_ref().is_some_and(Session::tells_of_recovery);
         let recovered = peer.stale || unheard;
-        let session = Session::initiate(established, &handshake, self.bundle, recovered, context)?;
+        let session = Session::initiate(established, (&handshake, suite), self.bundle, recovered, context)?;
         let mut writes = Vec::new();
         peer.latest_start = Some(session.order);
+        peer.meet(suite);
         peer.stale = false;
         peer.listed |= self.listed;
         if let Some(former) = peer.session.replace(session) {

@@ -50,7 +50,7 @@ mod flags {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) id: SessionId,
-    suite: Suite,
+    pub(super) suite: Suite,
     pub(super) phase: Phase,
     weak_start: bool,
     /// Whether this side started it as its first since it came back from a backup.
@@ -69,7 +69,7 @@ impl Session {
     /// The initiator's end. Draws 32 random bytes.
     pub(super) fn initiate(
         established: Established,
-        handshake: &Handshake,
+        (handshake, suite): (&Handshake, Suite),
         bundle: &VerifiedBundle,
         recovered: bool,
         context: &mut Context<'_>,
@@ -78,7 +78,7 @@ impl Session {
         let root = established.into_root_secret();
         Ok(Self {
             id,
-            suite: bundle.suite(),
+            suite,
             phase: Phase::Initiating { handshake: handshake.encode() },
             weak_start: handshake.one_time_prekey.is_none(),
             recovered,

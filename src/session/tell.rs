@@ -57,6 +57,7 @@ impl ToldIdentity {
         if !replaces {
             return Ok((Vec::from([slot.write(told, context)]), false));
         }
+        let told = Peer { post_quantum: false, ..told };
         Ok((ending.end(&slot, told, context, needs)?, true))
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use rand_core::TryCryptoRng;
 
-use super::{Limits, Padding};
+use super::{Limits, Padding, SuitePolicy};
 use crate::primitives::Random;
 
 /// A time: milliseconds since 1970-01-01 UTC. Always an argument; the crate has no clock.
@@ -52,6 +52,7 @@ pub struct Context<'a> {
     pub(crate) generation: Generation,
     pub(crate) random: Random<'a>,
     pub(crate) limits: Limits,
+    pub(crate) suites: SuitePolicy,
     pub(crate) padding: Padding,
     /// How many operations of the same batch run before this one, so that needs are asked for ahead.
     pub(crate) batched: usize,
@@ -60,14 +61,22 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// The time now, the restore guard, and a random source: any `CryptoRng`, or a `TryCryptoRng`, whose errors then travel up.
     pub fn new<R: TryCryptoRng>(now: UnixMillis, generation: Generation, random: &'a mut R) -> Self {
-        let (limits, padding) = (Limits::DEFAULT, Padding::None);
-        Self { now, generation, random: Random::new(random), limits, padding, batched: 0 }
+        let random = Random::new(random);
+        let (limits, suites, padding) = (Limits::DEFAULT, SuitePolicy::default(), Padding::None);
+        Self { now, generation, random, limits, suites, padding, batched: 0 }
     }
 
     /// The same with other limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same with other suites.
+    #[must_use]
+    pub fn with_suites(mut self, suites: SuitePolicy) -> Self {
+        self.suites = suites;
         self
     }
 

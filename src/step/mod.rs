@@ -24,6 +24,7 @@ mod loaded;
 mod memory;
 mod operation;
 mod padding;
+mod policy;
 
 pub(crate) use advice::advises;
 pub use advice::{Advice, Advise};
@@ -42,3 +43,4 @@ pub use memory::MemoryStore;
 pub(crate) use operation::Sealed;
 pub use operation::{Held, Operation, Run, Step, Write};
 pub use padding::Padding;
+pub use policy::SuitePolicy;

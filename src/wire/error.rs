@@ -20,7 +20,7 @@ pub enum Field {
     PreviousCounter,
     /// `counter`.
     Counter,
-    /// `pq`: there, where the suite has none.
+    /// `pq`: there, where the suite has none, or missing, or of another length than the suite's.
     Pq,
     /// `ciphertext`.
     Ciphertext,
@@ -32,6 +32,8 @@ pub enum Field {
     SignedPrekey,
     /// `one_time_prekey` or its id.
     OneTimePrekey,
+    /// `kem_prekey`, or its id.
+    KemPrekey,
     /// `suites`.
     Suites,
     /// `issued_at`.

@@ -38,6 +38,8 @@ pub(crate) struct BundleMessage {
     pub(crate) signed_prekey_signature: Vec<u8>,
     #[prost(bytes = "vec", optional, tag = "7")]
     pub(crate) one_time_prekey: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "8")]
+    pub(crate) kem_prekey: Option<Vec<u8>>,
 }
 
 /// `NumberStatement`.

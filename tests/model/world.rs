@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use outrigger::{
-    Advice, AnswerRetry, Content, Diagnose, EnvelopeDescription, Keep, OpenError, Receive, RecordKey,
-    RecordKind, Recover, Register, ReplenishPrekeys, RequestRetry, RetryError, RetryOutcome, Send, SendError,
-    Start, VerifiedBundle,
+    Advice, AnswerRetry, Content, Diagnose, EnvelopeDescription, Keep, OpenError, PrekeyUpload, Receive,
+    RecordKey, RecordKind, Recover, Register, ReplenishPrekeys, RequestRetry, RetryError, RetryOutcome, Send,
+    SendError, Start, VerifiedBundle,
 };
 
 use crate::{
@@ -49,14 +49,22 @@ pub(crate) enum Act {
 /// What names the key of a message on the wire: session, counter, chain.
 type KeyName = (Vec<u8>, u32, [u8; 8]);
 
+/// What a server has of a device.
+#[derive(Clone, Debug)]
+struct Shelf {
+    bundle: Vec<u8>,
+    last_resort: Vec<u8>,
+    one_time: Vec<Vec<u8>>,
+}
+
 /// The whole world.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) devices: [Device; 2],
     pub(crate) network: Vec<(Who, Packet)>,
-    /// What a server has of each: a bundle, and one-time prekeys that it hands out once.
-    server: BTreeMap<Who, (Vec<u8>, Vec<Vec<u8>>)>,
+    /// What a server has of each: it hands out a one-time prekey once.
+    server: BTreeMap<Who, Shelf>,
     pub(crate) budget: Budget,
     draws: u64,
     pub(crate) names: Names,
@@ -114,19 +122,19 @@ impl World {
     fn publish(&mut self, who: Who) {
         let (writes, upload) = self.run(who, &ReplenishPrekeys { one_time: 3 }).unwrap();
         self.device(who).commit(&writes, |_| ());
-        let one_time = upload.one_time_prekeys.iter().map(|field| field.to_vec()).collect();
-        self.server.insert(who, (upload.bundle, one_time));
+        let PrekeyUpload { bundle, last_resort, one_time_prekeys: one_time, .. } = upload;
+        self.server.insert(who, Shelf { bundle, last_resort, one_time });
     }
 
     fn fetch(&mut self, who: Who) -> VerifiedBundle {
-        let (bundle, one_time) = self.server.get_mut(&who).unwrap();
-        let bytes = [&bundle[..], &one_time.pop().unwrap_or_default()].concat();
+        let Shelf { bundle, last_resort, one_time } = self.server.get_mut(&who).unwrap();
+        let bytes = [&bundle[..], one_time.pop().as_ref().unwrap_or(last_resort)].concat();
         VerifiedBundle::verify(&bytes, &who.address()).unwrap()
     }
 
     /// How many one-time prekeys a server has left of a device.
     pub(crate) fn stock(&self, who: Who) -> usize {
-        self.server[&who].1.len()
+        self.server[&who].one_time.len()
     }
 
     /// Notes what a message was sealed with.

@@ -129,7 +129,7 @@ fn drive_loads_afresh_after_each_conflict_and_gives_up_after_32() {
     let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
     for (conflicts, ends_well) in [(0, true), (1, true), (31, true), (32, false)] {
         let (loads, stores) = (Cell::new(0), Cell::new(0));
-        let mut context = Context::new(ben.now, ben.generation, &mut ben.random);
+        let mut context = Context::new(ben.now, ben.generation, &mut ben.random).with_suites(ben.suites);
         let done = drive(
             &send,
             &mut context,
@@ -271,7 +271,7 @@ fn the_memory_store_compares_and_swaps_all_or_nothing() {
     let (ada, _, mut server) = strangers();
     let mut memory = MemoryStore::new();
     let mut random = Seeded::new(3);
-    let mut context = Context::new(ada.now, ada.generation, &mut random);
+    let mut context = Context::new(ada.now, ada.generation, &mut random).with_suites(ada.suites);
     memory.run(&Register { address: phone("mem") }, &mut context).unwrap();
     let bundle = VerifiedBundle::verify(&server.fetch(ada.address), &ada.address).unwrap();
     memory.run(&Start { bundle: &bundle }, &mut context).unwrap();

@@ -3,11 +3,11 @@
 
 use outrigger::{
     ChangeNumber, KeyPair, LearnNumber, Limits, NumberError, OpenError, PhoneNumber, Random, RootSecret,
-    SafetyNumber, ShowSafetyNumber, VerifiedBundle, ratchet::Ratchet,
+    SafetyNumber, ShowSafetyNumber, SuitePolicy, VerifiedBundle, ratchet::Ratchet,
 };
 
 use crate::world::{
-    BOUND, Device, NOON, exchange, friends,
+    BOUND, Device, NOON, Server, exchange, friends,
     random::Seeded,
     strangers,
     wire::{Fields, envelope},
@@ -136,10 +136,16 @@ fn a_standalone_ratchet_refuses_the_same_and_stays_as_it_was() {
     }
 }
 
-/// The one-time prekey is not signed: a server can swap or withhold it, and gets no session out of it.
+/// The one-time prekey of a bundle of X3DH is not signed: a server can swap or withhold it, and gets no session out of it.
 #[test]
 fn every_flipped_bit_of_a_bundle_is_refused_before_or_at_the_first_message() {
-    let (ada, mut ben, mut server) = strangers();
+    let mut server = Server::default();
+    let [ada, mut ben] = ["ada", "ben"].map(|name| {
+        let mut device = Device::new(name);
+        device.suites = SuitePolicy::Classic;
+        device.publish(1, &mut server);
+        device
+    });
     let bundle = server.fetch(ben.address);
     let signed_len = bundle.len() - 35;
     for (bit, flipped) in flips(&bundle).enumerate() {

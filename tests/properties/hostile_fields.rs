@@ -1,7 +1,8 @@
 //! Messages that are well formed but for one field: keys of low order, other spellings, other kinds, other sessions. Each is refused by name.
 
 use outrigger::{
-    BundleError, DecodeError, Field, IdentityKey, OpenError, PublicKey, SignedStatement, VerifiedBundle,
+    BundleError, DecodeError, Field, IdentityKey, OpenError, PublicKey, SignedStatement, Suite,
+    VerifiedBundle,
 };
 
 use crate::{
@@ -111,22 +112,29 @@ fn l4_a_key_of_another_type_or_a_post_quantum_part_is_refused() {
             assert!(VerifiedBundle::verify(&altered, &ben.address).is_err());
         }
     }
-    // A handshake that is longer than any of this suite is refused before it is read.
+    // A handshake that is longer than any of its suite is refused before it is read.
     for (pq, field) in [(&b"x"[..], Field::Pq), (&[0; 2_048], Field::Handshake)] {
         let in_handshake = in_envelope(&handshake.with_bytes(5, pq));
         assert_eq!(ben.refuses(ada.address, &in_handshake), malformed(field));
         let in_header = fields.with_bytes(envelope::PQ, pq).encode();
         assert_eq!(ben.refuses(ada.address, &in_header), malformed(Field::Pq));
     }
-    for suite in (0..=255_u8).filter(|suite| *suite != 1) {
+    for suite in (0..=255_u8).filter(|suite| *suite != fields.front[1]) {
         let mut other = fields.clone();
         other.front[1] = suite;
-        // Suite 0 is no envelope: `AnswerRetry` makes nothing of it.
-        let refusal = match suite {
-            0 => OpenError::RetryRequest,
-            _ => OpenError::Decode(DecodeError::Suite(suite)),
-        };
-        assert_eq!(ben.refuses(ada.address, &other.encode()), refusal);
+        let refusal = ben.refuses(ada.address, &other.encode());
+        match suite {
+            // Suite 0 is no envelope: `AnswerRetry` makes nothing of it.
+            0 => assert_eq!(refusal, OpenError::RetryRequest),
+            // What a handshake holds beside the keys is the suite's.
+            _ if Suite::parse(suite).is_ok() => {
+                assert!(
+                    [Field::Pq, Field::Handshake].map(malformed).contains(&refusal),
+                    "{suite}: {refusal}"
+                );
+            }
+            _ => assert_eq!(refusal, OpenError::Decode(DecodeError::Suite(suite))),
+        }
     }
 }
 

@@ -14,6 +14,10 @@ mod identity_change;
 mod mended;
 mod operations;
 mod padding;
+#[cfg(feature = "post-quantum")]
+mod post_quantum;
+#[cfg(feature = "post-quantum")]
+mod post_quantum_policy;
 mod prekeys;
 mod publishing;
 mod randomness;

@@ -21,8 +21,9 @@ use crate::world::{
 /// How many times an operation asks, where each time it gets all that it asked for.
 pub(crate) fn rounds<O: Operation>(device: &mut Device, operation: &O) -> usize {
     let mut have = Loaded::new();
-    let mut context =
-        Context::new(device.now, device.generation, &mut device.random).with_limits(device.limits);
+    let mut context = Context::new(device.now, device.generation, &mut device.random)
+        .with_suites(device.suites)
+        .with_limits(device.limits);
     let mut asked = Vec::new();
     for round in 0..100 {
         match operation.run(&have, &mut context) {
@@ -231,7 +232,7 @@ fn what_was_not_answered_is_asked_again_and_never_taken_for_absent() {
     let cast = cast();
     let (ben, ada) = (&cast.ben, &cast.ada);
     let mut random = ben.random.clone();
-    let mut context = Context::new(ben.now, ben.generation, &mut random);
+    let mut context = Context::new(ben.now, ben.generation, &mut random).with_suites(ben.suites);
     let receive = Receive { from: ada.address, envelope: &cast.in_order, associated_data: BOUND };
     for _ in 0..3 {
         assert!(matches!(receive.run(&Loaded::new(), &mut context), Ok(Run::Needs(_))));
@@ -325,7 +326,7 @@ fn a_commit_that_fails_releases_nothing_and_changes_nothing() {
     });
     assert_eq!(failed.map(drop), Err("disk full"));
     assert!(seen.get(), "the transaction sees the output, to store it along");
-    let mut context = Context::new(ben.now, ben.generation, &mut ben.random);
+    let mut context = Context::new(ben.now, ben.generation, &mut ben.random).with_suites(ben.suites);
     let failed = drive(
         &receive,
         &mut context,

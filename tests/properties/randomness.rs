@@ -10,7 +10,7 @@ use outrigger::{
 };
 
 use crate::world::{
-    BOUND, Device, NOON,
+    BOUND, Device, NOON, by_suite,
     cast::{Cast, cast},
     exchange,
     random::{Broken, Fault},
@@ -23,7 +23,7 @@ fn attempt<O: Operation>(
     source: &mut Broken,
 ) -> Result<O::Output, O::Error> {
     let mut have = Loaded::new();
-    let mut context = Context::new(device.now, device.generation, source);
+    let mut context = Context::new(device.now, device.generation, source).with_suites(device.suites);
     loop {
         match operation.run(&have, &mut context)? {
             Run::Needs(needs) => {
@@ -76,22 +76,24 @@ fn l6_l7_every_operation_refuses_a_source_that_fails_or_repeats() {
     let empty = Device::empty("new");
     faults("register", &empty, &Register { address: empty.address }, 1, DeviceError::Random);
     let fresh = Device::new("fresh");
-    // A signed prekey, two signatures, three one-time prekeys.
-    faults("first replenish", &fresh, &ReplenishPrekeys { one_time: 3 }, 6, DeviceError::Random);
-    faults("replenish", &ben, &ReplenishPrekeys { one_time: 2 }, 3, DeviceError::Random);
+    // A signed prekey, two signatures, three one-time prekeys; with a KEM a key and a signature more for each prekey.
+    let draws = |classic, kem| by_suite([classic, kem, kem]);
+    faults("first replenish", &fresh, &ReplenishPrekeys { one_time: 3 }, draws(6, 14), DeviceError::Random);
+    faults("replenish", &ben, &ReplenishPrekeys { one_time: 2 }, draws(3, 7), DeviceError::Random);
     let number = PhoneNumber::parse("+4930123456").unwrap();
     faults("change number", &ben, &ChangeNumber { number }, 1, DeviceError::Random);
-    faults("start", &ben, &Start { bundle: &bundle }, 2, StartError::Random);
+    // Two keys, and what is encapsulated.
+    faults("start", &ben, &Start { bundle: &bundle }, draws(2, 3), StartError::Random);
     let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
     faults("send within a chain", &ben, &send, 1, SendError::Random);
     // The suites signature and a one-time prekey; salt and nonce; a nonce; two keys and a nonce.
-    faults("hand out", &ben, &HandOutBundle, 2, DeviceError::Random);
+    faults("hand out", &ben, &HandOutBundle, draws(2, 4), DeviceError::Random);
     let ask = RequestRetry { from: ada.address, envelope: &gone, error: OpenError::KeyGone };
     faults("ask", &ben, &ask, 2, RetryError::Random);
     let answer = AnswerRetry { from: ada.address, request: &request, bundle: None, resend_to: None };
     faults("answer", &ben, &answer, 1, RetryError::Random);
     let anew = AnswerRetry { request: &request_anew, bundle: Some(&bundle), ..answer };
-    faults("answer anew", &ben, &anew, 3, RetryError::Random);
+    faults("answer anew", &ben, &anew, draws(3, 4), RetryError::Random);
     ben.opens(ada.address, &in_order, b"in order");
     exchange(&mut ben, &mut ada);
     exchange(&mut ada, &mut ben);

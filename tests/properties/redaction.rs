@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, convert::Infallible, error::Error, fmt::Debug, 
 
 use outrigger::{
     AnswerRetry, Batch, ChangeNumber, ConfirmPrekeys, Context, DecideIdentity, Decision, DescribeDevice,
-    DescribePeer, DescribePrekeys, Diagnose, Generation, HandOutBundle, IdentityKeyPair, Keep, KeyPair,
-    LearnNumber, Limits, Loaded, MemoryStore, OpenError, Operation, PhoneNumber, Random, Receive, Record,
-    RecordDescription, RecordKind, Recover, Register, ReplenishPrekeys, RequestRetry, RootSecret, Run,
-    SecretBytes, Send, ShowSafetyNumber, Signature, Start, UploadId,
-    handshake::{Initiated, Party, initiate, respond},
+    DescribePeer, DescribePrekeys, Diagnose, Generation, HandOutBundle, IdentityKeyPair, Keep, KemPair,
+    KemSeed, KeyPair, LearnNumber, Limits, Loaded, MemoryStore, OpenError, Operation, PhoneNumber, Random,
+    Receive, Record, RecordDescription, RecordKind, Recover, Register, ReplenishPrekeys, RequestRetry,
+    RootSecret, Run, SecretBytes, Send, ShowSafetyNumber, Signature, Start, SuitePolicy, UploadId,
+    handshake::{Initiated, Party, Prekeys, initiate, respond},
     ratchet::Ratchet,
 };
 use zeroize::ZeroizeOnDrop;
@@ -112,6 +112,13 @@ fn l22_no_public_type_prints_a_key() {
     };
     printed.debug("KeyPair", &KeyPair::take_from(&mut whole()));
     printed.debug("IdentityKeyPair", &identity);
+    #[cfg(feature = "post-quantum")]
+    for size in [outrigger::KemSize::MlKem768, outrigger::KemSize::MlKem1024] {
+        let seed = KemSeed::take_from(size, &mut [whole(), whole()].concat().try_into().unwrap());
+        printed.debug("KemSeed", &seed);
+        printed.debug("KemPair", &seed.expand());
+        printed.debug("KemPublicKey", seed.expand().public());
+    }
     printed.debug("RootSecret", &RootSecret::take_from(&mut whole()));
     printed.debug("SecretBytes", &SecretBytes::new(whole().to_vec()));
     printed.debug("Record", &Record::new(outrigger::Revision::FIRST, whole().to_vec()));
@@ -120,7 +127,7 @@ fn l22_no_public_type_prints_a_key() {
 
     // The stages of every operation, and what it returns.
     let mut source = Seeded::new(9);
-    let mut context = Context::new(NOON, ben.generation, &mut source);
+    let mut context = Context::new(NOON, ben.generation, &mut source).with_suites(ben.suites);
     printed.debug("Context", &context);
     let receive = Receive { from: cleo.address, envelope: &first, associated_data: BOUND };
     let mut have = Loaded::new();
@@ -142,7 +149,7 @@ fn l22_no_public_type_prints_a_key() {
     }
     drop(context);
     let mut memory = MemoryStore::new();
-    let mut context = Context::new(NOON, ben.generation, &mut ben.random);
+    let mut context = Context::new(NOON, ben.generation, &mut ben.random).with_suites(ben.suites);
     let peer = ada.address;
     memory.run(&Register { address: ben.address }, &mut context).unwrap();
     let upload = memory.run(&ReplenishPrekeys { one_time: 3 }, &mut context).unwrap();
@@ -163,16 +170,11 @@ fn l22_no_public_type_prints_a_key() {
     let mut random = Random::new(&mut source);
     printed.debug("Random", &random);
     let own = Party { identity: &identity, address: &cleo.address };
-    let initiated: Initiated = initiate(own, &bundle, NOON, &mut random).unwrap();
+    let initiated: Initiated = initiate(own, &bundle, SuitePolicy::Classic, NOON, &mut random).unwrap();
     printed.debug("Initiated", &initiated);
-    let answer = respond(
-        own,
-        &ada.address,
-        bundle.suite(),
-        &initiated.handshake,
-        &KeyPair::take_from(&mut whole()),
-        None,
-    );
+    let keys = Prekeys { signed: &KeyPair::take_from(&mut whole()), one_time: None, kem: None };
+    printed.debug("Prekeys", &keys);
+    let answer = respond(own, &ada.address, initiated.suite, &initiated.handshake, keys);
     printed.debug("Established", &answer.unwrap());
     let root = initiated.established.into_root_secret();
     printed.debug("RootSecret", &root);
@@ -266,7 +268,8 @@ pub(crate) fn stages<O: Operation + Debug>(
     let mut have = Loaded::new();
     loop {
         let drawn = device.random.tape.len();
-        let mut context = Context::new(device.now, device.generation, &mut device.random);
+        let mut context =
+            Context::new(device.now, device.generation, &mut device.random).with_suites(device.suites);
         let round = operation.run(&have, &mut context);
         drop(context);
         match round {
@@ -359,11 +362,12 @@ fn l22_secret_types_wipe_themselves() {
     const { wipes::<SecretBytes>() };
     const { wipes::<RootSecret>() };
     const { wipes::<KeyPair>() };
+    const { wipes::<KemSeed>() };
     const { wipes::<outrigger::LinkCode>() };
     const { wipes::<outrigger::TypedCode>() };
     assert!(needs_drop::<KeyPair>() && needs_drop::<IdentityKeyPair>() && needs_drop::<Ratchet>());
     assert!(needs_drop::<outrigger::handshake::Established>() && needs_drop::<Context<'_>>());
-    assert!(!needs_drop::<Limits>());
+    assert!(needs_drop::<KemPair>() && !needs_drop::<Limits>());
     // Taking a key over wipes where it came from.
     let (mut seed, mut root) = ([7; 32], [8; 32]);
     drop((KeyPair::take_from(&mut seed), RootSecret::take_from(&mut root)));
@@ -394,4 +398,5 @@ lacks! {
     SecretBytes: std::fmt::Display, RootSecret: std::fmt::Display, KeyPair: std::fmt::Display,
     RootSecret: AsRef<[u8]>, KeyPair: AsRef<[u8]>, RootSecret: std::ops::Deref, KeyPair: std::ops::Deref,
     RootSecret: std::hash::Hash, KeyPair: std::hash::Hash, SecretBytes: std::hash::Hash,
+    KemSeed: Clone, KemPair: Clone, KemSeed: PartialEq, KemPair: PartialEq, KemSeed: AsRef<[u8]>, KemSeed: std::hash::Hash,
 }

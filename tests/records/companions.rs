@@ -23,7 +23,7 @@ impl Device {
     where
         O::Error: std::fmt::Debug,
     {
-        let mut context = Context::new(NOW, GENERATION, &mut self.source);
+        let mut context = classic(&mut self.source);
         self.store.run(operation, &mut context).unwrap()
     }
 
@@ -145,7 +145,7 @@ fn companions_of_format_1_go_on() {
     let [mut phone, mut desk, mut lab, mut shows, mut typed, mut peer] = NAMES.map(|name| rows(&file[name]));
     let under_way = |name: &str| from_hex(&file["under way"][name]);
     let mut source = Counting(9 << 32);
-    let context = &mut Context::new(NOW, GENERATION, &mut source);
+    let context = &mut classic(&mut source);
 
     // The desk reads what comes, and hears the history that it asked for.
     let desk_address = desk.run(&DescribeDevice, context).address;

@@ -14,7 +14,7 @@ use outrigger::{
     AccountId, Address, AnswerRetry, Arrival, ChangeNumber, ConfirmPrekeys, Context, DescribeDevice,
     DescribePeer, DescribePrekeys, DeviceId, DriveError, Generation, HandOutBundle, Keep, LearnNumber,
     MemoryStore, MessageId, OpenError, PhoneNumber, Receive, Record, RecordKind, Register, ReplenishPrekeys,
-    RequestRetry, RetryOutcome, RetryReason, Revision, Run, Send, Start, Strength, UnixMillis,
+    RequestRetry, RetryOutcome, RetryReason, Revision, Run, Send, Start, Strength, SuitePolicy, UnixMillis,
     VerifiedBundle, drive,
 };
 use rand_core::{TryCryptoRng, TryRng};
@@ -48,6 +48,11 @@ impl TryCryptoRng for Counting {}
 
 const GENERATION: Generation = Generation([0x5a; 16]);
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+/// What wrote format 1 spoke suite 1 only.
+fn classic(source: &mut Counting) -> Context<'_> {
+    Context::new(NOW, GENERATION, source).with_suites(SuitePolicy::Classic)
+}
 
 fn phone(name: &[u8]) -> Address {
     Address::new(AccountId::new(name).unwrap(), DeviceId::PHONE)
@@ -84,7 +89,7 @@ fn send(store: &mut MemoryStore, to: Address, text: &str, context: &mut Context<
 /// Two stores that hold a record of every kind, and what is under way: four envelopes, a request, and the envelope that it asks for.
 fn scenario() -> (MemoryStore, MemoryStore, [Vec<u8>; 6]) {
     let mut source = Counting(0);
-    let context = &mut Context::new(NOW, GENERATION, &mut source);
+    let context = &mut classic(&mut source);
     let (mut a, mut b) = (MemoryStore::new(), MemoryStore::new());
     a.run(&Register { address: ada() }, context).unwrap();
     b.run(&Register { address: ben() }, context).unwrap();
@@ -205,7 +210,7 @@ fn stores_of_format_1_go_on() {
     let (mut a, mut b) = (rows(&file["a"]), rows(&file["b"]));
     let envelopes: Vec<_> = file["envelopes"].as_array().unwrap().iter().map(from_hex).collect();
     let mut source = Counting(1 << 32);
-    let context = &mut Context::new(NOW, GENERATION, &mut source);
+    let context = &mut classic(&mut source);
 
     assert_eq!(a.run(&DescribeDevice, context).number.unwrap().as_str(), "+14155550100");
     let known = b.run(&DescribePeer { peer: ada() }, context);
@@ -252,7 +257,7 @@ fn stores_of_format_1_go_on() {
 #[test]
 fn an_empty_store_asks_and_settles() {
     let mut source = Counting(7);
-    let context = &mut Context::new(NOW, GENERATION, &mut source);
+    let context = &mut classic(&mut source);
     let mut have = outrigger::Loaded::new();
     let operation = Register { address: ada() };
     let Ok(Run::Needs(needs)) = outrigger::Operation::run(&operation, &have, context) else {

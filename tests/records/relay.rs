@@ -24,8 +24,7 @@ impl Device {
     where
         O::Error: std::fmt::Debug,
     {
-        let mut context = Context::new(NOW, GENERATION, &mut self.source);
-        self.store.run(operation, &mut context).unwrap()
+        self.store.run(operation, &mut classic(&mut self.source)).unwrap()
     }
 
     fn takes(&mut self, desk: &Self, envelope: &[u8], verdict: Option<Verdict>) -> FromDesktop {
@@ -150,7 +149,7 @@ fn relays_of_format_1_go_on() {
     let [mut phone, mut plain, mut offered, mut upgraded, _] = NAMES.map(|name| rows(&file[name]));
     let under_way = |name: &str| from_hex(&file["under way"][name]);
     let mut source = Counting(25 << 32);
-    let context = &mut Context::new(NOW, GENERATION, &mut source);
+    let context = &mut classic(&mut source);
     let id = |store: &mut Rows, context: &mut Context<'_>| store.run(&DescribeDevice, context).address.device;
     let [plain_id, offered_id, upgraded_id] =
         [&mut plain, &mut offered, &mut upgraded].map(|store| id(store, context));

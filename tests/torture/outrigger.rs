@@ -106,7 +106,7 @@ fn phone(name: &str) -> Address {
 }
 
 fn verified(peer: &str, fetched: &Fetched) -> VerifiedBundle {
-    let bytes = [&fetched.bundle[..], fetched.one_time.as_deref().unwrap_or_default()].concat();
+    let bytes = [&fetched.bundle[..], fetched.one_time.as_ref().unwrap_or(&fetched.last_resort)].concat();
     VerifiedBundle::verify(&bytes, &phone(peer)).unwrap()
 }
 
@@ -161,9 +161,10 @@ impl Subject for Outrigger {
         Upload {
             number: upload.id.number,
             tag: upload.id.tag.to_vec(),
-            one_time: upload.one_time_prekeys.iter().map(|field| field.to_vec()).collect(),
+            one_time: upload.one_time_prekeys,
             replaces: upload.replaces,
             bundle: upload.bundle,
+            last_resort: upload.last_resort,
         }
     }
 

@@ -16,6 +16,7 @@ struct Stock {
     first: Upload,
     last: Upload,
     bundle: Vec<u8>,
+    last_resort: Vec<u8>,
     one_time: VecDeque<Vec<u8>>,
     handed_out: Option<Vec<u8>>,
 }
@@ -52,6 +53,7 @@ impl Server {
             first: upload.clone(),
             last: upload.clone(),
             bundle: Vec::new(),
+            last_resort: Vec::new(),
             one_time: VecDeque::new(),
             handed_out: None,
         });
@@ -60,6 +62,7 @@ impl Server {
         }
         stock.last = upload.clone();
         stock.bundle = upload.bundle;
+        stock.last_resort = upload.last_resort;
         stock.one_time.extend(upload.one_time);
         true
     }
@@ -78,7 +81,8 @@ impl Server {
         let stock = self.stock(address)?;
         let one_time = stock.one_time.pop_front();
         stock.handed_out.clone_from(&one_time);
-        Ok(Fetched { bundle: stock.bundle.clone(), one_time })
+        let (bundle, last_resort) = (stock.bundle.clone(), stock.last_resort.clone());
+        Ok(Fetched { bundle, one_time, last_resort })
     }
 
     pub(crate) fn misbehave(&mut self, address: &str, does: Misdeed) -> Result<(), Broken> {
@@ -92,6 +96,7 @@ impl Server {
             }
             Misdeed::GoesBack => {
                 stock.bundle.clone_from(&stock.first.bundle);
+                stock.last_resort.clone_from(&stock.first.last_resort);
                 stock.one_time = stock.first.one_time.clone().into();
             }
         }

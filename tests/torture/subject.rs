@@ -116,6 +116,8 @@ pub(crate) struct Upload {
     pub(crate) tag: Vec<u8>,
     pub(crate) bundle: Vec<u8>,
     pub(crate) one_time: Vec<Vec<u8>>,
+    /// What a library has handed out where no one-time prekey is left, or empty.
+    pub(crate) last_resort: Vec<u8>,
     /// The server forgets the former one-time prekeys first.
     pub(crate) replaces: bool,
 }
@@ -125,6 +127,8 @@ pub(crate) struct Upload {
 pub(crate) struct Fetched {
     pub(crate) bundle: Vec<u8>,
     pub(crate) one_time: Option<Vec<u8>>,
+    /// Goes in the place of a one-time prekey.
+    pub(crate) last_resort: Vec<u8>,
 }
 
 /// What was opened.

@@ -1,12 +1,12 @@
 //! `vectors/code.json`: a linking by a typed code, byte for byte up to the question to the user, and what it refuses.
 
 use outrigger::{
-    AccountId, Address, Context, ContinueLinking, DeviceId, DriveError, EnterLinkCode, Generation, LinkError,
+    AccountId, Address, ContinueLinking, DeviceId, DriveError, EnterLinkCode, Generation, LinkError,
     LinkProgress, Operation, Register, ShowTypedCode, TakeInvitation, UnixMillis,
 };
 use serde_json::Value;
 
-use crate::{Store, companions::does, file, hex, list, number, text};
+use crate::{Store, classic, companions::does, file, hex, list, number, text};
 
 /// The phone, once its user has typed the code, and the companion that shows it.
 fn typed(case: &Value) -> (Store, Store) {
@@ -26,7 +26,7 @@ fn typed(case: &Value) -> (Store, Store) {
 fn refuses<O: Operation<Error = LinkError>>(store: &Store, now: u64, operation: &O, name: &str) {
     let mut tried = store.clone();
     let mut source = getrandom::SysRng;
-    let mut context = Context::new(UnixMillis(now), store.generation, &mut source);
+    let mut context = classic(UnixMillis(now), store.generation, &mut source);
     let Err(DriveError::Refused(_)) = tried.run(operation, &mut context) else {
         panic!("{name}: not refused")
     };

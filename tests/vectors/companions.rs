@@ -1,16 +1,15 @@
 //! `vectors/companions.json`: which list counts, certificates, and a linking into an account that has companions, with what is refused in its course.
 
 use outrigger::{
-    AccountId, Address, Certificate, CertificateError, ConfirmLink, Consent, Consequence, Context,
-    ContinueLinking, DeclineLink, DescribeDevices, DesktopConsent, DeviceId, DeviceList, DriveError,
-    Generation, GrantDesktop, GrantLink, HistoryId, IdentityKey, JoinPhone, JoinProgress, Joined,
-    LearnDevices, LinkError, LinkProgress, ListError, MemoryStore, Operation, Refusal, Register,
-    ScanLinkCode, SealHistory, SealSynced, ShowDesktopCode, ShowLinkCode, UnixMillis, VerifiedBundle,
-    wire::DecodeError,
+    AccountId, Address, Certificate, CertificateError, ConfirmLink, Consent, Consequence, ContinueLinking,
+    DeclineLink, DescribeDevices, DesktopConsent, DeviceId, DeviceList, DriveError, Generation, GrantDesktop,
+    GrantLink, HistoryId, IdentityKey, JoinPhone, JoinProgress, Joined, LearnDevices, LinkError,
+    LinkProgress, ListError, MemoryStore, Operation, Refusal, Register, ScanLinkCode, SealHistory,
+    SealSynced, ShowDesktopCode, ShowLinkCode, UnixMillis, VerifiedBundle, wire::DecodeError,
 };
 use serde_json::Value;
 
-use crate::{Script, Store, address, array, file, hex, knows_phone, list, number, text};
+use crate::{Script, Store, address, array, classic, file, hex, knows_phone, list, number, text};
 
 fn account(entry: &Value) -> AccountId {
     AccountId::new(&hex(&entry["account_id"])).unwrap()
@@ -24,7 +23,7 @@ fn key(value: &Value) -> IdentityKey {
 fn learn(store: &mut MemoryStore, account: AccountId, step: &Value) -> Result<DeviceList, ListError> {
     let mut source = Script(Vec::new());
     let now = UnixMillis(number(&step["time"]));
-    let mut context = Context::new(now, Generation([7; 16]), &mut source);
+    let mut context = classic(now, Generation([7; 16]), &mut source);
     match store.run(&LearnDevices { account, list: &hex(&step["list"]) }, &mut context) {
         Ok(learned) => Ok(learned.list),
         Err(DriveError::Refused(error)) => Err(error),
@@ -55,7 +54,7 @@ fn which_list_counts() {
         let mut store = if sequence["own_phone"] == true {
             let mut store = MemoryStore::new();
             let mut source = Script(vec![hex(&file["phone"]["private"])]);
-            let mut context = Context::new(UnixMillis(1), Generation([7; 16]), &mut source);
+            let mut context = classic(UnixMillis(1), Generation([7; 16]), &mut source);
             store.run(&Register { address: own }, &mut context).unwrap();
             store
         } else {
@@ -81,7 +80,7 @@ fn which_list_counts() {
                 }
             }
             let mut source = Script(Vec::new());
-            let mut context = Context::new(UnixMillis(0), Generation([7; 16]), &mut source);
+            let mut context = classic(UnixMillis(0), Generation([7; 16]), &mut source);
             let described = store.run(&DescribeDevices { account }, &mut context).unwrap();
             assert_eq!(described.list.map(|known| known.as_bytes().to_vec()), on_record, "{name}");
             assert_eq!(described.disputed, step["disputed"].as_bool().unwrap(), "{name}");
@@ -122,7 +121,7 @@ fn certificates() {
 /// Runs an operation with scripted draws, which it must take, all of them.
 pub(crate) fn does<O: Operation>(store: &mut Store, draws: &Value, now: u64, operation: &O) -> O::Output {
     let mut source = Script::new(draws);
-    let mut context = Context::new(UnixMillis(now), store.generation, &mut source);
+    let mut context = classic(UnixMillis(now), store.generation, &mut source);
     let output = store.run(operation, &mut context).unwrap_or_else(|error| panic!("{error}"));
     drop(context);
     source.assert_drawn(draws);
@@ -138,7 +137,7 @@ pub(crate) fn refuses<O: Operation<Error = LinkError>>(
 ) -> LinkError {
     let mut tried = store.clone();
     let mut source = getrandom::SysRng;
-    let mut context = Context::new(UnixMillis(now), store.generation, &mut source);
+    let mut context = classic(UnixMillis(now), store.generation, &mut source);
     let Err(DriveError::Refused(error)) = tried.run(operation, &mut context) else {
         panic!("{name}: not refused")
     };

@@ -1,12 +1,12 @@
 //! `vectors/companions.json`: what the AEAD of a session seals, with stamps and headings.
 
 use outrigger::{
-    AccountId, Address, Advice, Content, Context, DriveError, LearnDevices, OpenError, Receive, Received,
-    SharedId, Standing, UnixMillis,
+    AccountId, Address, Advice, Content, DriveError, LearnDevices, OpenError, Receive, Received, SharedId,
+    Standing, UnixMillis,
 };
 use serde_json::Value;
 
-use crate::{Script, address, device, file, hex, list, number, text};
+use crate::{Script, address, classic, device, file, hex, list, number, text};
 
 fn standing(value: &Value) -> Standing {
     match text(value) {
@@ -65,7 +65,7 @@ fn stamps_and_headings() {
         let store = stores.iter_mut().find(|(name, _)| *name == text(&step["by"])).map(|(_, store)| store);
         let store = store.unwrap();
         let mut source = Script(Vec::new());
-        let mut context = Context::new(now, store.generation, &mut source);
+        let mut context = classic(now, store.generation, &mut source);
         if step["op"] == "learn" {
             let account = AccountId::new(&hex(&step["account_id"])).unwrap();
             store.run(&LearnDevices { account, list: &hex(&step["list"]) }, &mut context).unwrap();

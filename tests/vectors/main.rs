@@ -17,8 +17,8 @@ use outrigger::{
     EnvelopeDescription, Generation, IdentityKey, IdentityKeyPair, Keep, KeyPair, Limits, MemoryStore,
     MessageId, OpenError, Operation, PrekeyId, PublicKey, Random, Receive, Record, RecordKey, Recover,
     Register, ReplenishPrekeys, RequestRetry, Restart, RetryError, RetryOutcome, RetryReason, Revision,
-    RootSecret, SafetyNumber, Send, Start, Strength, Suite, UnixMillis, VerifiedBundle, drive,
-    handshake::{Handshake, Party, initiate, respond},
+    RootSecret, SafetyNumber, Send, Start, Strength, Suite, SuitePolicy, UnixMillis, VerifiedBundle, drive,
+    handshake::{Handshake, Party, Prekeys, initiate, respond},
     ratchet::{DecryptError, Ratchet},
 };
 use rand_core::{TryCryptoRng, TryRng};
@@ -56,6 +56,11 @@ impl TryRng for Script {
 }
 
 impl TryCryptoRng for Script {}
+
+/// The vectors are of suite 1.
+fn classic<'a, R: TryCryptoRng>(now: UnixMillis, generation: Generation, random: &'a mut R) -> Context<'a> {
+    Context::new(now, generation, random).with_suites(SuitePolicy::Classic)
+}
 
 fn file(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -148,7 +153,7 @@ fn device(entry: &Value) -> Store {
     let mut store = Store { records: BTreeMap::new(), generation: Generation([7; 16]) };
     let issued_at = UnixMillis(number(&entry["prekeys"]["issued_at"]));
     let mut source = Script::new(&entry["register_draws"]);
-    let mut context = Context::new(issued_at, store.generation, &mut source);
+    let mut context = classic(issued_at, store.generation, &mut source);
     let key = store.run(&Register { address: address(entry) }, &mut context).unwrap();
     assert_eq!(key.public_key().as_bytes()[..], hex(&entry["identity_public"]));
     replenish(&mut store, &entry["prekeys"]);
@@ -160,7 +165,7 @@ fn replenish(store: &mut Store, prekeys: &Value) {
     let one_time = list(&prekeys["one_time_prekeys"]);
     let mut source = Script::new(&prekeys["draws"]);
     let issued_at = UnixMillis(number(&prekeys["issued_at"]));
-    let mut context = Context::new(issued_at, store.generation, &mut source);
+    let mut context = classic(issued_at, store.generation, &mut source);
     let count = u16::try_from(one_time.len()).unwrap();
     let upload = store.run(&ReplenishPrekeys { one_time: count }, &mut context).unwrap();
     drop(context);
@@ -186,7 +191,8 @@ fn prekeys_and_bundles() {
         }
     }
     for entry in list(&file["bundles_accepted"]) {
-        let verified = VerifiedBundle::verify(&hex(&entry["bundle"]), &address(entry));
+        let bytes = hex(&entry["bundle"]);
+        let verified = VerifiedBundle::verify(&bytes, &address(entry));
         assert!(verified.is_ok(), "{}: {verified:?}", entry["name"]);
     }
     for entry in list(&file["bundles_refused"]) {
@@ -205,8 +211,7 @@ fn number_statements() {
         let account = AccountId::new(&hex(&entry["account_id"])).unwrap();
         let phone = Address::new(account, DeviceId::PHONE);
         let mut source = Script(vec![hex(&entry["z"]), hex(&entry["identity_private"])]);
-        let mut context =
-            Context::new(UnixMillis(number(&entry["issued_at"])), Generation([7; 16]), &mut source);
+        let mut context = classic(UnixMillis(number(&entry["issued_at"])), Generation([7; 16]), &mut source);
         store.run(&Register { address: phone }, &mut context).unwrap();
         let number = PhoneNumber::parse(text(&entry["number"])).unwrap();
         let statement = store.run(&ChangeNumber { number }, &mut context).unwrap();
@@ -217,7 +222,7 @@ fn number_statements() {
             let account = AccountId::new(&hex(&entry["account_id"])).unwrap();
             let mut store = knows_phone(account, &hex(&entry["identity_public"]));
             let mut source = Script(Vec::new());
-            let mut context = Context::new(UnixMillis(0), Generation([7; 16]), &mut source);
+            let mut context = classic(UnixMillis(0), Generation([7; 16]), &mut source);
             let learned =
                 store.run(&LearnNumber { account, statement: &hex(&entry["statement"]) }, &mut context);
             assert_eq!(learned.is_ok(), accepted, "{}: {}", entry["name"], entry["why"]);
@@ -230,7 +235,7 @@ fn knows_phone(account: AccountId, key: &[u8]) -> MemoryStore {
     use outrigger::{DecideIdentity, Decision};
 
     let mut source = getrandom::SysRng;
-    let mut context = Context::new(UnixMillis(1), Generation([7; 16]), &mut source);
+    let mut context = classic(UnixMillis(1), Generation([7; 16]), &mut source);
     let (mut store, mut other) = (MemoryStore::new(), MemoryStore::new());
     let phone = Address::new(account, DeviceId::PHONE);
     let here = Address::new(AccountId::new(&[0xee; 16]).unwrap(), DeviceId::PHONE);
@@ -253,7 +258,7 @@ fn x3dh() {
         let (a, b) = (&entry["initiator"], &entry["responder"]);
         let (address_a, address_b) = (address(a), address(b));
         let (identity_a, identity_b) = (identity(&a["identity_private"]), identity(&b["identity_private"]));
-        let handshake = Handshake::decode(&hex(&entry["handshake"])).unwrap();
+        let handshake = Handshake::decode(&hex(&entry["handshake"]), Suite::Classic).unwrap();
         assert_eq!(handshake.encode(), hex(&entry["handshake"]));
         let one_time = b["one_time_prekey_private"].as_str().map(|_| pair(&b["one_time_prekey_private"]));
         let at_b = respond(
@@ -261,8 +266,7 @@ fn x3dh() {
             &address_a,
             Suite::Classic,
             &handshake,
-            &pair(&b["signed_prekey_private"]),
-            one_time.as_ref(),
+            Prekeys { signed: &pair(&b["signed_prekey_private"]), one_time: one_time.as_ref(), kem: None },
         )
         .unwrap();
         assert_eq!(at_b.transcript().as_bytes()[..], hex(&entry["transcript"]), "{}", entry["name"]);
@@ -276,7 +280,7 @@ fn x3dh() {
             hex(&b["signed_prekey_private"]),
             hex(&b["identity_private"]),
         ]);
-        let mut context = Context::new(UnixMillis(1), Generation([7; 16]), &mut source);
+        let mut context = classic(UnixMillis(1), Generation([7; 16]), &mut source);
         let mut store = MemoryStore::new();
         store.run(&Register { address: address_b }, &mut context).unwrap();
         let mut bundle = store.run(&ReplenishPrekeys { one_time: 0 }, &mut context).unwrap().bundle;
@@ -286,7 +290,9 @@ fn x3dh() {
         let bundle = VerifiedBundle::verify(&bundle, &address_b).unwrap();
         let mut source = Script(vec![hex(&a["ephemeral_private"])]);
         let own = Party { identity: &identity_a, address: &address_a };
-        let at_a = initiate(own, &bundle, handshake.started_at, &mut Random::new(&mut source)).unwrap();
+        let mut random = Random::new(&mut source);
+        let at_a = initiate(own, &bundle, SuitePolicy::Classic, handshake.started_at, &mut random).unwrap();
+        assert_eq!(at_a.suite, Suite::Classic);
         assert_eq!(at_a.established.transcript(), at_b.transcript());
         assert_eq!(at_a.established.session_id(), at_b.session_id());
         assert_eq!(at_a.handshake, handshake);
@@ -355,7 +361,7 @@ fn whole_sessions() {
         for entry in case["large"].as_array().into_iter().flatten() {
             let store = stores.get_mut(text(&entry["by"])).unwrap();
             let mut source = getrandom::SysRng;
-            let mut context = Context::new(UnixMillis(number(&case["time"])), store.generation, &mut source);
+            let mut context = classic(UnixMillis(number(&case["time"])), store.generation, &mut source);
             let (envelope, associated) = (large(entry), hex(&entry["associated_data"]));
             let receive =
                 Receive { from: at(&entry["from"]), envelope: &envelope, associated_data: &associated };
@@ -382,7 +388,7 @@ fn play(case: &Value) -> BTreeMap<&str, Store> {
         let draws = step.get("draws").cloned().unwrap_or(Value::Array(Vec::new()));
         let mut source = Script::new(&draws);
         let now = UnixMillis(number(step.get("time").unwrap_or(&case["time"])));
-        let mut context = Context::new(now, store.generation, &mut source);
+        let mut context = classic(now, store.generation, &mut source);
         // The step that made what this one is about.
         let about =
             |field: &str| step[field].as_u64().map_or(step, |index| &steps[usize::try_from(index).unwrap()]);
@@ -525,7 +531,7 @@ fn recover(store: &mut Store, prekeys: &Value, now: UnixMillis) {
     let keys: Vec<_> = store.records.keys().copied().collect();
     store.generation.0[0] ^= 1;
     let mut source = Script(Vec::new());
-    let mut context = Context::new(now, store.generation, &mut source);
+    let mut context = classic(now, store.generation, &mut source);
     let recovered = store.run(&Recover { records: &keys }, &mut context).unwrap();
     assert!(recovered.deleted > 0);
     replenish(store, prekeys);
@@ -556,7 +562,7 @@ fn retry_requests() {
         let mut store = stores[to].clone();
         let before = store.clone();
         let mut source = getrandom::SysRng;
-        let mut context = Context::new(now, store.generation, &mut source);
+        let mut context = classic(now, store.generation, &mut source);
         let bundle = bundle(from);
         let answer = AnswerRetry { from: at(from), request, bundle: Some(&bundle), resend_to: None };
         match store.run(&answer, &mut context) {
@@ -585,7 +591,7 @@ fn retry_requests() {
         };
         let mut source = Script(vec![hex(&entry["nonce"]), hex(&entry["salt"])]);
         let mut store = stores["b"].clone();
-        let mut context = Context::new(UnixMillis(number(&entry["asked_at"])), store.generation, &mut source);
+        let mut context = classic(UnixMillis(number(&entry["asked_at"])), store.generation, &mut source);
         let ask = RequestRetry { from: at("a"), envelope: &envelope, error };
         assert_eq!(store.run(&ask, &mut context).unwrap().request, request, "{name}");
     }
@@ -642,7 +648,7 @@ fn large(entry: &Value) -> Vec<u8> {
 
 fn active_is(store: &mut Store, peer: Address, id: &Value, name: &str) {
     let mut source = Script(Vec::new());
-    let mut context = Context::new(UnixMillis(0), store.generation, &mut source);
+    let mut context = classic(UnixMillis(0), store.generation, &mut source);
     let active = store.run(&DescribePeer { peer }, &mut context).unwrap().session;
     assert_eq!(active.map(|session| session.id.0.to_vec()), id.as_str().map(|_| hex(id)), "{name}");
 }

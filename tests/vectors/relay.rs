@@ -1,18 +1,17 @@
 //! `vectors/relay.json`: a whole run of a phone and its desktop, byte for byte.
 
 use outrigger::{
-    AccountId, AckPhone, Address, AskPhone, Consent, Consequence, Content, Context, DescribeDesktops,
-    DesktopConsent, DetachDesktop, DeviceId, DriveError, EndOfRelay, FromDesktop, FromPhone, GrantDesktop,
-    IdentityKey, JoinPhone, JoinProgress, Keep, LeavePhone, LinkError, LinkRequest, MessageId, News,
-    PlanMessage, RejoinPhone, RelayError, RelayReceive, RelayRequest, RelaySend, RelayStanding, RenewDesktop,
-    Request, RequestId, RequestNumber, RequestState, ScanLinkCode, ShowDesktopCode, Suspension,
-    TakeFromDesktop, TakeFromPhone, TakenFromPhone, TellDesktop, UnixMillis, Verdict, VerifiedBundle, Wanted,
-    WhileAway,
+    AccountId, AckPhone, Address, AskPhone, Consent, Consequence, Content, DescribeDesktops, DesktopConsent,
+    DetachDesktop, DeviceId, DriveError, EndOfRelay, FromDesktop, FromPhone, GrantDesktop, IdentityKey,
+    JoinPhone, JoinProgress, Keep, LeavePhone, LinkError, LinkRequest, MessageId, News, PlanMessage,
+    RejoinPhone, RelayError, RelayReceive, RelayRequest, RelaySend, RelayStanding, RenewDesktop, Request,
+    RequestId, RequestNumber, RequestState, ScanLinkCode, ShowDesktopCode, Suspension, TakeFromDesktop,
+    TakeFromPhone, TakenFromPhone, TellDesktop, UnixMillis, Verdict, VerifiedBundle, Wanted, WhileAway,
 };
 use serde_json::Value;
 
 use crate::{
-    Store, address, array,
+    Store, address, array, classic,
     companions::{does, refuses},
     device, file, hex, list, number, text,
 };
@@ -228,7 +227,7 @@ impl Ends {
                 let take = TakeFromPhone { envelope: &envelope };
                 if step["early"] == true {
                     let mut source = crate::Script::new(&none());
-                    let mut context = Context::new(UnixMillis(now), self.desktop.generation, &mut source);
+                    let mut context = classic(UnixMillis(now), self.desktop.generation, &mut source);
                     let error = self.desktop.clone().run(&take, &mut context).unwrap_err();
                     assert!(
                         matches!(error, DriveError::Refused(RelayError::Early { .. })),

@@ -5,7 +5,7 @@
 mod wire;
 
 use outrigger::{
-    Address, AskPhone, Context, DescribeRelay, DeviceId, DriveError, FromDesktop, FromPhone, Generation,
+    Address, AskPhone, DescribeRelay, DeviceId, DriveError, FromDesktop, FromPhone, Generation,
     HandOutBundle, Keep, Operation, Receive, Register, RelayError, RelayReceive, RelayRequest, Request,
     RequestId, RequestState, Send, Start, Suspension, TakeFromDesktop, TakeFromPhone, TakenFromPhone,
     UnixMillis, Verdict, VerifiedBundle, Wanted, WhileAway,
@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Store, address, array, hex, list, number,
+    Store, address, array, classic, hex, list, number,
     relay::{Ends, account, says, state, vectors},
     text,
 };
@@ -26,7 +26,7 @@ pub(crate) fn run<O: Operation>(
 ) -> Result<O::Output, DriveError<O::Error, std::convert::Infallible>> {
     let mut source = getrandom::SysRng;
     let generation = store.generation;
-    store.run(operation, &mut Context::new(UnixMillis(now), generation, &mut source))
+    store.run(operation, &mut classic(UnixMillis(now), generation, &mut source))
 }
 
 fn refused<T: std::fmt::Debug, E>(

@@ -1,12 +1,12 @@
 //! `vectors/relay.json`: the grant, what a desktop refuses of it, and how long its first ask counts.
 
 use outrigger::{
-    Context, ContinueLinking, FromDesktop, JoinPhone, JoinProgress, LinkError, ShowDesktopCode, ShowLinkCode,
+    ContinueLinking, FromDesktop, JoinPhone, JoinProgress, LinkError, ShowDesktopCode, ShowLinkCode,
     TakeFromDesktop, UnixMillis, Verdict,
 };
 
 use crate::{
-    address,
+    address, classic,
     companions::{altered, does, refuses},
     hex, list, number,
     relay::{Ends, fresh, vectors},
@@ -27,7 +27,7 @@ fn the_first_ask() {
     let take = TakeFromDesktop { desktop: ends.id, envelope: &envelope, verdict: Some(Verdict::Allow) };
     for (now, fits) in [(until, true), (until + 1, false)] {
         let (mut phone, mut source) = (ends.phone.clone(), getrandom::SysRng);
-        let mut context = Context::new(UnixMillis(now), phone.generation, &mut source);
+        let mut context = classic(UnixMillis(now), phone.generation, &mut source);
         match phone.run(&take, &mut context) {
             Ok(taken) => assert!(fits && matches!(taken, FromDesktop::Joined { again: false, .. })),
             Err(error) => assert!(!fits && phone == ends.phone, "{error}"),
@@ -71,7 +71,7 @@ fn grants() {
     }
 
     let mut source = getrandom::SysRng;
-    let mut context = Context::new(UnixMillis(now + 60_000), desktop.generation, &mut source);
+    let mut context = classic(UnixMillis(now + 60_000), desktop.generation, &mut source);
     let progress = desktop.run(&JoinPhone { message: &good }, &mut context).unwrap();
     let JoinProgress::Joining { address: joined, account_key, comparison, .. } = progress else {
         panic!("{progress:?}")

@@ -1,13 +1,13 @@
 //! `vectors/supply.json`: what a phone tells its companion, and a history, at the companion of `linking` in `vectors/companions.json`.
 
 use outrigger::{
-    AccountId, Address, AskHistory, Content, Context, DescribeDevices, DescribePeer, DeviceId, DriveError,
-    Generation, HistoryError, HistoryManifest, Keep, OpenHistory, OpenSynced, Receive, Send, SupplyError,
-    SupplyFrame, SyncEpoch, SyncError, TakeHistory, TakeSupply, TrustMark, UnixMillis,
+    AccountId, Address, AskHistory, Content, DescribeDevices, DescribePeer, DeviceId, DriveError, Generation,
+    HistoryError, HistoryManifest, Keep, OpenHistory, OpenSynced, Receive, Send, SupplyError, SupplyFrame,
+    SyncEpoch, SyncError, TakeHistory, TakeSupply, TrustMark, UnixMillis,
 };
 use serde_json::Value;
 
-use crate::{Script, Store, companions::linked, file, hex, list, number, text};
+use crate::{Script, Store, classic, companions::linked, file, hex, list, number, text};
 
 fn run<O: outrigger::Operation>(
     store: &mut Store,
@@ -16,7 +16,7 @@ fn run<O: outrigger::Operation>(
 ) -> Result<O::Output, DriveError<O::Error, std::convert::Infallible>> {
     let mut source = getrandom::SysRng;
     let generation = store.generation;
-    store.run(operation, &mut Context::new(UnixMillis(now), generation, &mut source))
+    store.run(operation, &mut classic(UnixMillis(now), generation, &mut source))
 }
 
 /// The companion of the linking, once its phone has spoken with it, and the phone.
@@ -118,7 +118,7 @@ fn histories() {
 
     // The id is drawn first; then a ratchet key and a nonce.
     let mut source = Script::new(&supply["ask_draws"]);
-    let mut context = Context::new(UnixMillis(now), Generation([9; 16]), &mut source);
+    let mut context = classic(UnixMillis(now), Generation([9; 16]), &mut source);
     let asked = companion.run(&AskHistory { since: UnixMillis(7) }, &mut context).unwrap();
     drop(context);
     let from = run(&mut companion, now, &outrigger::DescribeDevice).unwrap().address;

@@ -1,4 +1,4 @@
-//! What is called: prekeys and a bundle, X3DH, messages both ways, what must be refused, a ratchet alone, protobuf both ways, safety and phone numbers.
+//! What is called: prekeys and a bundle, PQXDH, messages both ways, what must be refused, a ratchet alone, protobuf both ways, safety and phone numbers.
 
 extern crate alloc;
 
@@ -8,7 +8,7 @@ use core::convert::Infallible;
 use outrigger::{
     AccountId, Address, ChangeNumber, Context, DeviceId, DriveError, Generation, Keep, KeyPair, LearnNumber,
     Limits, MemoryStore, OpenError, Operation, PhoneNumber, Random, Receive, Register, ReplenishPrekeys,
-    RootSecret, Send, ShowSafetyNumber, Start, UnixMillis, VerifiedBundle, handshake::Handshake,
+    RootSecret, Send, ShowSafetyNumber, Start, Suite, UnixMillis, VerifiedBundle, handshake::Handshake,
     ratchet::Ratchet,
 };
 use rand_core::{TryCryptoRng, TryRng};
@@ -57,11 +57,16 @@ pub fn play() -> Result<(), Check> {
     alice.run(&Start { bundle: &bundle }, &mut toy).map_err(|_| Check::Start)?;
     let hello = alice.send(&bob, b"hello", &mut toy).ok_or(Check::Start)?;
     let handshake = match hello.get(11..) {
-        Some([0x12, len, rest @ ..]) => rest.get(..usize::from(*len)).ok_or(Check::Protobuf)?,
+        // 128 bytes and more: a length of two bytes.
+        Some([0x12, low, high, rest @ ..]) if *low >= 0x80 => {
+            let len = usize::from(*high) << 7 | usize::from(low & 0x7f);
+            rest.get(..len).ok_or(Check::Protobuf)?
+        }
         _ => return Err(Check::Protobuf),
     };
-    let decoded = Handshake::decode(handshake).map_err(|_| Check::Protobuf)?;
-    require(decoded.encode() == handshake, Check::Protobuf)?;
+    let suite = hello.get(1).and_then(|byte| Suite::parse(*byte).ok()).ok_or(Check::Protobuf)?;
+    let decoded = Handshake::decode(handshake, suite).map_err(|_| Check::Protobuf)?;
+    require(decoded.encode() == handshake && decoded.kem.is_some(), Check::Protobuf)?;
 
     let opened = bob.open(&alice, &hello, &mut toy);
     require(opened.as_deref() == Ok(&b"hello"[..]), Check::First)?;
@@ -100,11 +105,10 @@ fn require(holds: bool, check: Check) -> Result<(), Check> {
     if holds { Ok(()) } else { Err(check) }
 }
 
-/// Signatures: each byte of the signed part altered in turn, and the whole under another address.
+/// Signatures: every third byte altered in turn, and the whole under another address.
 fn forged_bundles(mut bytes: Vec<u8>, other: &Address, address: &Address) -> Result<(), Check> {
     require(VerifiedBundle::verify(&bytes, other).is_err(), Check::ForgedBundle)?;
-    // Field 7, the last 35 bytes, is not signed.
-    for place in (0..bytes.len().saturating_sub(35)).step_by(3) {
+    for place in (0..bytes.len()).step_by(3) {
         let byte = bytes.get_mut(place).ok_or(Check::ForgedBundle)?;
         *byte ^= 0x10;
         require(VerifiedBundle::verify(&bytes, address).is_err(), Check::ForgedBundle)?;

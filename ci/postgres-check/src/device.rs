@@ -1,8 +1,8 @@
 //! A device: what a worker does with the shared store. Its texts are their own names, so that the tables can say which was opened, and forbid that twice.
 
 use outrigger::{
-    AccountId, Address, DeviceId, Keep, OpenError, PrekeyUpload, Receive, Received, Register,
-    ReplenishPrekeys, Send, Start, VerifiedBundle,
+    AccountId, Address, DeviceId, Keep, OneTimePrekeyFields, OpenError, PrekeyUpload, Receive, Received,
+    Register, ReplenishPrekeys, Send, Start, VerifiedBundle,
 };
 
 use crate::store::{Row, Store};
@@ -38,8 +38,8 @@ impl Device {
     /// Makes prekeys, and keeps what is to be published.
     pub(crate) async fn replenish(&mut self, one_time: u16) -> PrekeyUpload {
         let rows = |upload: &PrekeyUpload| {
-            let row = |field: &[u8; 35]| -> Row {
-                ("INSERT INTO prekeys VALUES ($1, $2)", vec![Box::new(field.to_vec())])
+            let row = |fields: &OneTimePrekeyFields| -> Row {
+                ("INSERT INTO prekeys VALUES ($1, $2)", vec![Box::new(fields.clone())])
             };
             upload.one_time_prekeys.iter().map(row).collect()
         };

@@ -16,7 +16,7 @@ use crate::{
         Account, Address, Certificate, CertificateBody, Device, DeviceId, DeviceList, IdentityKey,
         IdentityKeyPair, Keys, Known, encode_certificate,
     },
-    prekey::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, bundle_field, encode_bundle},
+    prekey::{OneTimePrekey, PrekeyId, Prekeys, SignedPrekey, encode_bundle},
     primitives::{KeyPair, aead, wipes},
     session::pin_scanned,
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, UnixMillis},
@@ -305,7 +305,7 @@ impl Granted {
         })
     }
 
-    /// Signs for the account, and makes the first prekeys. Draws 256 random bytes.
+    /// Signs for the account, and makes the first prekeys. Draws 256 random bytes; with KEM prekeys 256 more.
     fn confirm(
         self,
         identity: KeyPair,
@@ -318,11 +318,11 @@ impl Granted {
         let address = self.certificate.address;
         let keys = Keys { account: &self.account_key, device: &own };
         let device_signature = keys.sign_device(&identity, &self.body, &mut context.random)?;
-        let signed_prekey = SignedPrekey::generate(&identity, &mut context.random)?;
-        let one_time_prekey = KeyPair::generate(&mut context.random)?;
-        let published = signed_prekey.published();
-        let mut bundle = encode_bundle(&address, &identity, &published, context.now, &mut context.random)?;
-        bundle.extend_from_slice(&bundle_field(one_time_prekey.public()));
+        let kem = context.suites.kem();
+        let signed_prekey = SignedPrekey::generate(&identity, kem, &mut context.random)?;
+        let one_time_prekey = OneTimePrekey::generate(kem, &mut context.random)?;
+        let mut bundle = encode_bundle(&address, &identity, &signed_prekey.published(), context)?;
+        bundle.extend_from_slice(&one_time_prekey.fields(&identity, &mut context.random)?);
         Ok(Confirmed {
             confirmation: encode_confirmation(reference, &device_signature, bundle, &answer_key),
             certificate: encode_certificate(self.body, &own, &self.account_signature, &device_signature),
@@ -359,7 +359,7 @@ impl Confirmed {
         }
         let mut prekeys = index.value.take().unwrap_or_default();
         let signed_id = PrekeyId::of(self.signed_prekey.pair.public());
-        let one_time_id = PrekeyId::of(self.one_time_prekey.public());
+        let one_time_id = self.one_time_prekey.id();
         prekeys.rotate(signed_id, context.now);
         prekeys.add_direct(one_time_id);
         let known = Known::new(list.clone());
@@ -368,8 +368,7 @@ impl Confirmed {
             account.write(Account::new(known, self.address.device, self.certificate.clone()), context),
             index.write(prekeys, context),
             Slot::absent(SignedPrekey::key(&signed_id)).write(self.signed_prekey, context),
-            Slot::absent(OneTimePrekey::key(&one_time_id))
-                .write(OneTimePrekey(self.one_time_prekey), context),
+            Slot::absent(OneTimePrekey::key(&one_time_id)).write(self.one_time_prekey, context),
             pinned,
         ]);
         writes.extend(linking.delete());

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     identity::{Address, IdentityKey},
-    prekey::SignedPrekey,
+    prekey::{OneTimePrekey, SignedPrekey},
     primitives::{KeyPair, PakeScalar, RandomError, Share},
     step::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKind, RecordReader, RecordType, RecordWriter,
@@ -104,7 +104,7 @@ pub(super) struct Confirmed {
     pub(super) account_key: IdentityKey,
     pub(super) comparison: ComparisonCode,
     pub(super) signed_prekey: SignedPrekey,
-    pub(super) one_time_prekey: KeyPair,
+    pub(super) one_time_prekey: OneTimePrekey,
     pub(super) certificate: Vec<u8>,
     pub(super) confirmation: Vec<u8>,
 }
@@ -127,9 +127,11 @@ impl RecordType<'_> for Stage {
             Self::Offered(offered) => offered.shown.max_len().saturating_add(1 + CodeDigits::LEN + 32 + 32),
             Self::Shown(shown) => shown.max_len().saturating_add(1),
             Self::Confirmed(confirmed) => {
-                const FIXED: usize = 1 + 64 + 16 + 32 + 2 + 64 + 4 + 32 + 4 + 64 + 64 + 64 + 2 + 2;
+                const FIXED: usize = 1 + 64 + 16 + 32 + 2 + 64 + 4 + 32 + 4 + 2 + 2;
                 let texts = confirmed.certificate.len().saturating_add(confirmed.confirmation.len());
-                texts.saturating_add(FIXED)
+                let keys = confirmed.signed_prekey.max_body_len();
+                let keys = keys.saturating_add(confirmed.one_time_prekey.max_body_len());
+                texts.saturating_add(keys).saturating_add(FIXED)
             }
         }
     }
@@ -151,10 +153,11 @@ impl RecordType<'_> for Stage {
                 body.bytes(confirmed.answer_key.expose_bytes());
                 confirmed.address.encode(body);
                 body.bytes(confirmed.account_key.public_key().as_bytes()).u32(confirmed.comparison.number());
-                body.key_pair(&confirmed.signed_prekey.pair)
-                    .bytes(confirmed.signed_prekey.signature.as_bytes());
-                body.key_pair(&confirmed.one_time_prekey);
+                confirmed.signed_prekey.encode_curve(body);
+                body.key_pair(&confirmed.one_time_prekey.pair);
                 body.prefixed(&confirmed.certificate).prefixed(&confirmed.confirmation);
+                confirmed.signed_prekey.encode_kem(body);
+                confirmed.one_time_prekey.encode_kem(body);
             }
         }
     }
@@ -163,18 +166,23 @@ impl RecordType<'_> for Stage {
         match body.u8()? {
             1 => Some(Self::Shown(Box::new(Shown::decode(Role::Companion, body)?))),
             4 => Some(Self::Shown(Box::new(Shown::decode(Role::Desktop, body)?))),
-            2 => Some(Self::Confirmed(Box::new(Confirmed {
-                identity: body.key_pair()?,
-                reference: LinkReference(body.array()?),
-                answer_key: MacKey::take_from(&mut body.array()?),
-                address: Address::decode(body)?,
-                account_key: IdentityKey::new(body.public_key()?),
-                comparison: ComparisonCode::from_number(body.u32()?)?,
-                signed_prekey: SignedPrekey::decode(body)?,
-                one_time_prekey: body.key_pair()?,
-                certificate: body.prefixed()?.to_vec(),
-                confirmation: body.prefixed()?.to_vec(),
-            }))),
+            2 => {
+                let mut confirmed = Confirmed {
+                    identity: body.key_pair()?,
+                    reference: LinkReference(body.array()?),
+                    answer_key: MacKey::take_from(&mut body.array()?),
+                    address: Address::decode(body)?,
+                    account_key: IdentityKey::new(body.public_key()?),
+                    comparison: ComparisonCode::from_number(body.u32()?)?,
+                    signed_prekey: SignedPrekey::decode_curve(body)?,
+                    one_time_prekey: OneTimePrekey { pair: body.key_pair()?, kem: None },
+                    certificate: body.prefixed()?.to_vec(),
+                    confirmation: body.prefixed()?.to_vec(),
+                };
+                confirmed.signed_prekey.decode_kem(body)?;
+                confirmed.one_time_prekey.decode_kem(body)?;
+                Some(Self::Confirmed(Box::new(confirmed)))
+            }
             3 => Some(Self::Offered(Box::new(Offered {
                 shown: Shown::decode(Role::Companion, body)?,
                 code: CodeDigits::restore(&body.array()?)?,

@@ -51,7 +51,8 @@ impl EnvelopeDescription {
     /// [`DecodeError`]: not an envelope, or its handshake is none.
     pub fn of(envelope: &[u8]) -> Result<Self, DecodeError> {
         let envelope = Envelope::parse(envelope)?;
-        let handshake = envelope.handshake.map(Handshake::decode).transpose()?;
+        let decode = |bytes| Handshake::decode(bytes, envelope.suite);
+        let handshake = envelope.handshake.map(decode).transpose()?;
         let header = &envelope.message.header;
         Ok(Self {
             message_id: MessageId::of_parsed(&envelope),

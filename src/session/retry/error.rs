@@ -135,7 +135,8 @@ impl From<StartError> for RetryError {
             | StartError::AlreadyStarted
             | StartError::NonContributory
             | StartError::Unlisted(_)
-            | StartError::NoOneTimePrekey => Self::Start(error),
+            | StartError::NoOneTimePrekey
+            | StartError::NoCommonSuite => Self::Start(error),
         }
     }
 }

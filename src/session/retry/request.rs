@@ -68,6 +68,7 @@ impl RetryReason {
             | OpenError::IdentityChanged { .. }
             | OpenError::Unlisted(_)
             | OpenError::NotEntitled
+            | OpenError::SuiteRefused(_)
             | OpenError::UnknownContent(_)
             | OpenError::NotRegistered
             | OpenError::Record(_) => None,

@@ -3,12 +3,13 @@
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce, aead::Aead, aead::Payload};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
+use ml_kem::{EncapsulationKey, MlKem768, MlKem1024};
 use outrigger::{Address, IdentityKey, PublicKey, UnixMillis, VerifiedBundle};
 use sha2::{Digest, Sha256};
 use x25519_dalek::StaticSecret;
 
 use super::{
-    BOUND,
+    BOUND, suites,
     wire::{Fields, Value, envelope},
 };
 
@@ -71,8 +72,56 @@ fn addr(address: &Address) -> Vec<u8> {
 /// The private half of the first ratchet key of every session that is made by hand.
 const RATCHET: [u8; 32] = [0x22; 32];
 
+/// `Encaps(K)` by a library that is not the crate's, of an encoded KEM key: ciphertext, then secret.
+pub(crate) fn encapsulate(encoded: &[u8], message: &[u8; 32]) -> (Vec<u8>, [u8; 32]) {
+    let (kind, key) = encoded.split_first().unwrap();
+    match kind {
+        8 => {
+            let key = EncapsulationKey::<MlKem768>::new(key.try_into().unwrap()).unwrap();
+            let (ciphertext, secret) = key.encapsulate_deterministic(&(*message).into());
+            (ciphertext.to_vec(), secret.into())
+        }
+        9 => {
+            let key = EncapsulationKey::<MlKem1024>::new(key.try_into().unwrap()).unwrap();
+            let (ciphertext, secret) = key.encapsulate_deterministic(&(*message).into());
+            (ciphertext.to_vec(), secret.into())
+        }
+        other => panic!("type {other}"),
+    }
+}
+
+/// What a session by hand has of a KEM.
+pub(crate) struct Kem {
+    /// The suite's byte.
+    pub(crate) suite: u8,
+    pub(crate) label: &'static [u8],
+    /// `Enc(K)`.
+    pub(crate) key: Vec<u8>,
+    pub(crate) ciphertext: Vec<u8>,
+    pub(crate) secret: [u8; 32],
+}
+
+/// What the handshake's secret is derived under.
+pub(crate) fn label(large: bool) -> &'static [u8] {
+    if large { b"outrigger v1 pqxdh ml-kem-1024" } else { b"outrigger v1 pqxdh ml-kem-768" }
+}
+
+impl Kem {
+    /// For a key of a bundle.
+    pub(crate) fn of(key: &[u8], message: &[u8; 32]) -> Self {
+        let (suite, label) = match key[0] {
+            8 => (2, label(false)),
+            9 => (3, label(true)),
+            other => panic!("type {other}"),
+        };
+        let (ciphertext, secret) = encapsulate(key, message);
+        Self { suite, label, key: key.to_vec(), ciphertext, secret }
+    }
+}
+
 /// A session by hand, at its initiator's side.
 pub(crate) struct ByHand {
+    suite: u8,
     pub(crate) handshake: Fields,
     session_id: [u8; 8],
     transcript: [u8; 32],
@@ -80,13 +129,27 @@ pub(crate) struct ByHand {
 }
 
 impl ByHand {
-    /// Starts from a private identity key and a private ephemeral one, at whatever time it claims.
+    /// Starts from a private identity key and a private ephemeral one, at whatever time it claims; in the suite that the crate would choose.
     pub(crate) fn start(
         identity: &[u8; 32],
         ephemeral: &[u8; 32],
         own: &Address,
         bundle: &VerifiedBundle,
         started_at: UnixMillis,
+    ) -> Self {
+        let kem = bundle.suite(suites()).unwrap().kem().and(bundle.kem_prekey());
+        let kem = kem.map(|key| Kem::of(key.encoded(), &[0x44; 32]));
+        Self::start_with(identity, ephemeral, own, bundle, started_at, kem)
+    }
+
+    /// The same, with the KEM part as given.
+    pub(crate) fn start_with(
+        identity: &[u8; 32],
+        ephemeral: &[u8; 32],
+        own: &Address,
+        bundle: &VerifiedBundle,
+        started_at: UnixMillis,
+        kem: Option<Kem>,
     ) -> Self {
         let bare = |key: &PublicKey| *key.as_bytes();
         let [peer_identity, signed] =
@@ -97,10 +160,13 @@ impl ByHand {
         material.extend(dh(ephemeral, &peer_identity));
         material.extend(dh(ephemeral, &signed));
         material.extend(one_time.iter().flat_map(|key| dh(ephemeral, key)));
-        let secret: [u8; 32] = hkdf(&[0; 32], &material, b"outrigger v1 x3dh");
-        let parts = [
+        material.extend(kem.iter().flat_map(|kem| kem.secret));
+        let label = kem.as_ref().map_or(&b"outrigger v1 x3dh"[..], |kem| kem.label);
+        let suite = kem.as_ref().map_or(1, |kem| kem.suite);
+        let secret: [u8; 32] = hkdf(&[0; 32], &material, label);
+        let mut parts = vec![
             b"outrigger v1 transcript".to_vec(),
-            vec![1, 1],
+            vec![1, suite],
             enc(&public(identity)),
             enc(&peer_identity),
             addr(own),
@@ -109,7 +175,9 @@ impl ByHand {
             enc(&signed),
             one_time.as_ref().map(enc).unwrap_or_default(),
         ];
-        let transcript: [u8; 32] = Sha256::digest(parts.map(|part| lp(&part)).concat()).into();
+        parts.extend(kem.iter().flat_map(|kem| [kem.key.clone(), kem.ciphertext.clone()]));
+        let parts: Vec<u8> = parts.iter().flat_map(|part| lp(part)).collect();
+        let transcript: [u8; 32] = Sha256::digest(parts).into();
         let expand = |label: &[u8]| hmac(&secret, &[label, &transcript, &[1]].concat());
         let root = expand(b"outrigger v1 session root");
         let (_, chain) = root_step(&root, &dh(&RATCHET, &signed));
@@ -119,8 +187,10 @@ impl ByHand {
             (3, Value::Bytes(prekey_id(&signed).to_vec())),
         ];
         list.extend(one_time.map(|key| (4, Value::Bytes(prekey_id(&key).to_vec()))));
+        list.extend(kem.map(|kem| (5, Value::Bytes([&kem_id(&kem.key)[..], &kem.ciphertext].concat()))));
         list.push((6, Value::Varint(started_at.0)));
         Self {
+            suite,
             handshake: Fields { front: Vec::new(), list },
             session_id: expand(b"outrigger v1 session id")[..8].try_into().unwrap(),
             transcript,
@@ -135,7 +205,7 @@ impl ByHand {
             (envelope::HANDSHAKE, Value::Bytes(self.handshake.encode())),
             (envelope::RATCHET_KEY, Value::Bytes(public(&RATCHET).to_vec())),
         ];
-        let fields = Fields { front: vec![1, 1], list }.with_number(envelope::COUNTER, counter);
+        let fields = Fields { front: vec![1, self.suite], list }.with_number(envelope::COUNTER, counter);
         let len = 12 + content.len() + 16;
         let whole = fields.with_bytes(envelope::CIPHERTEXT, &vec![0; len]).encode();
         let head = &whole[..whole.len() - len];
@@ -150,6 +220,11 @@ impl ByHand {
 
 /// `SHA-256(lp("outrigger v1 prekey id") ‖ Enc(K))[..16]`.
 pub(crate) fn prekey_id(key: &[u8; 32]) -> [u8; 16] {
-    let hash = Sha256::digest([lp(b"outrigger v1 prekey id"), enc(key)].concat());
+    kem_id(&enc(key))
+}
+
+/// The same of a key with its type byte.
+pub(crate) fn kem_id(encoded: &[u8]) -> [u8; 16] {
+    let hash = Sha256::digest([&lp(b"outrigger v1 prekey id"), encoded].concat());
     hash[..16].try_into().unwrap()
 }

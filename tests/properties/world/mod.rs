@@ -14,13 +14,16 @@ pub(crate) mod wire;
 use std::{
     collections::{BTreeMap, VecDeque},
     convert::Infallible,
+    env,
+    sync::OnceLock,
 };
 
 use outrigger::{
     AccountId, Address, Context, DecideIdentity, Decision, DescribePeer, DeviceId, DriveError, Generation,
-    IdentityKey, Keep, Limits, Loaded, OneTimePrekeyField, OpenError, Operation, Padding, PeerDescription,
+    IdentityKey, Keep, Limits, Loaded, OneTimePrekeyFields, OpenError, Operation, Padding, PeerDescription,
     PrekeyUpload, Receive, Received, Register, ReplenishPrekeys, Restart, Run, Send, SendError, Sent,
-    SessionId, Start, StartError, Started, Step, TrustError, TrustMark, UnixMillis, VerifiedBundle, drive,
+    SessionId, Start, StartError, Started, Step, SuitePolicy, TrustError, TrustMark, UnixMillis,
+    VerifiedBundle, drive,
 };
 use random::Seeded;
 use store::Store;
@@ -31,6 +34,33 @@ pub(crate) const NOON: UnixMillis = UnixMillis(1_800_000_000_000);
 pub(crate) const DAY: u64 = UnixMillis::DAY;
 /// What every message of these tests binds.
 pub(crate) const BOUND: &[u8] = b"bound, not sent";
+
+/// The suites of every device that says nothing else: those of `OUTRIGGER_SUITES`, which is `classic`, `768` or `1024`, and without it the crate's default.
+pub(crate) fn suites() -> SuitePolicy {
+    static SUITES: OnceLock<SuitePolicy> = OnceLock::new();
+    *SUITES.get_or_init(|| match env::var("OUTRIGGER_SUITES").as_deref() {
+        Err(_) => SuitePolicy::default(),
+        Ok("classic") => SuitePolicy::Classic,
+        #[cfg(feature = "post-quantum")]
+        Ok("768") => SuitePolicy::Prefer(outrigger::KemSize::MlKem768),
+        #[cfg(feature = "post-quantum")]
+        Ok("1024") => SuitePolicy::Prefer(outrigger::KemSize::MlKem1024),
+        Ok(other) => panic!("OUTRIGGER_SUITES={other}"),
+    })
+}
+
+/// What the suites of these tests say, in the order of: X3DH, PQXDH with ML-KEM-768, with ML-KEM-1024.
+pub(crate) fn by_suite<T>(all: [T; 3]) -> T {
+    let policies = [
+        SuitePolicy::Classic,
+        #[cfg(feature = "post-quantum")]
+        SuitePolicy::Prefer(outrigger::KemSize::MlKem768),
+        #[cfg(feature = "post-quantum")]
+        SuitePolicy::Prefer(outrigger::KemSize::MlKem1024),
+    ];
+    let place = policies.iter().position(|policy| *policy == suites()).unwrap();
+    all.into_iter().nth(place).unwrap()
+}
 
 /// The phone of an account; names of up to 16 letters.
 pub(crate) fn phone(name: &str) -> Address {
@@ -48,6 +78,7 @@ pub(crate) struct Device {
     pub(crate) now: UnixMillis,
     pub(crate) limits: Limits,
     pub(crate) padding: Padding,
+    pub(crate) suites: SuitePolicy,
     pub(crate) random: Seeded,
     pub(crate) store: Store,
 }
@@ -71,6 +102,7 @@ impl Device {
             now: NOON,
             limits: Limits::DEFAULT,
             padding: Padding::None,
+            suites: suites(),
             random: Seeded::new(seed),
             store: Store::default(),
         }
@@ -80,7 +112,8 @@ impl Device {
     pub(crate) fn run<O: Operation>(&mut self, operation: &O) -> Result<O::Output, O::Error> {
         let before = self.store.clone();
         let context = Context::new(self.now, self.generation, &mut self.random);
-        let mut context = context.with_limits(self.limits).with_padding(self.padding);
+        let context = context.with_limits(self.limits).with_suites(self.suites);
+        let mut context = context.with_padding(self.padding);
         let done = drive(
             operation,
             &mut context,
@@ -103,7 +136,8 @@ impl Device {
     pub(crate) fn prepare<O: Operation>(&mut self, operation: &O) -> Result<Step<O::Output>, O::Error> {
         let mut have = Loaded::new();
         let context = Context::new(self.now, self.generation, &mut self.random);
-        let mut context = context.with_limits(self.limits).with_padding(self.padding);
+        let context = context.with_limits(self.limits).with_suites(self.suites);
+        let mut context = context.with_padding(self.padding);
         loop {
             match operation.run(&have, &mut context)? {
                 Run::Needs(needs) => {
@@ -178,32 +212,40 @@ impl Device {
     }
 }
 
+/// What the server of a messenger keeps of a device.
+#[derive(Clone, Default)]
+pub(crate) struct Shelf {
+    pub(crate) bundle: Vec<u8>,
+    pub(crate) last_resort: Vec<u8>,
+    pub(crate) one_time: VecDeque<OneTimePrekeyFields>,
+}
+
 /// What the server of a messenger keeps: bundles, and one-time prekeys that it hands out once.
 #[derive(Clone, Default)]
-pub(crate) struct Server(BTreeMap<Address, (Vec<u8>, VecDeque<OneTimePrekeyField>)>);
+pub(crate) struct Server(pub(crate) BTreeMap<Address, Shelf>);
 
 impl Server {
     pub(crate) fn take(&mut self, address: Address, upload: &PrekeyUpload) {
-        let (bundle, one_time) = self.0.entry(address).or_default();
-        bundle.clone_from(&upload.bundle);
+        let shelf = self.0.entry(address).or_default();
+        shelf.bundle.clone_from(&upload.bundle);
+        shelf.last_resort.clone_from(&upload.last_resort);
         if upload.replaces {
-            one_time.clear();
+            shelf.one_time.clear();
         }
-        one_time.extend(&upload.one_time_prekeys);
+        shelf.one_time.extend(upload.one_time_prekeys.iter().cloned());
     }
 
-    /// A bundle with a one-time prekey while there is one; concatenation is all that it takes.
+    /// A bundle with a one-time prekey while there is one, else with the last resort; concatenation is all that it takes.
     pub(crate) fn fetch(&mut self, address: Address) -> Vec<u8> {
-        let (bundle, one_time) =
-            self.0.get_mut(&address).unwrap_or_else(|| panic!("no bundle of {address:?}"));
-        let mut bytes = bundle.clone();
-        bytes.extend(one_time.pop_front().into_iter().flatten());
-        bytes
+        let shelf = self.0.get_mut(&address).unwrap_or_else(|| panic!("no bundle of {address:?}"));
+        let last = shelf.one_time.pop_front().unwrap_or_else(|| shelf.last_resort.clone());
+        [&shelf.bundle[..], &last].concat()
     }
 
     /// A bundle without a one-time prekey.
     pub(crate) fn fetch_weak(&self, address: Address) -> Vec<u8> {
-        self.0[&address].0.clone()
+        let shelf = &self.0[&address];
+        [&shelf.bundle[..], &shelf.last_resort].concat()
     }
 }
 
