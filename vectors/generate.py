@@ -4,7 +4,7 @@
     python3 vectors/generate.py           writes the JSON files beside this script
     python3 vectors/generate.py --check   computes them again and fails where a file on disk differs
 
-Needs Python 3.11 and the package `cryptography` (X25519, AES-256-GCM, and Ed25519 as a cross-check). XEdDSA, HKDF, the protobuf
+Needs Python 3.11 and the packages `cryptography` (X25519, AES-256-GCM, and Ed25519 and ML-KEM as a cross-check) and `kyber-py` (ML-KEM). XEdDSA, HKDF, the protobuf
 encoding, the handshake and the ratchet are written out here and share no code with the crate. The answers that others
 publish are asserted in `known_answers`.
 
@@ -6565,10 +6565,16 @@ def supply_file():
     return {"about": "What the phone of `linking` in companions.json tells its companion (protocol.md, 10 \"Supply\" and \"History\")"} | supply(linking)
 
 
+def post_quantum_file():
+    sys.dont_write_bytecode = True  # leave nothing beside the files
+    from post_quantum import post_quantum_file
+    return post_quantum_file()
+
+
 FILES = {
     "xeddsa.json": xeddsa_file, "fingerprints.json": fingerprints_file, "prekeys.json": prekeys_file, "x3dh.json": x3dh_file,
     "ratchet.json": ratchet_file, "session.json": session_file, "retry.json": retry_file, "companions.json": companions_file, "code.json": code_file,
-    "supply.json": supply_file, "relay.json": relay_file,
+    "supply.json": supply_file, "relay.json": relay_file, "post_quantum.json": post_quantum_file,
 }
 
 

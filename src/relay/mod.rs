@@ -18,6 +18,7 @@ mod desktop_record;
 mod error;
 mod frame;
 mod from_desktop;
+mod from_phone;
 mod manage;
 mod outbox;
 mod pair;
@@ -30,9 +31,10 @@ mod state;
 mod upgrade;
 
 pub use ask::{AckPhone, AskPhone, LeavePhone, RejoinPhone};
-pub use desktop::{FromPhone, TakeFromPhone, TakenFromPhone, Unsent, UnsentRequest};
+pub use desktop::TakeFromPhone;
 pub use error::RelayError;
 pub use from_desktop::{FromDesktop, Verdict, Wanted};
+pub use from_phone::{FromPhone, TakenFromPhone, Unsent, UnsentRequest};
 pub use manage::{
     DescribeDesktops, DescribeRelay, DesktopDescription, DetachDesktop, News, RelayDescription, RelayOutbox,
     RelayStanding, RenewDesktop, SetDesktopConsent, TellDesktop,

@@ -4,6 +4,8 @@
 mod code;
 mod companions;
 mod contents;
+#[cfg(feature = "post-quantum")]
+mod post_quantum;
 mod relay;
 mod relay_frames;
 mod relay_pairing;
