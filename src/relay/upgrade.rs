@@ -11,13 +11,13 @@
 use alloc::vec::Vec;
 
 use super::{
-    RefusedRequest, RelayError, Requested,
+    RefusedRequest, RelayError, RequestState, Requested,
     desktop_record::Upgrading,
     frame::{Body, Numbered},
     from_desktop::FromDesktop,
     outbox::{ForDesktop, Outbox},
     phone::Taking,
-    phone_record::{Offered, Upgraded},
+    phone_record::{Missed, Offered, Seen, Upgraded},
     phone_request::{Asking, answer},
     request::Queue,
 };
@@ -83,7 +83,7 @@ impl Taking<'_> {
         mut self,
         mut outbox: Outbox,
         asking: &Asking<'_>,
-        seen: &Slot<super::phone_record::Seen>,
+        seen: &Slot<Seen>,
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
         let certifier = Certifier::read(self.have, context, &mut self.needs).map_err(LinkError::from)?;
@@ -91,7 +91,7 @@ impl Taking<'_> {
             return Ok(Run::Needs(self.needs));
         };
         let offer = certifier.offer(outbox.id, &outbox.desktop.key, context)?;
-        answer(&mut outbox, asking, seen, super::RequestState::Accepted, context)?;
+        answer(&mut outbox, asking, seen, RequestState::Accepted, context)?;
         outbox.append(&Numbered::Offer { request: asking.id, offer: offer.clone() }, context)?;
         let until = outbox.desktop.now(context).plus(PATIENCE);
         outbox.desktop.offered = Some(Offered { offer, until });
@@ -104,7 +104,7 @@ impl Taking<'_> {
         mut self,
         mut outbox: Outbox,
         asking: &Asking<'_>,
-        seen: &Slot<super::phone_record::Seen>,
+        seen: &Slot<Seen>,
         signature: &Signature,
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
@@ -128,7 +128,7 @@ impl Taking<'_> {
         if untold || !outbox.has_room_for_events(1) {
             return Err(RelayError::Full);
         }
-        answer(&mut outbox, asking, seen, super::RequestState::Accepted, context)?;
+        answer(&mut outbox, asking, seen, RequestState::Accepted, context)?;
         let list = signed.list.as_bytes();
         let number = outbox.desktop.next;
         outbox.append(&Numbered::Upgraded { certificate: &certificate, list }, context)?;
@@ -202,7 +202,7 @@ impl PassedOn<'_> {
         have: &Loaded,
         context: &mut Context<'_>,
         needs: &mut Needs,
-    ) -> Result<Option<(ForDesktop, Vec<Write>)>, super::RelayError> {
+    ) -> Result<Option<(ForDesktop, Vec<Write>)>, RelayError> {
         let account = Account::read(have, context, needs)?.value;
         let list = account.map(|account| account.known.list);
         let Some(list) = list.filter(|list| list.entry(outbox.id).is_some()) else { return Ok(None) };
@@ -236,7 +236,7 @@ impl PassedOn<'_> {
         if frames.is_empty() {
             outbox.miss(1, context);
         } else {
-            outbox.desktop.missed = super::phone_record::Missed::default();
+            outbox.desktop.missed = Missed::default();
         }
         if frames.is_empty() || missed > 0 {
             writes.extend(outbox.finish_apart(context));

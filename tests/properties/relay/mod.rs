@@ -12,6 +12,7 @@ mod rows_desktop;
 mod rows_phone;
 mod rows_races;
 mod schedules;
+mod schedules_upgrade;
 mod sizes;
 mod upgrade;
 mod upgrade_late;
