@@ -1,6 +1,6 @@
 //! Padding, so that the length of an envelope says less. `docs/protocol.md`, section 8 "Padding".
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 use crate::step::Padding;
 
@@ -25,8 +25,7 @@ pub(super) fn behind(len: usize, padding: Padding, limit: usize) -> Vec<u8> {
     };
     // What is so long that its end does not fit goes without one.
     let room = target.unwrap_or(limit).min(limit).saturating_sub(len);
-    let mut bytes = Vec::new();
-    bytes.resize(room, 0);
+    let mut bytes = vec![0; room];
     if let Some(first) = bytes.first_mut() {
         *first = END;
     }

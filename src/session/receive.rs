@@ -81,7 +81,7 @@ pub struct Received {
     /// What the session's cryptography is made of.
     pub suite: Suite,
     /// Whether this made a session without the post-quantum part that this device and the peer have had before: tell the user.
-    /// [`SuitePolicy::Require`](crate::SuitePolicy::Require) refuses it.
+    /// `SuitePolicy::Require` refuses it.
     pub downgraded: bool,
     /// How the sender sees both accounts' device lists; none where it knows of none.
     pub view: Option<View>,

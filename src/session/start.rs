@@ -58,7 +58,7 @@ pub struct Started {
     /// What its cryptography is made of.
     pub suite: Suite,
     /// Whether it is without the post-quantum part that this device and the peer have had before: an old bundle, by the server's doing or since the peer's app is another now. Tell the
-    /// user; [`SuitePolicy::Require`](crate::SuitePolicy::Require) refuses it.
+    /// user; `SuitePolicy::Require` refuses it.
     pub downgraded: bool,
 }
 

@@ -1,9 +1,9 @@
 //! Which suite a session has, what is remembered of it, and how KEM prekeys come and go.
 
 use outrigger::{
-    Advice, BundleError, Decision, DescribePrekeys, DeviceError, HandOutBundle, KemSize, OpenError,
-    PrekeyUpload, RecordKind, ReplenishPrekeys, Start, StartError, Strength, Suite, SuitePolicy,
-    VerifiedBundle,
+    Advice, AnswerRetry, BundleError, Decision, DescribePrekeys, DeviceError, HandOutBundle, KemSize,
+    OpenError, PrekeyUpload, RecordKind, ReplenishPrekeys, RequestRetry, RetryError, Start, StartError,
+    Strength, Suite, SuitePolicy, VerifiedBundle,
 };
 
 use crate::{
@@ -201,6 +201,19 @@ fn l4_an_old_bundle_is_told_of_and_refused_where_pqxdh_is_required() {
         ada.start(ben.address, &mut server).unwrap();
         exchange(&mut ada, &mut ben);
         exchange(&mut ben, &mut ada);
+
+        // Nor does an answer to a retry request go into such a session without a word.
+        let lost = ada.send(ben.address, b"lost");
+        let ask = RequestRetry { from: ada.address, envelope: &lost, error: OpenError::KeyGone };
+        let request = ben.clone().run(&ask).unwrap().request;
+        let bundle = VerifiedBundle::verify(&old, &ben.address).unwrap();
+        let answer =
+            AnswerRetry { from: ben.address, request: &request, bundle: Some(&bundle), resend_to: None };
+        let answered = ada.clone().run(&answer).unwrap();
+        assert!(answered.restarted && answered.downgraded);
+        let mut strict = ada.clone();
+        strict.suites = SuitePolicy::Require(size);
+        assert_eq!(strict.run(&answer).unwrap_err(), RetryError::Start(StartError::NoCommonSuite));
 
         let mut strict = ada.clone();
         strict.suites = SuitePolicy::Require(size);

@@ -87,6 +87,8 @@ pub struct RetryAnswer {
     pub session: SessionId,
     /// As of [`Sent`](crate::Sent).
     pub strength: Strength,
+    /// As of [`Started`](crate::Started), where a new session was started: the bundle is of less than this device and the peer have had.
+    pub downgraded: bool,
 }
 
 impl fmt::Debug for RetryAnswer {
@@ -156,6 +158,8 @@ impl Operation for AnswerRetry<'_> {
         let (outcome, outgoing) = answer(&copy, &stamp, context);
         let (sent, copied) = outgoing.seal(&mut peer, &place, context)?;
         let associated_data = copy.associated_data.to_vec();
+        let downgraded =
+            broken && peer.session.as_ref().is_some_and(|session| peer.is_downgraded(session.suite));
         writes.extend([copied, slot.write(peer, context)]);
         let (reason, session) = (request.reason, sent.session);
         let (message_id, strength) = (sent.message_id, sent.strength);
@@ -171,6 +175,7 @@ impl Operation for AnswerRetry<'_> {
                 restarted: broken,
                 session,
                 strength,
+                downgraded,
             },
         )))
     }

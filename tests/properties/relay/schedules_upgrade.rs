@@ -101,7 +101,13 @@ impl Desk {
                 | Content::SentByOwn { text, .. } => {
                     self.shows(&text);
                 }
-                other => panic!("{other:?}"),
+                other @ (Content::Leaves
+                | Content::Supply(_)
+                | Content::SupplyTaken(_)
+                | Content::HistoryAsked { .. }
+                | Content::History(_)
+                | Content::Lost
+                | _) => panic!("{other:?}"),
             }
             return;
         }
@@ -120,7 +126,9 @@ impl Desk {
                 self.up.extend(self.device.run(&AckPhone).ok());
             }
             FromPhone::Late | FromPhone::Status { .. } | FromPhone::Answer { .. } => {}
-            other => panic!("{other:?}"),
+            other @ (FromPhone::Suspended(_) | FromPhone::Found { .. } | FromPhone::Ended { .. } | _) => {
+                panic!("{other:?}")
+            }
         }
     }
 
@@ -348,14 +356,14 @@ impl Street {
         match dice {
             0..=44 => self.peer_says(),
             45..=64 => self.desk_says(which),
-            65..=99 => self.phone_takes(dice % 7 == 0),
-            100..=134 => self.up(which, dice % 7 == 0),
-            135..=174 => self.down(which, dice % 7 == 0),
+            65..=99 => self.phone_takes(dice.is_multiple_of(7)),
+            100..=134 => self.up(which, dice.is_multiple_of(7)),
+            135..=174 => self.down(which, dice.is_multiple_of(7)),
             175..=189 => self.timers(which),
             190..=204 => self.desks[which].asks(Request::Upgrade),
             205..=209 => self.desks[which].accepts(),
             210..=219 => self.publish(which),
-            220..=229 => self.peer_learns(dice % 2 == 0),
+            220..=229 => self.peer_learns(dice.is_multiple_of(2)),
             230..=236 => self.renew(),
             237..=239 => self.wait(2 * DAY),
             240 => self.wait(15 * DAY),
