@@ -227,7 +227,9 @@ impl Taking<'_> {
             match &slot.value {
                 Some(Asked { id, stage: AskedStage::Sent { number, .. } }) => {
                     let known = Outcome::of(results, *number, *id);
-                    settled.push((*id, known.unwrap_or(RequestState::Unknown)));
+                    let state = known.unwrap_or(RequestState::Unknown);
+                    settled.push((*id, state));
+                    self.desk.relay.hear_of_acceptance(*number, state);
                     self.writes.extend(slot.delete());
                 }
                 Some(Asked { stage: AskedStage::Queued { .. }, .. }) => first = first.min(place),

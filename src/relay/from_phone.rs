@@ -26,7 +26,7 @@ pub struct TakenFromPhone {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FromPhone {
-    /// Nothing new.
+    /// Nothing new: it was shown before, answers a question that is no longer open, or offers anew what is accepted already.
     Late,
     /// How the phone stands.
     Status {

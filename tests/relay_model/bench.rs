@@ -31,7 +31,7 @@ fn generation() -> Generation {
 pub(crate) struct Bench<'a> {
     pub(crate) lab: &'a Lab,
     pub(crate) device: Device,
-    when: When,
+    pub(crate) when: When,
     pub(crate) outcome: Outcome,
     pub(crate) changed: bool,
 }

@@ -179,7 +179,9 @@ impl World {
             self.meets(config, lab);
         }
         let (down, up) = (Text::Down(self.said + 1), Text::Up(self.asked + 1));
+        // The phone answers in the peer's new session once it has it.
         self.does(Party::Peer, Input::Say(self.said + 1), config, lab);
+        self.settles(config, lab);
         if !companion {
             self.does(Party::Desk, Input::Request(up), config, lab);
         }

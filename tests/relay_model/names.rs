@@ -126,6 +126,8 @@ pub(crate) struct Tables {
     pub(crate) recalled: bool,
     /// At a desktop: whether an offer stands.
     pub(crate) offered: bool,
+    /// At the phone: how many deadlines had passed when it made its last offer.
+    pub(crate) offered_at: u8,
     /// At a desktop: whether it is a companion, its certificate, and whether that is published; at the phone: whether the desktop is one.
     pub(crate) companion: bool,
     pub(crate) certificate: Option<Vec<u8>>,

@@ -143,17 +143,16 @@ impl Bench<'_> {
                     self.changed = false;
                     return false;
                 }
-                match wanted {
-                    Wanted::Upgrade(consent) => {
-                        self.is_no_word(&take, &before);
-                        if !agrees && !self.has(Fault::AllowUpgrades) {
-                            return self.undoes(before);
-                        }
-                        self.make(&TakeFromDesktop { verdict: Some(Verdict::Upgrade(consent)), ..take })
-                    }
-                    _ if agrees => return self.undoes(before),
-                    _ => self.make(&TakeFromDesktop { verdict: Some(Verdict::Allow), ..take }),
+                let (word, decided) = if let Wanted::Upgrade(consent) = wanted {
+                    self.is_no_word(&take, &before);
+                    (Verdict::Upgrade(consent), agrees || self.has(Fault::AllowUpgrades))
+                } else {
+                    (Verdict::Allow, !agrees)
+                };
+                if !decided {
+                    return self.undoes(before);
                 }
+                self.make(&TakeFromDesktop { verdict: Some(word), ..take })
             }
             // There is nothing to agree to.
             _ if agrees => return self.undoes(before),
@@ -239,10 +238,14 @@ impl Bench<'_> {
                 self.tell(desktops, None);
             }
             FromDesktop::Offered { frames, .. } => {
+                self.device.tables.offered_at = self.when.waits;
                 self.outcome.handed = packet.text();
                 self.send_all(to, frames);
             }
             FromDesktop::Upgraded { list, mut frames, .. } => {
+                if self.device.tables.offered_at != self.when.waits {
+                    self.is_wrong("an offer counts past its time");
+                }
                 self.device.tables.companion = true;
                 self.outcome.handed = packet.text();
                 let last = frames.pop().unwrap();

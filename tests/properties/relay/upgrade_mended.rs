@@ -413,3 +413,24 @@ fn nothing_is_kept_behind_an_acknowledged_last_frame() {
     office.acknowledge();
     assert_eq!(office.phone.outbox(&office.desk).len(), 0);
 }
+
+/// A desktop that went back and accepts under the number of another request does not take what became of that for what became of its acceptance.
+#[test]
+fn another_request_of_that_number_is_not_the_acceptance() {
+    let mut office = office(DesktopConsent::Always);
+    office.is_offered();
+    let backup = office.desk.clone();
+    let (_, frame) = office.desk_says("under the same number");
+    assert!(matches!(office.phone.from(&office.desk, &frame), Ok(FromDesktop::Sent { .. })));
+    office.desk = backup;
+    let _lost = office.accepts();
+    let frame = office.joins_anew();
+    let joined = office.phone.decides(&office.desk, &frame, Verdict::Allow).unwrap();
+    let FromDesktop::Joined { frames, again: true } = joined else { panic!("{joined:?}") };
+    let status = office.desk.take_frame(&frames[0]).unwrap().said;
+    let FromPhone::Status { joined: true, settled, .. } = status else { panic!("{status:?}") };
+    let settled: Vec<_> = settled.into_iter().map(|(_, state)| state).collect();
+    assert_eq!(settled, [RequestState::Unknown]);
+    assert!(office.desk.shows(&frames[1..]).iter().all(|told| told.starts_with("gap")));
+    office.upgrade();
+}
