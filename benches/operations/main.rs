@@ -13,6 +13,8 @@ mod case;
 mod companions;
 mod handshake;
 mod memory;
+#[cfg(feature = "post-quantum")]
+mod post_quantum;
 mod records;
 mod refusals;
 mod relay;
@@ -29,6 +31,8 @@ use criterion::Criterion;
 fn main() {
     let cases = [
         handshake::cases(),
+        #[cfg(feature = "post-quantum")]
+        post_quantum::cases(),
         memory::cases(),
         records::cases(),
         refusals::cases(),

@@ -177,13 +177,21 @@ impl Curve {
 
     /// X3DH at either side: four Diffie-Hellmans, the secret, the transcript, the two outputs.
     pub(crate) fn respond(&self) {
-        let mut material = [0xff; 32 + 4 * 32];
-        for place in material[32..].chunks_exact_mut(32) {
+        self.agree(&[], &[8; 274]);
+    }
+
+    /// The same with the secret of a KEM, where there is one, and a transcript of another length.
+    pub(crate) fn agree(&self, kem_secret: &[u8], transcript: &[u8]) {
+        let mut material = [0xff; 32 + 4 * 32 + 32];
+        let (curve, kem) = material[32..].split_at_mut(4 * 32);
+        for place in curve.chunks_exact_mut(32) {
             place.copy_from_slice(&self.dh());
         }
-        let (secret, _) = Hkdf::<Sha256>::extract(Some(&[0; 32]), &material);
+        kem[..kem_secret.len()].copy_from_slice(kem_secret);
+        let material = &material[..32 + 4 * 32 + kem_secret.len()];
+        let (secret, _) = Hkdf::<Sha256>::extract(Some(&[0; 32]), material);
         let secret = hmac(&secret.into(), &[1; 18]);
-        black_box(Sha256::digest(black_box([8; 274])));
+        black_box(Sha256::digest(black_box(transcript)));
         black_box((hmac(&secret, &[1; 58]), hmac(&secret, &[2; 56])));
     }
 }
