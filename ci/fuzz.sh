@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Runs every fuzz target for some seconds, from the committed seeds and whatever corpus this machine has kept.
 #
-#     ci/fuzz.sh [SECONDS]     default: 20 for each target
+#     ci/fuzz.sh [SECONDS]     default: 12 for each target
 #
 # A crash is written to fuzz/artifacts/<target>/: mend it, then keep the file in fuzz/seeds/<target>/ under the name of the symptom, where
 # tests/corpus.rs replays it for good. No sanitizer: the crate has no unsafe code; `cargo fuzz run <target>` has AddressSanitizer on for the dependencies.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-seconds="${1:-20}"
+seconds="${1:-12}"
 fuzz=(cargo)
 if cargo +nightly --version >/dev/null 2>&1; then
     fuzz=(cargo +nightly)
