@@ -44,6 +44,7 @@ struct Street {
     to_peer: Vec<(Address, Vec<u8>)>,
     said: usize,
     asked: usize,
+    waited: u64,
     heard: BTreeMap<String, usize>,
 }
 
@@ -162,11 +163,17 @@ impl Street {
             to_peer: Vec::new(),
             said: 0,
             asked: 0,
+            waited: 0,
             heard: BTreeMap::new(),
         }
     }
 
+    /// No more than 29 days in all: a frame that comes 30 days behind a later one opens no more, and its desktop has to join anew.
     fn wait(&mut self, milliseconds: u64) {
+        self.waited += milliseconds;
+        if self.waited > 29 * DAY {
+            return;
+        }
         let desks = self.desks.iter_mut().map(|desk| &mut desk.device);
         for device in [&mut self.phone, &mut self.peer].into_iter().chain(desks) {
             device.wait(milliseconds);

@@ -2,8 +2,8 @@
 
 use outrigger::{
     AckPhone, Advice, AskPhone, Consent, DescribeDesktops, DesktopConsent, DetachDesktop, FanOutError,
-    GrantDesktop, LearnDevices, LinkError, ListError, PlanMessage, RelayError, RenewDevices, ScanLinkCode,
-    ShowDesktopCode,
+    FromDesktop, FromPhone, GrantDesktop, LearnDevices, LinkError, ListError, OpenError, PlanMessage,
+    RelayError, RenewDesktop, RenewDevices, ScanLinkCode, ShowDesktopCode, Verdict,
 };
 
 use super::{
@@ -142,4 +142,29 @@ fn no_room_is_made_from_one_that_has_not_heard() {
     assert!(ids(&mut office).contains(&device));
     grants_another(&mut heard, "six").unwrap();
     assert!(!ids(&mut heard).contains(&device));
+}
+
+/// A desktop that opened a late status, and comes for the frame before it a month later, joins anew, and sees what is new.
+#[test]
+fn a_frame_that_was_overtaken_a_month_ago_opens_no_more() {
+    let mut office = office(DesktopConsent::Always);
+    let overtaken = office.told("overtaken");
+    let ask = office.desk.run(&AskPhone).unwrap();
+    let frames = office.phone_hears_word(&ask);
+    office.desk.run(&AskPhone).unwrap();
+    assert!(matches!(office.desk.take_frame(&frames[0]).unwrap().said, FromPhone::Late));
+    office.all_now(later(31 * DAY));
+    let desktop = office.desk.address.device;
+    office.phone.run(&RenewDesktop { desktop }).unwrap();
+    let gone = office.desk.take_frame(&overtaken.frames[0]).unwrap_err();
+    assert_eq!(gone, RelayError::Frame(OpenError::KeyGone));
+    let frame = office.joins_anew();
+    let joined = office.phone.decides(&office.desk, &frame, Verdict::Allow).unwrap();
+    let FromDesktop::Joined { frames, again: true } = joined else { panic!("{joined:?}") };
+    let status = office.desk.take_frame(&frames[0]).unwrap().said;
+    assert!(matches!(status, FromPhone::Status { joined: true, .. }), "{status:?}");
+    let shown = office.desk.shows(&frames[1..]);
+    assert!(matches!(&shown[..], [gap] if gap.starts_with("gap")), "{shown:?}");
+    let told = office.told("new");
+    assert_eq!(office.desk.shows(&told.frames), ["new"]);
 }
