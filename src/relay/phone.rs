@@ -68,12 +68,11 @@ impl Operation for TakeFromDesktop<'_> {
             return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Ended { notice: desktop.notice })));
         }
         let address = Address::new(phone.account, self.desktop);
-        let removed = desktop.upgraded_in().is_some()
-            && desktop.is_listed(self.desktop, have, context, &mut needs)?.is_none();
+        let upgraded = desktop.upgraded_in().is_some();
+        let removed = upgraded && desktop.is_listed(self.desktop, have, context, &mut needs)?.is_none();
         if removed {
             return let_go(self.desktop, slot, desktop, &address, have, context, needs);
         }
-        let upgraded = desktop.upgraded_in().is_some();
         let no_frame = |error| match error == OpenError::NotEntitled && upgraded {
             true => RelayError::NoFrame,
             false => RelayError::Frame(error),

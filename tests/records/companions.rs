@@ -120,23 +120,10 @@ fn path() -> PathBuf {
 #[test]
 fn format_1_of_companions_is_what_this_version_writes() {
     let (devices, under_way) = household();
-    let stores = devices.iter().map(|device| &device.store);
-    let kinds: BTreeSet<u8> =
-        stores.flat_map(|store| store.iter().map(|(key, ..)| key.kind() as u8)).collect();
-    let missing: Vec<_> = (RecordKind::Devices as u8..=RecordKind::HistoryIn as u8)
-        .filter(|kind| !kinds.contains(kind))
-        .collect();
-    assert_eq!(missing, [0; 0], "a record of every kind");
-    let mut made = json!({
-        "about": "a phone, its companions at several stages and a peer, as record format 1 wrote them, and what is under way; never made anew",
-    });
-    for (name, device) in NAMES.iter().zip(&devices) {
-        made[*name] = dump(&device.store);
-    }
-    for (name, bytes) in under_way {
-        made["under way"][name] = json!(to_hex(&bytes));
-    }
-    is_kept(&made, &path());
+    let stores = NAMES.iter().copied().zip(devices.iter().map(|device| &device.store)).collect();
+    has_every_kind(&stores, RecordKind::Devices..=RecordKind::HistoryIn);
+    let about = "a phone, its companions at several stages and a peer, as record format 1 wrote them, and what is under way; never made anew";
+    is_kept(&dump_all(about, &stores, &under_way), &path());
 }
 
 #[test]

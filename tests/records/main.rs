@@ -7,6 +7,7 @@ mod relay;
 use std::{
     collections::BTreeSet,
     env, fs,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -182,6 +183,28 @@ fn format_1_is_what_this_version_writes() {
         "a": dump(&a), "b": dump(&b), "envelopes": envelopes.map(|envelope| to_hex(&envelope)),
     });
     is_kept(&made, &path());
+}
+
+/// Stores by their names.
+type Stores<'a> = Vec<(&'static str, &'a MemoryStore)>;
+
+fn has_every_kind(stores: &Stores<'_>, kinds: RangeInclusive<RecordKind>) {
+    let there: BTreeSet<u8> =
+        stores.iter().flat_map(|(_, store)| store.iter().map(|(key, ..)| key.kind() as u8)).collect();
+    let missing: Vec<_> =
+        (*kinds.start() as u8..=*kinds.end() as u8).filter(|kind| !there.contains(kind)).collect();
+    assert_eq!(missing, [0; 0], "a record of every kind");
+}
+
+fn dump_all(about: &str, stores: &Stores<'_>, under_way: &[(&str, Vec<u8>)]) -> Value {
+    let mut made = json!({ "about": about });
+    for (name, store) in stores {
+        made[*name] = dump(store);
+    }
+    for (name, bytes) in under_way {
+        made["under way"][*name] = json!(to_hex(bytes));
+    }
+    made
 }
 
 /// Whether the file holds this; a file that is not there yet is made where that is asked for.

@@ -64,6 +64,17 @@ fn classic<'a, R: TryCryptoRng>(now: UnixMillis, generation: Generation, random:
     Context::new(now, generation, random).with_suites(SuitePolicy::Classic)
 }
 
+/// Runs an operation on a device's store at a time, with random bytes that no vector depends on.
+fn run<O: Operation>(
+    store: &mut Store,
+    now: u64,
+    operation: &O,
+) -> Result<O::Output, DriveError<O::Error, std::convert::Infallible>> {
+    let mut source = getrandom::SysRng;
+    let generation = store.generation;
+    store.run(operation, &mut classic(UnixMillis(now), generation, &mut source))
+}
+
 fn file(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }

@@ -6,28 +6,18 @@ mod wire;
 
 use outrigger::{
     Address, AskPhone, DescribeRelay, DeviceId, DriveError, FromDesktop, FromPhone, Generation,
-    HandOutBundle, Keep, Operation, Receive, Register, RelayError, RelayReceive, RelayRequest, Request,
-    RequestId, RequestState, Send, Start, Suspension, TakeFromDesktop, TakeFromPhone, TakenFromPhone,
-    UnixMillis, Verdict, VerifiedBundle, Wanted, WhileAway,
+    HandOutBundle, Keep, Receive, Register, RelayError, RelayReceive, RelayRequest, Request, RequestId,
+    RequestState, Send, Start, Suspension, TakeFromDesktop, TakeFromPhone, TakenFromPhone, UnixMillis,
+    Verdict, VerifiedBundle, Wanted, WhileAway,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Store, address, array, classic, hex, list, number,
+    Store, address, array, hex, list, number,
     relay::{Ends, account, says, state, vectors},
-    text,
+    run, text,
 };
-
-pub(crate) fn run<O: Operation>(
-    store: &mut Store,
-    now: u64,
-    operation: &O,
-) -> Result<O::Output, DriveError<O::Error, std::convert::Infallible>> {
-    let mut source = getrandom::SysRng;
-    let generation = store.generation;
-    store.run(operation, &mut classic(UnixMillis(now), generation, &mut source))
-}
 
 fn refused<T: std::fmt::Debug, E>(
     result: Result<T, DriveError<E, std::convert::Infallible>>,

@@ -13,8 +13,8 @@ use crate::{
     companions::does,
     hex, list, number,
     relay::{Ends, account, none, says, state, vectors},
-    relay_frames::{is_refused, run},
-    text,
+    relay_frames::is_refused,
+    run, text,
 };
 
 fn request_upgrade(desktop: &mut Store, draws: &Value, now: u64) -> Requested {

@@ -7,17 +7,7 @@ use outrigger::{
 };
 use serde_json::Value;
 
-use crate::{Script, Store, classic, companions::linked, file, hex, list, number, text};
-
-fn run<O: outrigger::Operation>(
-    store: &mut Store,
-    now: u64,
-    operation: &O,
-) -> Result<O::Output, DriveError<O::Error, std::convert::Infallible>> {
-    let mut source = getrandom::SysRng;
-    let generation = store.generation;
-    store.run(operation, &mut classic(UnixMillis(now), generation, &mut source))
-}
+use crate::{Script, Store, classic, companions::linked, file, hex, list, number, run, text};
 
 /// The companion of the linking, once its phone has spoken with it, and the phone.
 fn household(case: &Value) -> (Store, Store, Address) {

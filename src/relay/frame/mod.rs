@@ -65,10 +65,7 @@ fn split(bytes: &[u8]) -> Result<(u8, u64, RecordReader<'_>), DecodeError> {
     let (kind, ack, len, rest) = parts().ok_or(bad)?;
     let len = usize::try_from(len).map_err(|_| bad)?;
     let (body, padding) = rest.split_at_checked(len).ok_or(bad)?;
-    if ack > MAX_NUMBER {
-        return Err(bad);
-    }
-    if padding.iter().any(|byte| *byte != 0) {
+    if ack > MAX_NUMBER || padding.iter().any(|byte| *byte != 0) {
         return Err(bad);
     }
     Ok((kind, ack, RecordReader::over(body)))
