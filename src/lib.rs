@@ -53,15 +53,15 @@ pub use relay::{
 };
 pub use session::{
     AnswerRetry, Arrival, ChainReport, Content, DecideIdentity, DescribePeer, Diagnose, EnvelopeDescription,
-    Finding, HandshakeDescription, HistoryId, HistoryManifest, Keep, LearnNumber, MessageId, OpenError,
-    Origin, PeerDescription, Receive, Received, Recover, Recovered, Report, RequestRetry, Restart,
-    RetryAnswer, RetryError, RetryOutcome, RetryReason, RetryRequest, Send, SendError, Sent, SentReport,
-    SessionDescription, SessionPhase, SessionReport, SharedId, ShowSafetyNumber, Side, Standing, Start,
-    StartError, Started, Strength, SupplyFrame, SupplyNumber, Tidy, View,
+    Finding, HandshakeDescription, HeaderDescription, HistoryId, HistoryManifest, Keep, LearnNumber,
+    MessageId, OpenError, Origin, PeerDescription, Receive, Received, Recover, Recovered, Report,
+    RequestRetry, Restart, RetryAnswer, RetryError, RetryOutcome, RetryReason, RetryRequest, Send, SendError,
+    Sent, SentReport, SessionDescription, SessionPhase, SessionReport, SharedId, ShowSafetyNumber, Side,
+    Standing, Start, StartError, Started, Strength, SupplyFrame, SupplyNumber, Tidy, View,
 };
 pub use step::{
-    Advice, Advise, Batch, Context, DriveError, Generation, Held, Limits, Loaded, MemoryStore, Needs,
-    Operation, Padding, Record, RecordDescription, RecordError, RecordKey, RecordKind, Rejected, Revision,
-    Run, Step, SuitePolicy, Unanswered, UnixMillis, Write, drive,
+    Advice, Advise, Batch, Context, DriveError, Generation, Headers, Held, Limits, Loaded, MemoryStore,
+    Needs, Operation, Padding, Record, RecordDescription, RecordError, RecordKey, RecordKind, Rejected,
+    Revision, Run, Step, SuitePolicy, Unanswered, UnixMillis, Write, drive,
 };
 pub use wire::{DecodeError, Field, SessionId, Suite};

@@ -56,7 +56,7 @@ impl Handshake {
     pub const MAX_LEN: usize = 117;
 
     /// The longest encoding under a suite, in bytes: 117, with ML-KEM-768 1,224, with ML-KEM-1024 1,704.
-    const fn max_len(suite: Suite) -> usize {
+    pub(super) const fn max_len(suite: Suite) -> usize {
         match suite.kem() {
             None => Self::MAX_LEN,
             Some(size) => size.ciphertext_len().saturating_add(Self::MAX_LEN + 16 + 3),

@@ -1,8 +1,12 @@
-//! AES-256-GCM with a random nonce under a key that is used once. `docs/protocol.md`, sections 2 and 7.
+//! AES-256-GCM: with a random nonce under a key that is used once, and for headers with a longer one under a key that is used many times. `docs/protocol.md`, sections 2 and 7.
 
 use alloc::vec::Vec;
 
-use aes_gcm::{Aes256Gcm, KeyInit, Nonce, Tag, aead::AeadInOut};
+use aes_gcm::{
+    Aes256Gcm, AesGcm, KeyInit, Nonce, Tag,
+    aead::{AeadInOut, consts::U16},
+    aes::Aes256,
+};
 
 use super::{Random, RandomError, SecretBytes, secret::secret_key};
 
@@ -16,6 +20,54 @@ pub(crate) const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
 secret_key! {
     /// The key of one message: 32 bytes, used once.
     pub(crate) AeadKey
+}
+
+secret_key! {
+    /// The key of one chain's headers: 32 bytes, used for each of them.
+    pub(crate) HeaderKey
+}
+
+/// GCM with a nonce of 128 bits, which may be random under a key that is used many times (*The Double Ratchet Algorithm*, 4.2).
+type HeaderGcm = AesGcm<Aes256, U16>;
+
+/// Length of a header's nonce in bytes.
+const HEADER_NONCE_LEN: usize = 16;
+/// Zero bytes in front of a header. GCM alone does not commit to its key: with these no one finds a ciphertext that opens under two keys (lesson L17).
+const COMMITMENT_LEN: usize = 16;
+/// What sealing adds to a header, in bytes.
+pub(crate) const HEADER_OVERHEAD: usize = HEADER_NONCE_LEN + COMMITMENT_LEN + TAG_LEN;
+
+/// Appends `nonce ‖ ciphertext ‖ tag` of `0^16 ‖ header` to `out`.
+pub(crate) fn seal_header(
+    key: &HeaderKey,
+    header: &[u8],
+    random: &mut Random<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), SealError> {
+    let nonce: [u8; HEADER_NONCE_LEN] = random.draw().map_err(SealError::Random)?;
+    out.extend_from_slice(&nonce);
+    let start = out.len();
+    out.extend_from_slice(&[0; COMMITMENT_LEN]);
+    out.extend_from_slice(header);
+    let text = out.get_mut(start..).unwrap_or_default();
+    let tag = HeaderGcm::new(key.expose_bytes().into())
+        .encrypt_inout_detached(&Nonce::from(nonce), &[], text.into())
+        .map_err(|_| SealError::TooLong)?;
+    out.extend_from_slice(&tag);
+    Ok(())
+}
+
+/// Opens what [`seal_header`] made of `N` bytes; `None` under any other key. `M` is `N` and the zeros.
+pub(crate) fn open_header<const M: usize, const N: usize>(key: &HeaderKey, sealed: &[u8]) -> Option<[u8; N]> {
+    let (nonce, rest) = sealed.split_first_chunk::<HEADER_NONCE_LEN>()?;
+    let (text, tag) = rest.split_last_chunk::<TAG_LEN>()?;
+    let mut text: [u8; M] = text.try_into().ok()?;
+    HeaderGcm::new(key.expose_bytes().into())
+        .decrypt_inout_detached(&Nonce::from(*nonce), &[], text.as_mut_slice().into(), &Tag::from(*tag))
+        .ok()?;
+    let (zeros, header) = text.split_first_chunk::<COMMITMENT_LEN>()?;
+    let committed = zeros.iter().fold(0, |any, byte| any | byte) == 0;
+    header.try_into().ok().filter(|_| committed)
 }
 
 /// The tag is wrong: another key, other associated data or an altered ciphertext. Which of them is not said.

@@ -8,10 +8,13 @@ pub(crate) const TRANSCRIPT: &[u8] = b"outrigger v1 transcript";
 pub(crate) const SESSION_ROOT: &[u8] = b"outrigger v1 session root";
 pub(crate) const SESSION_ID: &[u8] = b"outrigger v1 session id";
 pub(crate) const RATCHET_ROOT: &[u8] = b"outrigger v1 ratchet root";
+pub(crate) const RATCHET_HEADERS: &[u8] = b"outrigger v1 ratchet headers";
+pub(crate) const RATCHET_HIDDEN: &[u8] = b"outrigger v1 ratchet hidden root";
 pub(crate) const MESSAGE_AEAD: &[u8] = b"outrigger v1 message aead";
 pub(crate) const PREKEY_ID: &[u8] = b"outrigger v1 prekey id";
 pub(crate) const SUITES: &[u8] = b"outrigger v1 suites";
 pub(crate) const NUMBER: &[u8] = b"outrigger v1 number";
+pub(crate) const NOTE: &[u8] = b"outrigger v1 note";
 pub(crate) const RETRY_REQUEST: &[u8] = b"outrigger v1 retry request";
 pub(crate) const RETRY_KEY: &[u8] = b"outrigger v1 retry key";
 pub(crate) const UPLOAD: &[u8] = b"outrigger v1 upload";
@@ -47,10 +50,13 @@ mod tests {
             SESSION_ROOT,
             SESSION_ID,
             RATCHET_ROOT,
+            RATCHET_HEADERS,
+            RATCHET_HIDDEN,
             MESSAGE_AEAD,
             PREKEY_ID,
             SUITES,
             NUMBER,
+            NOTE,
             RETRY_REQUEST,
             RETRY_KEY,
             UPLOAD,

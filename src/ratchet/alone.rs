@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     primitives::{KeyPair, PublicKey, Random, SecretBytes},
-    step::{Limits, RecordReader, RecordWriter, UnixMillis},
+    step::{Headers, Limits, RecordReader, RecordWriter, UnixMillis},
     wire::RatchetMessage,
 };
 
@@ -17,7 +17,7 @@ const VERSION: u8 = 1;
 
 /// A Double Ratchet without session, identity or records, from a root secret of any origin.
 ///
-/// A message is 64 to 78 bytes longer than its plaintext. Save the ratchet *before* a message leaves: one that is sent from a state which is then
+/// A message is 64 to 78 bytes longer than its plaintext, with encrypted headers 116. Save the ratchet *before* a message leaves: one that is sent from a state which is then
 /// lost is sent again under the same key (with another nonce, so that nothing leaks but the equality), and the peer takes it for a repeat. The operations of this crate make that order hard to get wrong; this type leaves it to you.
 ///
 /// ```
@@ -54,13 +54,36 @@ impl Ratchet {
         peer: &PublicKey,
         random: &mut Random<'_>,
     ) -> Result<Self, EncryptError> {
-        Ok(Self { chains: Chains::initiate(root, peer, random)?, skipped: SkippedKeys::none() })
+        Self::initiate_with(Headers::Plain, root, peer, random)
+    }
+
+    /// [`initiate`](Self::initiate) with headers in clear or encrypted; the other side must choose the same.
+    ///
+    /// # Errors
+    /// [`EncryptError::Random`].
+    ///
+    /// # Spec
+    /// *The Double Ratchet Algorithm*, 4.3 "Initialization"; `docs/protocol.md`, section 7 "Encrypted headers".
+    pub fn initiate_with(
+        headers: Headers,
+        root: RootSecret,
+        peer: &PublicKey,
+        random: &mut Random<'_>,
+    ) -> Result<Self, EncryptError> {
+        let chains = Chains::initiate(root, peer, headers, random)?;
+        Ok(Self { chains, skipped: SkippedKeys::none() })
     }
 
     /// The side that listens first, with the key pair whose public half the other side used.
     #[must_use]
     pub fn respond(root: RootSecret, own: KeyPair) -> Self {
-        Self { chains: Chains::respond(root, own), skipped: SkippedKeys::none() }
+        Self::respond_with(Headers::Plain, root, own)
+    }
+
+    /// [`respond`](Self::respond) with headers in clear or encrypted.
+    #[must_use]
+    pub fn respond_with(headers: Headers, root: RootSecret, own: KeyPair) -> Self {
+        Self { chains: Chains::respond(root, own, headers), skipped: SkippedKeys::none() }
     }
 
     /// Encrypts the next message.
@@ -69,9 +92,9 @@ impl Ratchet {
     /// |---|---|---|---|
     /// | in | `plaintext` | 0 to 1,044,480 B | |
     /// | in | `associated` | 0 to 4,096 B | bound, not sent: the peer passes the same bytes |
-    /// | out | `Vec<u8>` | plaintext and 64 to 78 B | the message |
+    /// | out | `Vec<u8>` | plaintext and 64 to 78 B; with encrypted headers 116 | the message |
     ///
-    /// Draws 12 random bytes, and 32 more where the sending half of a turn is due, which costs one key generation and one Diffie-Hellman.
+    /// Draws 12 random bytes, with encrypted headers 28, and 32 more where the sending half of a turn is due, which costs one key generation and one Diffie-Hellman.
     ///
     /// # Errors
     /// [`EncryptError`]; the ratchet is then as it was.
@@ -90,7 +113,7 @@ impl Ratchet {
         self.chains.seal(Vec::new(), &[plaintext], &[associated], random)
     }
 
-    /// Opens a message. In order: no Diffie-Hellman; a new ratchet key of the peer's: one.
+    /// Opens a message. In order: no Diffie-Hellman; a new ratchet key of the peer's: one. With encrypted headers at most six trials before that.
     ///
     /// | | type | size | meaning |
     /// |---|---|---|---|
@@ -114,17 +137,17 @@ impl Ratchet {
         if !associated_fits(associated) {
             return Err(DecryptError::AssociatedDataTooLong);
         }
-        let message = RatchetMessage::parse(message)?;
-        let place = self.chains.locate(&message.header, limits)?;
-        let opened = self.chains.open(place, &message, &[associated], &mut self.skipped, now, limits)?;
+        let message = RatchetMessage::parse(message, self.chains.headers())?;
+        let located = self.chains.locate(&message.header, limits)?;
+        let opened = self.chains.open(located, &message, &[associated], &mut self.skipped, now, limits)?;
         Ok(opened.plaintext)
     }
 
-    /// The whole state as versioned bytes, about 240 and 52 for each skipped message. Secret.
+    /// The whole state as versioned bytes, about 240, with encrypted headers 500, and 52 for each skipped message. Secret.
     #[must_use]
     pub fn save(&self) -> SecretBytes {
         let skipped = self.skipped.as_bytes();
-        let room = Chains::MAX_LEN.saturating_add(skipped.len()).saturating_add(1);
+        let room = self.chains.max_len().saturating_add(skipped.len()).saturating_add(1);
         let mut body = RecordWriter::with_capacity(room);
         self.chains.encode(body.u8(VERSION));
         body.bytes(skipped);

@@ -1,6 +1,10 @@
 //! The two key derivation chains. *The Double Ratchet Algorithm*, 2.2, 2.3 and 5.2; `docs/protocol.md`, section 7.
 
-use crate::primitives::{SharedSecret, aead::AeadKey, kdf, labels, secret_key};
+use crate::primitives::{
+    SharedSecret,
+    aead::{AeadKey, HeaderKey},
+    kdf, labels, secret_key,
+};
 
 secret_key! {
     /// The secret that both sides bring to a ratchet: 32 bytes, from a handshake.
@@ -22,6 +26,13 @@ secret_key! {
     pub(crate) MessageKey
 }
 
+/// What one half of a turn gives.
+pub(super) struct Stepped {
+    pub(super) root: RootKey,
+    pub(super) chain: ChainKey,
+    pub(super) next_header: Option<HeaderKey>,
+}
+
 impl From<RootSecret> for RootKey {
     fn from(secret: RootSecret) -> Self {
         Self::take_from(&mut { *secret.expose_bytes() })
@@ -29,11 +40,18 @@ impl From<RootSecret> for RootKey {
 }
 
 impl RootKey {
-    /// `KDF_RK`: the next root key and the key of a new chain.
-    pub(crate) fn step(&self, shared: &SharedSecret) -> (Self, ChainKey) {
-        let [mut root, mut chain] =
-            kdf::hkdf(self.expose_bytes(), &[shared.expose_bytes()], labels::RATCHET_ROOT);
-        (Self::take_from(&mut root), ChainKey::take_from(&mut chain))
+    /// `KDF_RK`: the next root key and the key of a new chain. `KDF_RK_HE` where headers are encrypted: also the next header key.
+    pub(super) fn step(&self, shared: &SharedSecret, hidden: bool) -> Stepped {
+        if !hidden {
+            let [mut root, mut chain] =
+                kdf::hkdf(self.expose_bytes(), &[shared.expose_bytes()], labels::RATCHET_ROOT);
+            let (root, chain) = (Self::take_from(&mut root), ChainKey::take_from(&mut chain));
+            return Stepped { root, chain, next_header: None };
+        }
+        let [mut root, mut chain, mut header] =
+            kdf::hkdf(self.expose_bytes(), &[shared.expose_bytes()], labels::RATCHET_HIDDEN);
+        let (root, chain) = (Self::take_from(&mut root), ChainKey::take_from(&mut chain));
+        Stepped { root, chain, next_header: Some(HeaderKey::take_from(&mut header)) }
     }
 }
 

@@ -4,17 +4,18 @@ use alloc::vec::Vec;
 
 use super::{
     DecryptError, EncryptError, SkippedKeys,
-    chain::{ChainKey, MessageKey, RootKey, RootSecret},
-    place::Place,
+    chain::{ChainKey, MessageKey, RootKey, RootSecret, Stepped},
+    headers::HeaderKeys,
+    place::{Located, Place},
     skipped::Room,
 };
 use crate::{
     primitives::{
         KeyPair, PublicKey, Random, SecretBytes,
-        aead::{self, SealError},
+        aead::{self, HeaderKey},
         kdf::length_prefix,
     },
-    step::{Limits, RecordReader, UnixMillis},
+    step::{Headers, Limits, RecordReader, UnixMillis},
     wire::{Header, MAX_ASSOCIATED_DATA, MAX_PLAINTEXT, RatchetMessage},
 };
 
@@ -85,7 +86,7 @@ pub(crate) enum Receiving {
     Chain { peer: PublicKey, chain: ChainKey, next: u32 },
 }
 
-/// One side's Double Ratchet without the keys of skipped messages: about 240 bytes.
+/// One side's Double Ratchet without the keys of skipped messages: about 240 bytes, with encrypted headers 500.
 #[derive(Debug)]
 pub(crate) struct Chains {
     pub(super) root: RootKey,
@@ -94,6 +95,8 @@ pub(crate) struct Chains {
     pub(super) previous_counter: u32,
     pub(super) receiving: Receiving,
     pub(super) earlier: Earlier,
+    /// There where headers are encrypted.
+    pub(super) headers: Option<HeaderKeys>,
 }
 
 /// An opened message.
@@ -105,11 +108,18 @@ pub(crate) struct Opened {
 
 /// The sending half of a turn or of a message, computed and not yet taken.
 struct NextSend {
-    root: Option<RootKey>,
-    pair: Option<KeyPair>,
+    /// What a turn changes beside the chain.
+    turn: Option<Turn>,
     chain: ChainKey,
     header: Header,
     key: MessageKey,
+}
+
+/// The sending half of a turn.
+struct Turn {
+    root: RootKey,
+    pair: KeyPair,
+    next_header: Option<HeaderKey>,
 }
 
 impl Chains {
@@ -117,30 +127,39 @@ impl Chains {
     pub(crate) fn initiate(
         root: RootSecret,
         peer: &PublicKey,
+        headers: Headers,
         random: &mut Random<'_>,
     ) -> Result<Self, EncryptError> {
+        let (root, headers) = begin(root, headers, HeaderKeys::initiator);
         let mut chains = Self {
-            root: root.into(),
+            root,
             sending: Sending::Due,
             previous_counter: 0,
             receiving: Receiving::KeyOnly(*peer),
             earlier: Earlier::default(),
+            headers,
         };
-        let (root, pair, chain) = chains.sending_step(peer, random)?;
-        chains.root = root;
-        chains.sending = Sending::Chain { pair, chain, next: 0 };
+        let (turn, chain) = chains.sending_step(peer, random)?;
+        chains.begin_sending(turn, chain, 0);
         Ok(chains)
     }
 
     /// The responder, with the key pair whose public half the initiator used.
-    pub(crate) fn respond(root: RootSecret, own: KeyPair) -> Self {
+    pub(crate) fn respond(root: RootSecret, own: KeyPair, headers: Headers) -> Self {
+        let (root, headers) = begin(root, headers, HeaderKeys::responder);
         Self {
-            root: root.into(),
+            root,
             sending: Sending::Waiting(own),
             previous_counter: 0,
             receiving: Receiving::Nothing,
             earlier: Earlier::default(),
+            headers,
         }
+    }
+
+    /// Whether headers are encrypted.
+    pub(crate) fn headers(&self) -> Headers {
+        if self.headers.is_some() { Headers::Encrypted } else { Headers::Plain }
     }
 
     /// Forgets the sending chain; the key pair stays for the peer's next turn.
@@ -149,6 +168,9 @@ impl Chains {
             Sending::Chain { pair, .. } => Sending::Waiting(pair),
             stopped @ (Sending::Waiting(_) | Sending::Due) => stopped,
         };
+        if let Some(headers) = &mut self.headers {
+            headers.stop_sending();
+        }
     }
 
     /// The sending chain's name and the number of its next message.
@@ -200,40 +222,37 @@ impl Chains {
         let sealed_len = len.saturating_add(aead::OVERHEAD);
         let mut out = front;
         out.reserve_exact(sealed_len.saturating_add(Header::MAX_LEN));
-        next.header.write_head(sealed_len, &mut out);
+        match &self.headers {
+            None => next.header.write_head(sealed_len, &mut out),
+            Some(headers) => headers.seal(&next.header, next.turn.is_some(), random, &mut out)?,
+        }
         let associated = bind(&out, associated);
-        aead::seal(next.key.aead_key(), &associated, plaintext, random, &mut out).map_err(
-            |error| match error {
-                SealError::Random(error) => EncryptError::Random(error),
-                SealError::TooLong => EncryptError::TooLong,
-            },
-        )?;
+        aead::seal(next.key.aead_key(), &associated, plaintext, random, &mut out)?;
         self.commit_send(next);
         Ok(out)
     }
 
     fn next_send(&self, random: &mut Random<'_>) -> Result<NextSend, EncryptError> {
-        let (root, pair, first, counter) = match (&self.sending, &self.receiving) {
+        let (turn, first) = match (&self.sending, &self.receiving) {
             (Sending::Chain { pair, chain, next }, _) => {
                 let (chain, key) = chain.step();
                 let header = self.header(pair, *next);
                 // A chain ends before its length, which the next one's headers carry, would be 2^32 - 1.
                 return match next.checked_add(2) {
-                    Some(_) => Ok(NextSend { root: None, pair: None, chain, header, key }),
+                    Some(_) => Ok(NextSend { turn: None, chain, header, key }),
                     None => Err(EncryptError::Exhausted),
                 };
             }
             (Sending::Due, Receiving::Chain { peer, .. } | Receiving::KeyOnly(peer)) => {
-                let (root, pair, chain) = self.sending_step(peer, random)?;
-                (root, pair, chain, 0)
+                self.sending_step(peer, random)?
             }
             (Sending::Due, Receiving::Nothing) | (Sending::Waiting(_), _) => {
                 return Err(EncryptError::AwaitPeer);
             }
         };
         let (chain, key) = first.step();
-        let header = self.header(&pair, counter);
-        Ok(NextSend { root: Some(root), pair: Some(pair), chain, header, key })
+        let header = self.header(&turn.pair, 0);
+        Ok(NextSend { turn: Some(turn), chain, header, key })
     }
 
     fn header(&self, pair: &KeyPair, counter: u32) -> Header {
@@ -245,30 +264,36 @@ impl Chains {
         &self,
         peer: &PublicKey,
         random: &mut Random<'_>,
-    ) -> Result<(RootKey, KeyPair, ChainKey), EncryptError> {
+    ) -> Result<(Turn, ChainKey), EncryptError> {
         let pair = KeyPair::generate(random)?;
         // A parsed key is contributory; were it not, no message could ever be sealed for it.
         let shared = pair.diffie_hellman(peer).map_err(|_| EncryptError::Exhausted)?;
-        let (root, chain) = self.root.step(&shared);
-        Ok((root, pair, chain))
+        let Stepped { root, chain, next_header } = self.root.step(&shared, self.headers.is_some());
+        Ok((Turn { root, pair, next_header }, chain))
     }
 
     fn commit_send(&mut self, sent: NextSend) {
-        if let Some(root) = sent.root {
-            self.root = root;
-        }
         let after = sent.header.counter.saturating_add(1);
-        match (sent.pair, &mut self.sending) {
-            (Some(pair), sending) => *sending = Sending::Chain { pair, chain: sent.chain, next: after },
+        match (sent.turn, &mut self.sending) {
+            (Some(turn), _) => self.begin_sending(turn, sent.chain, after),
             (None, Sending::Chain { chain, next, .. }) => (*chain, *next) = (sent.chain, after),
             (None, Sending::Due | Sending::Waiting(_)) => {}
+        }
+    }
+
+    /// Takes the sending half of a turn.
+    fn begin_sending(&mut self, Turn { root, pair, next_header }: Turn, chain: ChainKey, next: u32) {
+        self.root = root;
+        self.sending = Sending::Chain { pair, chain, next };
+        if let (Some(headers), Some(next)) = (&mut self.headers, next_header) {
+            headers.begin_sending(next);
         }
     }
 
     /// Opens a message at the place where [`locate`](Self::locate) found it. On `Err` nothing has moved, here or in `skipped`.
     pub(crate) fn open(
         &mut self,
-        place: Place,
+        Located { header, place }: Located,
         message: &RatchetMessage<'_>,
         associated: &[&[u8]],
         skipped: &mut SkippedKeys<'_>,
@@ -280,7 +305,7 @@ impl Chains {
             aead::open(key.aead_key(), &associated, message.ciphertext)
                 .map_err(|_| DecryptError::NotAuthentic)
         };
-        let Header { ratchet_key, counter, .. } = message.header;
+        let Header { ratchet_key, counter, .. } = header;
         match (place, &self.receiving) {
             (Place::Late, _) => {
                 let found = skipped.find(ChainTag::of(&ratchet_key), counter, now, limits);
@@ -299,7 +324,7 @@ impl Chains {
                 Ok(Opened { plaintext, turned: false })
             }
             (Place::Turn { finish, skip }, _) => {
-                let (root, first) = self.receiving_step(&ratchet_key)?;
+                let Stepped { root, chain: first, next_header } = self.receiving_step(&ratchet_key)?;
                 let total = finish.saturating_add(skip);
                 let mut kept = self.make_room(skipped, total, Some(ChainTag::of(&ratchet_key)), now, limits);
                 if let Receiving::Chain { peer, chain, next } = &self.receiving {
@@ -312,10 +337,8 @@ impl Chains {
                     Receiving::Nothing => error,
                     Receiving::KeyOnly(_) | Receiving::Chain { .. } => DecryptError::OutOfStep,
                 })?;
-                self.commit_turn(
-                    root,
-                    Receiving::Chain { peer: ratchet_key, chain, next: counter.saturating_add(1) },
-                );
+                let begun = Receiving::Chain { peer: ratchet_key, chain, next: counter.saturating_add(1) };
+                self.commit_turn(root, begun, next_header);
                 commit_skipped(skipped, kept);
                 Ok(Opened { plaintext, turned: true })
             }
@@ -326,19 +349,22 @@ impl Chains {
     }
 
     /// The receiving half of a turn: one Diffie-Hellman.
-    fn receiving_step(&self, peer: &PublicKey) -> Result<(RootKey, ChainKey), DecryptError> {
+    fn receiving_step(&self, peer: &PublicKey) -> Result<Stepped, DecryptError> {
         match &self.sending {
             Sending::Waiting(pair) | Sending::Chain { pair, .. } => {
                 let shared = pair.diffie_hellman(peer).map_err(|_| DecryptError::NotAuthentic)?;
-                Ok(self.root.step(&shared))
+                Ok(self.root.step(&shared, self.headers.is_some()))
             }
             Sending::Due => Err(DecryptError::OutOfStep),
         }
     }
 
     /// Takes the new chain, forgets the own key pair and sending chain, and makes the sending half due.
-    fn commit_turn(&mut self, root: RootKey, receiving: Receiving) {
+    fn commit_turn(&mut self, root: RootKey, receiving: Receiving, next_header: Option<HeaderKey>) {
         self.root = root;
+        if let (Some(headers), Some(next)) = (&mut self.headers, next_header) {
+            headers.begin_receiving(next);
+        }
         if let Receiving::Chain { peer, .. } = core::mem::replace(&mut self.receiving, receiving) {
             self.earlier.push(ChainTag::of(&peer));
         }
@@ -376,6 +402,21 @@ impl Chains {
         let kept = skipped.with_room(0, &self.remembered(None), now, limits).into_keys();
         if kept.as_bytes().len() < skipped.as_bytes().len() {
             *skipped = kept;
+        }
+    }
+}
+
+/// The first root key, and where headers are encrypted their first keys, which `keys` makes.
+fn begin(
+    secret: RootSecret,
+    headers: Headers,
+    keys: fn(&RootSecret) -> (RootKey, HeaderKeys),
+) -> (RootKey, Option<HeaderKeys>) {
+    match headers {
+        Headers::Plain => (secret.into(), None),
+        Headers::Encrypted => {
+            let (root, keys) = keys(&secret);
+            (root, Some(keys))
         }
     }
 }

@@ -2,7 +2,11 @@
 
 use core::fmt;
 
-use crate::{primitives::RandomError, step::Advice, wire::DecodeError};
+use crate::{
+    primitives::{RandomError, aead::SealError},
+    step::Advice,
+    wire::DecodeError,
+};
 
 /// Why a message was not opened. The ratchet is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +111,15 @@ impl core::error::Error for EncryptError {}
 impl From<RandomError> for EncryptError {
     fn from(error: RandomError) -> Self {
         Self::Random(error)
+    }
+}
+
+impl From<SealError> for EncryptError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Random(error) => Self::Random(error),
+            SealError::TooLong => Self::TooLong,
+        }
     }
 }
 

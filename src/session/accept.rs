@@ -18,6 +18,7 @@ use crate::{
     primitives::KemPair,
     ratchet::SkippedKeys,
     step::{Context, Needs, Run, Slot, Step, Write},
+    wire::{Envelope, Suite},
 };
 
 /// A handshake and the records that it needs.
@@ -40,12 +41,11 @@ struct Keys {
 
 impl Accept {
     pub(super) fn read(
-        handshake: &[u8],
+        (handshake, suite): (&[u8], Suite),
         arrived: &Arrived<'_>,
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Self, OpenError> {
-        let suite = arrived.envelope.suite;
         if suite.kem().is_none() && !context.suites.takes_classic() {
             return Err(OpenError::SuiteRefused(suite));
         }
@@ -67,6 +67,7 @@ impl Accept {
     pub(super) fn finish(
         mut self,
         arrived: &Arrived<'_>,
+        envelope: &Envelope<'_>,
         mut slot: Slot<Peer>,
         context: &Context<'_>,
     ) -> Result<Run<Opened>, OpenError> {
@@ -76,7 +77,7 @@ impl Accept {
         let mut prekeys = self.prekeys.value.take().unwrap_or_default();
         let mut archive = self.archive.value.take().unwrap_or_default();
         // A first envelope without a one-time prekey must not make its session twice. `docs/protocol.md`, section 6 "Repeats".
-        if archive.knows_weak_start(arrived.envelope.session_id) {
+        if archive.knows_weak_start(envelope.session_id) {
             return Err(OpenError::OutOfStep);
         }
         let mut needs = Needs::new();
@@ -85,7 +86,7 @@ impl Accept {
             Some(desktop) if desktop == offered => {}
             _ => lists.name(arrived.from, &offered).map_err(OpenError::Unlisted)?,
         }
-        let keys = self.keys(arrived, &prekeys, context)?;
+        let keys = self.keys(arrived, envelope.suite, &prekeys, context)?;
         let place = ArchivePlace { have: arrived.have, peer: arrived.from };
         if let Some(former) = &peer.session {
             archive.prepare(former.id, place, context, &mut needs)?;
@@ -93,8 +94,8 @@ impl Accept {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let session = self.derive(arrived, keys, context)?;
-        let (session, unsealed, skipped) = open_first(session, arrived, context)?;
+        let session = self.derive(arrived, envelope, keys, context)?;
+        let (session, unsealed, skipped) = open_first(session, envelope, arrived, context)?;
         // Only now: the sender has shown that it holds the key, so that nobody else can make the app ask its user.
         if let Some(stored) = stored.filter(|stored| *stored != offered) {
             return Err(OpenError::IdentityChanged { stored, offered });
@@ -118,7 +119,7 @@ impl Accept {
         } else {
             archive.remember_weak_start(session.id, self.handshake.signed_prekey);
         }
-        let mut opened = Opened::new(unsealed, view, arrived.id(), Arrival::NewSession, &session);
+        let mut opened = Opened::new(unsealed, view, arrived.id, Arrival::NewSession, &session);
         peer.listed |= lists.matter();
         peer.meet(session.suite);
         opened.downgraded = peer.is_downgraded(session.suite);
@@ -141,6 +142,7 @@ impl Accept {
     fn keys(
         &mut self,
         arrived: &Arrived<'_>,
+        suite: Suite,
         prekeys: &Prekeys,
         context: &Context<'_>,
     ) -> Result<Keys, OpenError> {
@@ -164,7 +166,7 @@ impl Accept {
                     None => signed.last_resort.as_ref().map(|last| &last.seed),
                 };
                 let missing = OpenError::MissingPrekey(part.prekey);
-                let seed = seed.filter(|seed| Some(seed.size()) == arrived.envelope.suite.kem());
+                let seed = seed.filter(|seed| Some(seed.size()) == suite.kem());
                 let pair = seed.ok_or(missing)?.expand();
                 if PrekeyId::of_kem(pair.public()) != part.prekey {
                     return Err(missing);
@@ -176,18 +178,25 @@ impl Accept {
     }
 
     /// The handshake, and the session that follows. Nothing is proved yet.
-    fn derive(&self, arrived: &Arrived<'_>, keys: Keys, context: &Context<'_>) -> Result<Session, OpenError> {
+    fn derive(
+        &self,
+        arrived: &Arrived<'_>,
+        envelope: &Envelope<'_>,
+        keys: Keys,
+        context: &Context<'_>,
+    ) -> Result<Session, OpenError> {
         let Keys { device, signed, one_time, kem } = keys;
         let own = Party { identity: &device.identity, address: &device.address };
         let one_time = one_time.as_ref().map(|prekey| &prekey.pair);
         let prekeys = handshake::Prekeys { signed: &signed.pair, one_time, kem: kem.as_ref() };
-        let suite = arrived.envelope.suite;
+        let suite = envelope.suite;
         let established = respond(own, arrived.from, suite, &self.handshake, prekeys)
             .map_err(|_| OpenError::NotAuthentic)?;
-        if established.session_id() != arrived.envelope.session_id {
+        if established.session_id() != envelope.session_id {
             return Err(OpenError::NotAuthentic);
         }
-        Ok(Session::respond(established, &self.handshake, suite, signed.pair, context.now))
+        let headers = envelope.message.header.headers();
+        Ok(Session::respond(established, &self.handshake, (suite, headers), signed.pair, context.now))
     }
 }
 
@@ -212,13 +221,13 @@ impl Peer {
 /// Opens the envelope in the session that it makes; the write is of the keys of messages before it.
 fn open_first(
     mut session: Session,
+    envelope: &Envelope<'_>,
     arrived: &Arrived<'_>,
     context: &Context<'_>,
 ) -> Result<(Session, Unsealed, Option<Write>), OpenError> {
-    let envelope = &arrived.envelope;
-    let place = session.chains.locate(&envelope.message.header, &context.limits)?;
+    let located = session.chains.locate(&envelope.message.header, &context.limits)?;
     let mut skipped = SkippedKeys::none();
-    let unsealed = session.open(place, envelope, arrived.associated_data, &mut skipped, context)?;
+    let unsealed = session.open(located, envelope, arrived.associated_data, &mut skipped, context)?;
     let session = session.made_by_first_envelope();
     let slot = Slot::absent(skipped_key(arrived.from, session.id));
     let write = write_skipped(&slot, skipped, context);

@@ -7,7 +7,7 @@ use crate::{
     identity::{
         Account, Address, Device, DeviceId, IdentityKey, SafetyNumber, TrustError, TrustMark, VerifiedNumber,
     },
-    step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis},
+    step::{Context, Headers, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis},
     wire::{SessionId, Suite},
 };
 
@@ -51,6 +51,8 @@ pub struct SessionDescription {
     pub strength: Strength,
     /// What its cryptography is made of.
     pub suite: Suite,
+    /// Whether its headers are encrypted.
+    pub headers: Headers,
     /// Whether it sends nothing any more, since this device came back from a backup: the next `Start` replaces it.
     pub stale: bool,
 }
@@ -60,6 +62,7 @@ impl SessionDescription {
         Self {
             id: session.id,
             suite: session.suite,
+            headers: session.chains.headers(),
             stale,
             started_at: session.started_at,
             unanswered: session.is_unanswered(),

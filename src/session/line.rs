@@ -16,7 +16,7 @@ use crate::{
     primitives::SecretBytes,
     session::StartError,
     step::{Context, Loaded, Needs, Padding, RecordError, Run, Slot, Step, Write},
-    wire::{Envelope, SessionId},
+    wire::{Incoming, SessionId},
 };
 
 /// The session of a phone with a desktop, as it is changed within one step.
@@ -51,11 +51,12 @@ impl Line {
     /// The text of a frame in an envelope: for no one but the other end, whatever device lists say.
     pub(crate) fn seal(&mut self, frame: &[u8], context: &mut Context<'_>) -> Result<Vec<u8>, SendError> {
         let peer = self.0.value.as_mut().ok_or(SendError::NoSession)?;
+        let to = peer.identity.key();
         let session = peer.speaking().ok_or(SendError::NoSession)?;
         let text = Heading::Relay.before(frame);
         let said = Said { text: &text, headed: true, stamp: &[] };
         // Frames are padded by themselves.
-        Ok(session.seal(Kind::Message, &said, &[], Padding::None, &mut context.random)?)
+        Ok(session.seal(&to, Kind::Message, &said, &[], Padding::None, &mut context.random)?)
     }
 
     /// The other end is a companion of the account now: what is said in the session is stamped.
@@ -91,9 +92,9 @@ pub(crate) fn open_frame(
     have: &Loaded,
     context: &Context<'_>,
 ) -> Result<Run<OpenedFrame>, OpenError> {
-    let envelope = Envelope::parse(envelope)?;
-    let arrived = Arrived { from, envelope, associated_data: &[], have, desktop };
-    Ok(match arrived.receive(context)? {
+    let incoming = Incoming::parse(envelope)?;
+    let arrived = Arrived::new((from, desktop), &incoming, &[], have);
+    Ok(match arrived.receive(&incoming, context)? {
         Run::Needs(needs) => Run::Needs(needs),
         Run::Done(Step { writes, output }) => {
             let (session, arrival) = (output.session, output.arrival);

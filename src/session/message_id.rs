@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{
     primitives::{aead, kdf, labels},
-    wire::{DecodeError, Envelope},
+    wire::{DecodeError, Incoming},
 };
 
 /// Names a message: 16 bytes, the same at sender and recipient, never sent beside it. It is the AEAD tag of the envelope that carried the message first; a message
@@ -22,11 +22,11 @@ impl MessageId {
     /// # Errors
     /// [`DecodeError`]: not an envelope.
     pub fn of(envelope: &[u8]) -> Result<Self, DecodeError> {
-        Envelope::parse(envelope).map(|envelope| Self::of_parsed(&envelope))
+        Incoming::parse(envelope).map(|incoming| Self::of_parsed(&incoming))
     }
 
-    pub(super) fn of_parsed(envelope: &Envelope<'_>) -> Self {
-        Self::at_end(envelope.message.ciphertext)
+    pub(super) fn of_parsed(incoming: &Incoming<'_>) -> Self {
+        Self::at_end(incoming.sealed())
     }
 
     /// The tag at the end of a sealed message.

@@ -18,6 +18,7 @@ mod decide;
 mod describe;
 mod end;
 mod error;
+mod find;
 mod line;
 mod message_id;
 mod number;
@@ -49,8 +50,8 @@ pub(crate) use peer::{identity_on_record, pin_new, pin_scanned};
 pub use receive::{Arrival, Receive, Received};
 pub use recover::{Recover, Recovered};
 pub use report::{
-    ChainReport, Diagnose, EnvelopeDescription, Finding, HandshakeDescription, Report, SentReport,
-    SessionPhase, SessionReport, Side,
+    ChainReport, Diagnose, EnvelopeDescription, Finding, HandshakeDescription, HeaderDescription, Report,
+    SentReport, SessionPhase, SessionReport, Side,
 };
 pub use retry::{
     AnswerRetry, RequestRetry, RetryAnswer, RetryError, RetryOutcome, RetryReason, RetryRequest,

@@ -8,6 +8,7 @@ use super::{
     accept::Accept,
     accepted::{Memory, Recent},
     content::{Kind, Sayers, Unsealed},
+    find::find,
     peer::{ArchivedSession, Peer, skipped_key, write_skipped},
     retry::{RetryReason, is_retry_request},
     state::Session,
@@ -16,7 +17,7 @@ use crate::{
     identity::{Address, DeviceId, IdentityKey, Lists},
     ratchet::{SkippedKeys, associated_fits},
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, Write},
-    wire::{Envelope, SessionId, Suite},
+    wire::{Envelope, HiddenEnvelope, Incoming, SessionId, Suite},
 };
 
 /// Opens an envelope.
@@ -158,10 +159,9 @@ impl Operation for Receive<'_> {
         if is_retry_request(self.envelope) {
             return Err(OpenError::RetryRequest);
         }
-        let envelope = Envelope::parse(self.envelope)?;
-        let (from, associated_data) = (&self.from, self.associated_data);
-        let arrived = Arrived { from, envelope, associated_data, have, desktop: None };
-        match arrived.receive(context)? {
+        let incoming = Incoming::parse(self.envelope)?;
+        let arrived = Arrived::new((&self.from, None), &incoming, self.associated_data, have);
+        match arrived.receive(&incoming, context)? {
             Run::Needs(needs) => Ok(Run::Needs(needs)),
             Run::Done(Step { writes, output }) => {
                 output.into_received().map(|received| Run::Done(Step { writes, output: received }))
@@ -170,39 +170,92 @@ impl Operation for Receive<'_> {
     }
 }
 
-/// An envelope that was parsed, and what there is to open it.
+/// What came with an envelope, and what there is to open it.
 pub(super) struct Arrived<'a> {
     pub(super) from: &'a Address,
-    pub(super) envelope: Envelope<'a>,
+    /// Names the envelope.
+    pub(super) id: MessageId,
     pub(super) associated_data: &'a [u8],
     pub(super) have: &'a Loaded,
     /// The key of a desktop that this phone relays for: what names it in place of a device list.
     pub(super) desktop: Option<IdentityKey>,
 }
 
+impl<'a> Arrived<'a> {
+    pub(super) fn new(
+        (from, desktop): (&'a Address, Option<IdentityKey>),
+        incoming: &Incoming<'_>,
+        associated_data: &'a [u8],
+        have: &'a Loaded,
+    ) -> Self {
+        Self { from, id: MessageId::of_parsed(incoming), associated_data, have, desktop }
+    }
+}
+
 impl Arrived<'_> {
     /// Opens the envelope, or says why not.
-    pub(super) fn receive(&self, context: &Context<'_>) -> Result<Run<Opened>, OpenError> {
+    pub(super) fn receive(
+        &self,
+        incoming: &Incoming<'_>,
+        context: &Context<'_>,
+    ) -> Result<Run<Opened>, OpenError> {
         let mut needs = Needs::new();
         let slot = Peer::read(self.have, self.from, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        match slot.value.as_ref().map(|peer| peer.recent) {
-            Some(recent) => self.open(slot, context).or_else(|error| self.explain(error, &recent, context)),
-            None => self.open(slot, context),
+        let recent = slot.value.as_ref().map(|peer| peer.recent);
+        let opened = match incoming {
+            Incoming::Clear(envelope) => {
+                let needs = Needs::about(if envelope.handshake.is_some() { 9 } else { 3 });
+                self.open(envelope, slot, needs, context)
+            }
+            Incoming::Hidden(hidden) => self.open_hidden(hidden, slot, context),
+        };
+        match recent {
+            Some(recent) => opened.or_else(|error| self.explain(error, &recent, context)),
+            None => opened,
         }
     }
 
-    /// Opens the envelope in the session that it names, or in the one that it makes.
-    fn open(&self, mut slot: Slot<Peer>, context: &Context<'_>) -> Result<Run<Opened>, OpenError> {
-        let named = self.envelope.session_id;
+    /// Opens an envelope with an encrypted header, once it is found of which session it is.
+    fn open_hidden(
+        &self,
+        hidden: &HiddenEnvelope<'_>,
+        slot: Slot<Peer>,
+        context: &Context<'_>,
+    ) -> Result<Run<Opened>, OpenError> {
+        let mut needs = Needs::new();
+        match find(hidden, self.from, slot.value.as_ref(), self.have, context, &mut needs) {
+            Ok(Some(envelope)) => self.open(&envelope, slot, needs, context),
+            Ok(None) => Ok(Run::Needs(needs)),
+            Err(OpenError::OutOfStep) => Err(self.of_no_session(&slot, context)?),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens the envelope in the session that it names, or in the one that it makes, for which `needs` may be asked ahead.
+    fn open(
+        &self,
+        envelope: &Envelope<'_>,
+        mut slot: Slot<Peer>,
+        mut needs: Needs,
+        context: &Context<'_>,
+    ) -> Result<Run<Opened>, OpenError> {
+        let named = envelope.session_id;
         if let Some(Peer { session: Some(session), recent, listed, .. }) = slot.value.as_mut()
             && session.id == named
         {
             let mut needs = Needs::new();
             return Ok(
-                match self.open_in(session, recent, listed, Arrival::Active, context, &mut needs)? {
+                match self.open_in(
+                    (envelope, Arrival::Active),
+                    session,
+                    recent,
+                    listed,
+                    context,
+                    &mut needs,
+                )? {
                     None => Run::Needs(needs),
                     Some((opened, others)) => Run::Done(Step::new(
                         slot.rewrite(context).into_iter().chain(others).collect(),
@@ -212,11 +265,11 @@ impl Arrived<'_> {
             );
         }
 
-        let mut needs = Needs::about(if self.envelope.handshake.is_some() { 9 } else { 3 });
         let archived_key = ArchivedSession::key(self.from, named);
         let mut archived = self.have.read::<ArchivedSession>(archived_key, context, &mut needs)?;
-        let handshake = self.envelope.handshake;
-        let accept = handshake.map(|bytes| Accept::read(bytes, self, context, &mut needs)).transpose();
+        let handshake = envelope.handshake.as_deref();
+        let read = |bytes| Accept::read((bytes, envelope.suite), self, context, &mut needs);
+        let accept = handshake.map(read).transpose();
         // Whatever session it is of, it may be stamped, and what is of none may be a removed companion's: asked for now, all settles in three rounds.
         Lists::ask_ahead(self.have, &self.from.account, &mut needs);
         if !needs.is_empty() {
@@ -226,7 +279,14 @@ impl Arrived<'_> {
             (archived.value.as_mut().filter(|old| !old.expired(context)), slot.value.as_mut())
         {
             return Ok(
-                match self.open_in(session, recent, listed, Arrival::Archived, context, &mut needs)? {
+                match self.open_in(
+                    (envelope, Arrival::Archived),
+                    session,
+                    recent,
+                    listed,
+                    context,
+                    &mut needs,
+                )? {
                     None => Run::Needs(needs),
                     Some((opened, others)) => {
                         let both = archived.rewrite(context).into_iter().chain(slot.rewrite(context));
@@ -236,7 +296,7 @@ impl Arrived<'_> {
             );
         }
         match accept? {
-            Some(accept) => accept.finish(self, slot, context),
+            Some(accept) => accept.finish(self, envelope, slot, context),
             None => Err(self.of_no_session(&slot, context)?),
         }
     }
@@ -254,25 +314,25 @@ impl Arrived<'_> {
     /// Opens the envelope in a session that is on record, which is changed in place, and what was opened last; the writes are of other records. `None` where records are needed.
     fn open_in(
         &self,
+        (envelope, arrival): (&Envelope<'_>, Arrival),
         session: &mut Session,
         recent: &mut Recent,
         listed: &mut bool,
-        arrival: Arrival,
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Option<(Opened, Vec<Write>)>, OpenError> {
         // A session has one suite from its first message to its last.
-        if self.envelope.suite != session.suite {
+        if envelope.suite != session.suite {
             return Err(OpenError::NotAuthentic);
         }
-        let place = session.chains.locate(&self.envelope.message.header, &context.limits)?;
+        let located = session.chains.locate(&envelope.message.header, &context.limits)?;
         let skipped_key = skipped_key(self.from, session.id);
         let mut slot = Slot::<SkippedKeys<'_>>::absent(skipped_key);
-        if place.needs_skipped() {
+        if located.needs_skipped() {
             slot = self.have.read(skipped_key, context, needs)?;
         }
         // What is late may be a repeat: its refusal asks for the memory too, and would need a round more.
-        let memory = match place.needs_skipped() {
+        let memory = match located.needs_skipped() {
             true => Memory::to_ask(self.from, self.have, context, needs)?,
             false => Memory::to_note(recent, self.from, self.have, context, needs)?,
         };
@@ -284,7 +344,7 @@ impl Arrived<'_> {
             return Ok(None);
         }
         let mut skipped = slot.value.take().unwrap_or(SkippedKeys::none());
-        let unsealed = session.open(place, &self.envelope, self.associated_data, &mut skipped, context)?;
+        let unsealed = session.open(located, envelope, self.associated_data, &mut skipped, context)?;
         let noted = self.note(&unsealed, memory, recent, context, needs)?;
         if unsealed.concerns_lists() && lists.is_none() {
             lists = Some(self.lists(context, needs)?);
@@ -295,7 +355,7 @@ impl Arrived<'_> {
         let view = lists.map_or(Ok(None), |lists| self.view(&unsealed, &lists))?;
         *listed |= view.is_some();
         let others = noted.into_iter().chain(write_skipped(&slot, skipped, context)).collect();
-        Ok(Some((Opened::new(unsealed, view, self.id(), arrival, session), others)))
+        Ok(Some((Opened::new(unsealed, view, self.id, arrival, session), others)))
     }
 
     /// What the stamp says, and whether the sender may say what it did.
@@ -329,10 +389,10 @@ impl Arrived<'_> {
     ) -> Result<Option<Write>, OpenError> {
         let first = match unsealed.kind {
             Kind::Message => {
-                if memory.came_again(recent, self.id()) {
+                if memory.came_again(recent, self.id) {
                     return Err(OpenError::Duplicate);
                 }
-                return Ok(memory.note(recent, self.id(), self.id(), context));
+                return Ok(memory.note(recent, self.id, self.id, context));
             }
             Kind::Again(first) | Kind::Lost(first) | Kind::Named(first) => first,
         };
@@ -344,11 +404,11 @@ impl Arrived<'_> {
             return Err(OpenError::Duplicate);
         }
         if let Kind::Named(name) = unsealed.kind {
-            return Ok(memory.note_named(recent, self.id(), name, context));
+            return Ok(memory.note_named(recent, self.id, name, context));
         }
         // What is lost has not been opened, and should its first envelope come after all, it is.
-        let brought = if unsealed.kind == Kind::Lost(first) { self.id() } else { first };
-        Ok(memory.note(recent, self.id(), brought, context))
+        let brought = if unsealed.kind == Kind::Lost(first) { self.id } else { first };
+        Ok(memory.note(recent, self.id, brought, context))
     }
 
     /// The reason of a refusal, once it is known whether the message was opened before.
@@ -366,10 +426,6 @@ impl Arrived<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        Err(if memory.knows(recent, self.id()) { OpenError::Duplicate } else { error })
-    }
-
-    pub(super) fn id(&self) -> MessageId {
-        MessageId::of_parsed(&self.envelope)
+        Err(if memory.knows(recent, self.id) { OpenError::Duplicate } else { error })
     }
 }

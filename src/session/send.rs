@@ -298,6 +298,7 @@ impl<'a> Outgoing<'a> {
         }
         let (id, strength) = (session.id, session.strength());
         let bytes = session.seal(
+            &recipient,
             self.kind,
             &self.said,
             self.associated_data,

@@ -9,12 +9,13 @@ use super::{
     send::Said,
 };
 use crate::{
-    handshake::{Established, Handshake, Transcript},
+    handshake::{Established, Handshake, NoteKind, Transcript, seal_note},
+    identity::IdentityKey,
     prekey::VerifiedBundle,
     primitives::{KeyPair, Random, aead},
-    ratchet::{Chains, EncryptError, Place, SkippedKeys},
-    step::{Context, Padding, RecordReader, RecordWriter, UnixMillis},
-    wire::{Envelope, Header, MAX_PLAINTEXT, SessionId, Suite, write_front},
+    ratchet::{Chains, EncryptError, Located, SkippedKeys},
+    step::{Context, Headers, Padding, RecordReader, RecordWriter, UnixMillis},
+    wire::{Envelope, Header, MAX_PLAINTEXT, SessionId, Suite, write_front, write_hidden_front},
 };
 
 /// What protects a session's first messages should the signed prekey leak.
@@ -86,7 +87,7 @@ impl Session {
             transcript,
             started_at: context.now,
             has_skipped: false,
-            chains: Chains::initiate(root, bundle.signed_prekey(), &mut context.random)?,
+            chains: Chains::initiate(root, bundle.signed_prekey(), context.headers, &mut context.random)?,
         })
     }
 
@@ -94,7 +95,7 @@ impl Session {
     pub(super) fn respond(
         established: Established,
         handshake: &Handshake,
-        suite: Suite,
+        (suite, headers): (Suite, Headers),
         signed_prekey: KeyPair,
         now: UnixMillis,
     ) -> Self {
@@ -109,7 +110,7 @@ impl Session {
             transcript,
             started_at: now,
             has_skipped: false,
-            chains: Chains::respond(established.into_root_secret(), signed_prekey),
+            chains: Chains::respond(established.into_root_secret(), signed_prekey, headers),
         }
     }
 
@@ -135,19 +136,16 @@ impl Session {
         self.chains.sending_chain().is_none_or(|(_, next)| next.checked_add(2).is_some())
     }
 
-    /// Seals a message.
+    /// Seals a message for the device of this identity key.
     pub(super) fn seal(
         &mut self,
+        to: &IdentityKey,
         kind: Kind,
         said: &Said<'_>,
         associated: &[u8],
         padding: Padding,
         random: &mut Random<'_>,
     ) -> Result<Vec<u8>, EncryptError> {
-        let handshake = match &self.phase {
-            Phase::Initiating { handshake } => Some(handshake.as_slice()),
-            Phase::Responding | Phase::Settled => None,
-        };
         let text = said.text.len().saturating_add(said.stamp.len());
         let front_len = Front::len_of(kind);
         let padding = behind(text.saturating_add(front_len), padding, MAX_PLAINTEXT);
@@ -160,15 +158,33 @@ impl Session {
             padded: !padding.is_empty(),
         };
         let content = Front::new(kind, marks);
-        let front = write_front(self.suite, self.id, handshake, room);
+        let front = self.front(to, room, random)?;
         let plaintext = [content.as_bytes(), said.stamp, said.text, &padding];
         self.chains.seal(front, &plaintext, &[&self.transcript.0, associated], random)
+    }
+
+    /// Begins an envelope.
+    fn front(&self, to: &IdentityKey, room: usize, random: &mut Random<'_>) -> Result<Vec<u8>, EncryptError> {
+        let handshake = match &self.phase {
+            Phase::Initiating { handshake } => Some(handshake.as_slice()),
+            Phase::Responding | Phase::Settled => None,
+        };
+        Ok(match (self.chains.headers(), handshake) {
+            (Headers::Plain, handshake) => write_front(self.suite, self.id, handshake, room),
+            (Headers::Encrypted, None) => write_hidden_front(room),
+            (Headers::Encrypted, Some(handshake)) => {
+                let note = NoteKind::Handshake(self.suite);
+                let mut front = write_hidden_front(room.saturating_add(note.len()));
+                seal_note(note, &[&self.id.0, handshake], to, random, &mut front)?;
+                front
+            }
+        })
     }
 
     /// Opens an envelope at its place in the ratchet; the session may be half changed on `Err` and is then to be dropped.
     pub(super) fn open(
         &mut self,
-        place: Place,
+        located: Located,
         envelope: &Envelope<'_>,
         associated: &[u8],
         skipped: &mut SkippedKeys<'_>,
@@ -176,7 +192,7 @@ impl Session {
     ) -> Result<Unsealed, OpenError> {
         let bound = [&self.transcript.0[..], associated];
         let opened =
-            self.chains.open(place, &envelope.message, &bound, skipped, context.now, &context.limits)?;
+            self.chains.open(located, &envelope.message, &bound, skipped, context.now, &context.limits)?;
         match (&self.phase, opened.turned) {
             (Phase::Initiating { .. }, _) | (Phase::Responding, true) => self.phase = Phase::Settled,
             (Phase::Responding, false) | (Phase::Settled, _) => {}
@@ -194,10 +210,11 @@ impl Session {
 
     /// Upper bound of the encoding in bytes: exact but for the chains.
     pub(super) fn max_len(&self) -> usize {
-        const FIXED: usize = 8 + 1 + 1 + 8 + 32 + 8 + Chains::MAX_LEN;
+        const FIXED: usize = 8 + 1 + 1 + 8 + 32 + 8;
+        let len = self.chains.max_len().saturating_add(FIXED);
         match &self.phase {
-            Phase::Initiating { handshake } => handshake.len().saturating_add(FIXED + 2),
-            Phase::Responding | Phase::Settled => FIXED,
+            Phase::Initiating { handshake } => handshake.len().saturating_add(2).saturating_add(len),
+            Phase::Responding | Phase::Settled => len,
         }
     }
 

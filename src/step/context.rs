@@ -4,7 +4,7 @@ use core::fmt;
 
 use rand_core::TryCryptoRng;
 
-use super::{Limits, Padding, SuitePolicy};
+use super::{Headers, Limits, Padding, SuitePolicy};
 use crate::primitives::Random;
 
 /// A time: milliseconds since 1970-01-01 UTC. Always an argument; the crate has no clock.
@@ -54,6 +54,7 @@ pub struct Context<'a> {
     pub(crate) limits: Limits,
     pub(crate) suites: SuitePolicy,
     pub(crate) padding: Padding,
+    pub(crate) headers: Headers,
     /// How many operations of the same batch run before this one, so that needs are asked for ahead.
     pub(crate) batched: usize,
 }
@@ -62,8 +63,9 @@ impl<'a> Context<'a> {
     /// The time now, the restore guard, and a random source: any `CryptoRng`, or a `TryCryptoRng`, whose errors then travel up.
     pub fn new<R: TryCryptoRng>(now: UnixMillis, generation: Generation, random: &'a mut R) -> Self {
         let random = Random::new(random);
-        let (limits, suites, padding) = (Limits::DEFAULT, SuitePolicy::default(), Padding::None);
-        Self { now, generation, random, limits, suites, padding, batched: 0 }
+        let (limits, suites) = (Limits::DEFAULT, SuitePolicy::default());
+        let (padding, headers) = (Padding::default(), Headers::default());
+        Self { now, generation, random, limits, suites, padding, headers, batched: 0 }
     }
 
     /// The same with other limits.
@@ -84,6 +86,13 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn with_padding(mut self, padding: Padding) -> Self {
         self.padding = padding;
+        self
+    }
+
+    /// The same with sessions started so; sessions on record stay as they are.
+    #[must_use]
+    pub fn with_headers(mut self, headers: Headers) -> Self {
+        self.headers = headers;
         self
     }
 }

@@ -7,7 +7,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 use prost::Message;
 
-use super::{Envelope, Header, SessionId, Suite, write_front};
+use super::{Envelope, Header, Incoming, RatchetHeader, Suite, write_front};
 use crate::primitives::PublicKey;
 
 #[derive(Clone, PartialEq, Message)]
@@ -79,20 +79,22 @@ proptest! {
     #[test]
     fn the_codec_writes_and_reads_what_prost_does(message in envelope()) {
         let bytes = framed(&message.encode_to_vec());
-        let parsed = Envelope::parse(&bytes);
+        let parsed = Incoming::parse(&bytes);
         prop_assert_eq!(parsed.is_ok(), message.allowed());
-        let Ok(parsed) = parsed else { return Ok(()) };
+        let Ok(Incoming::Clear(parsed)) = parsed else { return Ok(()) };
         prop_assert_eq!(parsed.session_id.0, message.session_id.unwrap().to_le_bytes());
-        prop_assert_eq!(parsed.handshake, message.handshake.as_deref());
+        let Envelope { handshake, .. } = &parsed;
+        prop_assert_eq!(handshake.as_deref(), message.handshake.as_deref());
         prop_assert_eq!(parsed.message.ciphertext, &message.ciphertext);
         prop_assert_eq!([parsed.message.head, parsed.message.ciphertext].concat(), &bytes[..]);
-        let Header { ratchet_key, previous_counter, counter } = parsed.message.header;
+        let RatchetHeader::Clear(header) = parsed.message.header else { panic!("a header in clear") };
+        let Header { ratchet_key, previous_counter, counter } = header;
         prop_assert_eq!(&ratchet_key.as_bytes()[..], &message.ratchet_key[..]);
         prop_assert_eq!((previous_counter, counter), (message.previous_counter, message.counter));
 
-        let mut out = write_front(Suite::Classic, SessionId(parsed.session_id.0), parsed.handshake, 400);
+        let mut out = write_front(Suite::Classic, parsed.session_id, handshake.as_deref(), 400);
         let capacity = out.capacity();
-        parsed.message.header.write_head(message.ciphertext.len(), &mut out);
+        header.write_head(message.ciphertext.len(), &mut out);
         out.extend_from_slice(&message.ciphertext);
         prop_assert_eq!(&out, &bytes);
         prop_assert_eq!(out.capacity(), capacity, "the buffer did not grow");
@@ -114,6 +116,6 @@ proptest! {
         }
         let by_prost = ProstEnvelope::decode(&body[..]);
         let expected = by_prost.is_ok_and(|message| message.encode_to_vec() == body && message.allowed());
-        prop_assert_eq!(Envelope::parse(&framed(&body)).is_ok(), expected);
+        prop_assert_eq!(Incoming::parse(&framed(&body)).is_ok(), expected);
     }
 }

@@ -3,11 +3,17 @@
 //! A ratchet message is the tail of an envelope (fields 3 to 7): concatenated protobuf messages are one message.
 //! `docs/protocol.md`, section 5 "The envelope".
 
-use alloc::vec::Vec;
+use alloc::{borrow::Cow, vec::Vec};
 use core::fmt;
 
-use super::{DecodeError, Field, MAX_ENVELOPE, MAX_HANDSHAKE, MAX_PLAINTEXT, PROTOCOL_VERSION, Suite};
-use crate::primitives::{PublicKey, aead};
+use super::{
+    DecodeError, Field, MAX_ENVELOPE, MAX_HANDSHAKE, MAX_PLAINTEXT, PROTOCOL_VERSION, Suite,
+    hidden::{self, HIDDEN_FRONT, HiddenEnvelope, SealedHeader},
+};
+use crate::{
+    primitives::{PublicKey, aead},
+    step::Headers,
+};
 
 /// Tags: field number and wire type in one byte each.
 mod tag {
@@ -32,7 +38,7 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// What a ratchet says of a message in clear.
+/// What a ratchet says of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) ratchet_key: PublicKey,
@@ -54,14 +60,46 @@ impl Header {
         write_varint(ciphertext_len as u64, out);
     }
 
-    /// An upper bound of what [`write_head`](Self::write_head) appends.
-    pub(crate) const MAX_LEN: usize = 34 + 6 + 6 + 6;
+    /// An upper bound of what [`write_head`](Self::write_head) appends, and of an encrypted header.
+    pub(crate) const MAX_LEN: usize = size_of::<SealedHeader>();
+}
+
+const _: () = assert!(Header::MAX_LEN >= 34 + 6 + 6 + 6);
+
+/// A header as it came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RatchetHeader<'a> {
+    Clear(Header),
+    Sealed(&'a SealedHeader),
+    /// Opened.
+    Read(Header, Under),
+}
+
+impl RatchetHeader<'_> {
+    /// Of what sort its session's headers are.
+    pub(crate) const fn headers(&self) -> Headers {
+        match self {
+            Self::Clear(_) => Headers::Plain,
+            Self::Sealed(_) | Self::Read(..) => Headers::Encrypted,
+        }
+    }
+}
+
+/// Which header key of a ratchet a header opened under: what its message has to be then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Under {
+    /// Of the current receiving chain.
+    Current,
+    /// Of the next one.
+    Next,
+    /// Of the one that is so many before the current one, from 0.
+    Earlier(usize),
 }
 
 /// A ratchet message, parsed; the ciphertext is `nonce ‖ text ‖ tag`, 28 bytes or more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RatchetMessage<'a> {
-    pub(crate) header: Header,
+    pub(crate) header: RatchetHeader<'a>,
     /// Every byte in front of the ciphertext's value, those before the ratchet message included.
     pub(crate) head: &'a [u8],
     pub(crate) ciphertext: &'a [u8],
@@ -69,11 +107,14 @@ pub(crate) struct RatchetMessage<'a> {
 
 impl<'a> RatchetMessage<'a> {
     /// Parses a ratchet message that stands alone.
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn parse(bytes: &'a [u8], headers: Headers) -> Result<Self, DecodeError> {
         if bytes.len() > MAX_ENVELOPE {
             return Err(DecodeError::TooLong);
         }
-        Self::read(Reader { whole: bytes, rest: bytes })
+        match headers {
+            Headers::Plain => Self::read(Reader { whole: bytes, rest: bytes }),
+            Headers::Encrypted => hidden::read_message(bytes, bytes),
+        }
     }
 
     fn read(mut reader: Reader<'a>) -> Result<Self, DecodeError> {
@@ -102,26 +143,68 @@ impl<'a> RatchetMessage<'a> {
         }
         let head =
             reader.whole.get(..reader.whole.len().saturating_sub(ciphertext.len())).unwrap_or_default();
-        Ok(Self { header: Header { ratchet_key, previous_counter, counter }, head, ciphertext })
+        let header = RatchetHeader::Clear(Header { ratchet_key, previous_counter, counter });
+        Ok(Self { header, head, ciphertext })
     }
 }
 
-/// An envelope, parsed. Nothing in it is authenticated yet.
-#[derive(Clone, Copy, Debug)]
+/// What came, parsed as far as it shows itself.
+#[derive(Clone, Debug)]
+pub(crate) enum Incoming<'a> {
+    Clear(Envelope<'a>),
+    Hidden(HiddenEnvelope<'a>),
+}
+
+impl<'a> Incoming<'a> {
+    /// Parses a whole envelope of at most [`MAX_ENVELOPE`] bytes.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > MAX_ENVELOPE {
+            return Err(DecodeError::TooLong);
+        }
+        match bytes.strip_prefix(&HIDDEN_FRONT) {
+            Some(body) => HiddenEnvelope::parse(bytes, body).map(Self::Hidden),
+            None => Envelope::parse(bytes).map(Self::Clear),
+        }
+    }
+
+    /// The ciphertext of its message; of a hidden one, which may begin with a note, at least the ciphertext's end.
+    pub(crate) fn sealed(&self) -> &'a [u8] {
+        match self {
+            Self::Clear(envelope) => envelope.message.ciphertext,
+            Self::Hidden(hidden) => hidden.body(),
+        }
+    }
+
+    /// Whether its header is encrypted.
+    pub(crate) const fn headers(&self) -> Headers {
+        match self {
+            Self::Clear(_) => Headers::Plain,
+            Self::Hidden(_) => Headers::Encrypted,
+        }
+    }
+
+    /// The session that it shows to be of.
+    pub(crate) fn session_id(&self) -> Option<SessionId> {
+        match self {
+            Self::Clear(envelope) => Some(envelope.session_id),
+            Self::Hidden(_) => None,
+        }
+    }
+}
+
+/// An envelope of which it is known what session it says to be of. Nothing in it is authenticated yet.
+#[derive(Clone, Debug)]
 pub(crate) struct Envelope<'a> {
     pub(crate) suite: Suite,
     pub(crate) session_id: SessionId,
-    pub(crate) handshake: Option<&'a [u8]>,
+    pub(crate) handshake: Option<Cow<'a, [u8]>>,
     pub(crate) message: RatchetMessage<'a>,
 }
 
 impl<'a> Envelope<'a> {
-    /// Parses a whole envelope of at most [`MAX_ENVELOPE`] bytes.
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+    /// Parses a whole envelope with a header in clear, whose length was checked.
+    fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let bad = DecodeError::Malformed;
-        if bytes.len() > MAX_ENVELOPE {
-            return Err(DecodeError::TooLong);
-        }
         let ([version, suite], rest) = bytes.split_first_chunk().ok_or(bad(Field::Frame))?;
         if *version != PROTOCOL_VERSION {
             return Err(DecodeError::Version(*version));
@@ -136,6 +219,7 @@ impl<'a> Envelope<'a> {
         if handshake.is_some_and(|bytes| bytes.len() > MAX_HANDSHAKE) {
             return Err(DecodeError::TooLong);
         }
+        let handshake = handshake.map(Cow::Borrowed);
         Ok(Self { suite, session_id, handshake, message: RatchetMessage::read(reader)? })
     }
 }

@@ -5,6 +5,8 @@
 //!            └──────────────── the head, all of it authenticated ──────┘
 //! ```
 //!
+//! With encrypted headers it is `version ‖ 0x80 ‖ [note] ‖ encrypted header ‖ ciphertext`, of which nothing shows but the length.
+//!
 //! The two messages on every message's path (envelope and ratchet message) have a borrowed codec of their own; everything else goes through
 //! prost and is refused unless it encodes to the very same bytes again. `docs/protocol.md`, sections 4 and 5; `docs/outrigger.proto`.
 
@@ -13,14 +15,16 @@ mod canonical;
 mod differential;
 mod envelope;
 mod error;
+mod hidden;
 mod limits;
 mod messages;
 mod suite;
 
 pub(crate) use canonical::{decode_canonical, encode_versioned, split_version};
 pub use envelope::SessionId;
-pub(crate) use envelope::{Envelope, Header, RatchetMessage, write_front};
+pub(crate) use envelope::{Envelope, Header, Incoming, RatchetHeader, RatchetMessage, Under, write_front};
 pub use error::{DecodeError, Field};
+pub(crate) use hidden::{HIDDEN_FRONT, HiddenEnvelope, SealedHeader, write_hidden_front};
 pub use limits::{
     MAX_ASSOCIATED_DATA, MAX_BUNDLE, MAX_CERTIFICATE, MAX_DEVICE_LIST, MAX_DEVICES, MAX_ENVELOPE,
     MAX_HANDSHAKE, MAX_LINK_MESSAGE, MAX_NUMBER_STATEMENT, MAX_PLAINTEXT, MAX_PQ, MAX_RETRY_REQUEST,

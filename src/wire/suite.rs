@@ -19,7 +19,8 @@ pub enum Suite {
 }
 
 impl Suite {
-    const ALL: &'static [Self] = &[
+    /// All that this crate speaks.
+    pub(crate) const ALL: &'static [Self] = &[
         Self::Classic,
         #[cfg(feature = "post-quantum")]
         Self::PostQuantum(KemSize::MlKem768),

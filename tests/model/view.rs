@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use outrigger::{EnvelopeDescription, Report, SessionId, SessionPhase, SessionReport};
+use outrigger::{HeaderDescription, Report, SessionId, SessionPhase, SessionReport};
 
 use crate::device::{Database, Message, Packet, Who};
 
@@ -68,7 +68,7 @@ impl Names {
         who: Who,
         message: Message,
         bytes: &[u8],
-        description: &EnvelopeDescription,
+        description: &HeaderDescription,
     ) {
         // A session is named by who first seals in it, which is who started it.
         let session = name(&mut self.sessions, description.session, who);

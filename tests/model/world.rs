@@ -139,7 +139,7 @@ impl World {
 
     /// Notes what a message was sealed with.
     fn seal(&mut self, who: Who, message: Message, envelope: &[u8]) {
-        let description = EnvelopeDescription::of(envelope).unwrap();
+        let description = EnvelopeDescription::of(envelope).unwrap().header.unwrap();
         let key = (description.session.0.to_vec(), description.counter, description.chain);
         let sealed_at = envelope.len() - description.sealed_len - 28;
         self.names.envelope(who, message, envelope, &description);

@@ -3,7 +3,7 @@
 use outrigger::{Limits, OpenError, RecordKind};
 
 use crate::world::{
-    DAY, Device, NOON, exchange, friends, strangers,
+    DAY, Device, NOON, exchange, friends, headers_in_clear, strangers,
     wire::{Fields, envelope},
 };
 
@@ -145,6 +145,7 @@ fn keys_are_kept_for_the_current_chain_and_the_four_before_it() {
 /// Headers are not authenticated before their bound is checked: none of these costs a derivation, changes a record, or panics.
 #[test]
 fn l9_hostile_counters_are_refused_whatever_they_say() {
+    headers_in_clear();
     let (mut ada, mut ben, _) = friends();
     let turn = ada.send(ben.address, b"turn");
     exchange(&mut ada, &mut ben);

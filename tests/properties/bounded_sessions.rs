@@ -5,7 +5,7 @@ use outrigger::{Decision, Limits, OpenError, RecordKind, UnixMillis, VerifiedBun
 use crate::world::{
     DAY, Device, NOON, Server, exchange, friends,
     hand::ByHand,
-    phone,
+    headers_in_clear, phone,
     wire::{Fields, Value, envelope},
 };
 
@@ -91,6 +91,7 @@ fn l12_archived_sessions_leave_the_store_with_their_age() {
 /// 10,000 first messages that a stranger made up: with and without one-time prekey ids, of keys that exist and keys that do not.
 #[test]
 fn l9_ten_thousand_hostile_first_messages_leave_no_trace() {
+    headers_in_clear();
     let (mut ada, mut ben, mut server) = friends();
     ada.start(ben.address, &mut server).unwrap();
     let under_way = ada.send(ben.address, b"under way");

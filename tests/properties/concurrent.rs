@@ -11,7 +11,7 @@ use outrigger::{
 use crate::world::{
     BOUND, Device,
     cast::{Cast, cast},
-    exchange, friends, phone,
+    exchange, friends, headers_in_clear, phone,
     random::Seeded,
     strangers,
     wire::{Fields, envelope},
@@ -40,6 +40,7 @@ where
 
 #[test]
 fn two_processes_that_send_at_once_never_use_one_key_for_two_messages() {
+    headers_in_clear();
     let Cast { ben, mut ada, in_order, .. } = cast();
     drop(in_order);
     let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
@@ -104,6 +105,7 @@ fn operations_that_touch_one_record_conflict_in_both_orders() {
 /// Each of 40 processes sends five messages; a step is prepared by all before one of them commits, and the losers run again.
 #[test]
 fn many_processes_lose_and_repeat_no_message() {
+    headers_in_clear();
     let (mut ada, mut ben, _) = friends();
     exchange(&mut ada, &mut ben);
     let mut envelopes = Vec::new();
@@ -129,7 +131,9 @@ fn drive_loads_afresh_after_each_conflict_and_gives_up_after_32() {
     let send = Send { to: ada.address, plaintext: b"text", associated_data: BOUND, keep: Keep::ForRetry };
     for (conflicts, ends_well) in [(0, true), (1, true), (31, true), (32, false)] {
         let (loads, stores) = (Cell::new(0), Cell::new(0));
-        let mut context = Context::new(ben.now, ben.generation, &mut ben.random).with_suites(ben.suites);
+        let mut context = Context::new(ben.now, ben.generation, &mut ben.random)
+            .with_suites(ben.suites)
+            .with_headers(ben.headers);
         let done = drive(
             &send,
             &mut context,
@@ -271,7 +275,8 @@ fn the_memory_store_compares_and_swaps_all_or_nothing() {
     let (ada, _, mut server) = strangers();
     let mut memory = MemoryStore::new();
     let mut random = Seeded::new(3);
-    let mut context = Context::new(ada.now, ada.generation, &mut random).with_suites(ada.suites);
+    let mut context =
+        Context::new(ada.now, ada.generation, &mut random).with_suites(ada.suites).with_headers(ada.headers);
     memory.run(&Register { address: phone("mem") }, &mut context).unwrap();
     let bundle = VerifiedBundle::verify(&server.fetch(ada.address), &ada.address).unwrap();
     memory.run(&Start { bundle: &bundle }, &mut context).unwrap();

@@ -7,7 +7,7 @@ use outrigger::{
 };
 
 use crate::world::{
-    BOUND, Device, NOON, Server, exchange, friends,
+    BOUND, Device, NOON, Server, exchange, friends, headers_in_clear,
     random::Seeded,
     strangers,
     wire::{Fields, envelope},
@@ -81,6 +81,7 @@ fn l10_l15_every_flipped_bit_of_every_envelope_is_refused() {
 
 #[test]
 fn l15_every_cut_and_every_addition_is_refused() {
+    headers_in_clear();
     for Case { name, mut ben, ada, message } in cases() {
         for altered in cuts_and_additions(&message) {
             assert!(ben.receive(ada.address, &altered).is_err(), "{name}: {} bytes", altered.len());

@@ -9,6 +9,7 @@ use outrigger::{
 use crate::world::{
     Device, NOON, Server, exchange,
     hand::{self, ByHand, Kem},
+    headers_in_clear,
     wire::{Fields, Value, envelope},
 };
 
@@ -211,6 +212,7 @@ fn l4_a_stripped_bundle_is_refused() {
 /// Any byte of the ciphertext: one error, that of a wrong curve part; nothing is used up.
 #[test]
 fn a_mauled_ciphertext_is_not_authentic_and_uses_nothing_up() {
+    headers_in_clear();
     for size in SIZES {
         let (mut ada, mut ben, server) = pair(size);
         for bundle in [server.clone().fetch(ben.address), server.fetch_weak(ben.address)] {
@@ -248,6 +250,7 @@ fn a_mauled_ciphertext_is_not_authentic_and_uses_nothing_up() {
 /// Suite and KEM part go together, and no session is of a suite that it did not begin in.
 #[test]
 fn l4_a_message_of_another_suite_is_refused() {
+    headers_in_clear();
     for size in SIZES {
         let (mut ada, mut ben, mut server) = pair(size);
         ada.start(ben.address, &mut server).unwrap();
@@ -344,6 +347,7 @@ fn l2_a_first_message_with_its_key_moved_by_torsion_is_no_second_one() {
 /// With the last resort nothing is used up: what was accepted is remembered, also when its session is archived.
 #[test]
 fn l2_a_first_message_of_the_last_resort_counts_once() {
+    headers_in_clear();
     for size in SIZES {
         let (mut ada, mut ben, mut server) = pair(size);
         ada.start_from(&server.fetch_weak(ben.address), ben.address).unwrap();

@@ -9,7 +9,7 @@ use outrigger::{
 use crate::{
     post_quantum::{SIZES, device, other, pair},
     world::{
-        DAY, Device, Server, exchange,
+        DAY, Device, Server, exchange, headers_in_clear,
         wire::{Fields, envelope},
     },
 };
@@ -293,6 +293,7 @@ fn a_bundle_that_is_handed_out_is_of_pqxdh() {
 /// The ciphertext travels until the first reply opens, and not after.
 #[test]
 fn the_kem_part_costs_what_the_page_says_and_stops_with_the_first_reply() {
+    headers_in_clear();
     let first_of = |suites: SuitePolicy| {
         let mut server = Server::default();
         let [mut ada, mut ben] = ["ada", "ben"].map(|name| device(name, suites, &mut server));

@@ -8,7 +8,7 @@ use outrigger::{
 };
 
 use crate::world::{
-    DAY, Device, NOON, Server, by_suite, exchange, hand, strangers,
+    DAY, Device, NOON, Server, by_suite, exchange, hand, headers_in_clear, strangers,
     wire::{Fields, envelope},
 };
 
@@ -133,6 +133,7 @@ fn a_message_that_does_not_open_keeps_the_one_time_prekey() {
 /// Garbage that names each one-time prekey in turn burns none.
 #[test]
 fn l1_garbage_drains_no_one_time_prekey() {
+    headers_in_clear();
     let (mut ada, mut ben, mut server) = strangers();
     ada.start(ben.address, &mut server).unwrap();
     let first = Fields::envelope(&ada.send(ben.address, b"hello"));
@@ -154,6 +155,7 @@ fn l1_garbage_drains_no_one_time_prekey() {
 
 #[test]
 fn there_is_no_fall_back_from_four_diffie_hellmans_to_three() {
+    headers_in_clear();
     let (mut ada, mut ben, mut server) = strangers();
     let bundle = server.fetch(ben.address);
     ada.start_from(&bundle, ben.address).unwrap();

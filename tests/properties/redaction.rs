@@ -127,7 +127,8 @@ fn l22_no_public_type_prints_a_key() {
 
     // The stages of every operation, and what it returns.
     let mut source = Seeded::new(9);
-    let mut context = Context::new(NOON, ben.generation, &mut source).with_suites(ben.suites);
+    let mut context =
+        Context::new(NOON, ben.generation, &mut source).with_suites(ben.suites).with_headers(ben.headers);
     printed.debug("Context", &context);
     let receive = Receive { from: cleo.address, envelope: &first, associated_data: BOUND };
     let mut have = Loaded::new();
@@ -149,7 +150,8 @@ fn l22_no_public_type_prints_a_key() {
     }
     drop(context);
     let mut memory = MemoryStore::new();
-    let mut context = Context::new(NOON, ben.generation, &mut ben.random).with_suites(ben.suites);
+    let mut context =
+        Context::new(NOON, ben.generation, &mut ben.random).with_suites(ben.suites).with_headers(ben.headers);
     let peer = ada.address;
     memory.run(&Register { address: ben.address }, &mut context).unwrap();
     let upload = memory.run(&ReplenishPrekeys { one_time: 3 }, &mut context).unwrap();
@@ -268,8 +270,9 @@ pub(crate) fn stages<O: Operation + Debug>(
     let mut have = Loaded::new();
     loop {
         let drawn = device.random.tape.len();
-        let mut context =
-            Context::new(device.now, device.generation, &mut device.random).with_suites(device.suites);
+        let mut context = Context::new(device.now, device.generation, &mut device.random)
+            .with_suites(device.suites)
+            .with_headers(device.headers);
         let round = operation.run(&have, &mut context);
         drop(context);
         match round {

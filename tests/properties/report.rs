@@ -1,10 +1,11 @@
 //! Two reports say what is wrong between two devices, and what they advise mends it.
 
 use outrigger::{
-    Decision, Diagnose, EnvelopeDescription, Finding, Generation, MessageId, RecordDescription, Report, Side,
+    Decision, Diagnose, EnvelopeDescription, Finding, Generation, Headers, MessageId, RecordDescription,
+    Report, Side,
 };
 
-use crate::world::{Device, exchange, friends, strangers};
+use crate::world::{Device, exchange, friends, headers, strangers};
 
 fn report(of: &mut Device, about: &Device) -> Report {
     let report = of.run(&Diagnose { peer: about.address }).unwrap();
@@ -118,10 +119,13 @@ fn an_envelope_and_a_record_describe_themselves() {
     let started = ada.start(ben.address, &mut server).unwrap();
     let sent = ada.send(ben.address, b"0123456789");
     let description = EnvelopeDescription::of(&sent).unwrap();
-    assert_eq!(description.session, started.session);
-    assert_eq!((description.counter, description.previous_counter, description.sealed_len), (0, 0, 11));
     assert_eq!(MessageId::of(&sent), Ok(description.message_id));
-    assert!(description.handshake.unwrap().one_time_prekey.is_some());
+    assert_eq!(description.header.is_none(), headers() == Headers::Encrypted);
+    if let Some(header) = description.header {
+        assert_eq!(header.session, started.session);
+        assert_eq!((header.counter, header.previous_counter, header.sealed_len), (0, 0, 11));
+        assert!(header.handshake.unwrap().one_time_prekey.is_some());
+    }
     for (key, (_, bytes)) in &ada.store.0 {
         let description = RecordDescription::of(key, bytes, ada.generation).unwrap();
         assert_eq!((description.kind, description.version, description.current), (key.kind(), 1, true));

@@ -6,7 +6,7 @@ use outrigger::{
 };
 
 use crate::world::{
-    BOUND, DAY, Device, NOON, Server, exchange, friends,
+    BOUND, DAY, Device, NOON, Server, exchange, friends, headers_in_clear,
     wire::{Fields, envelope},
 };
 
@@ -71,6 +71,7 @@ fn a_request_opens_for_its_two_devices_only() {
 /// Whoever alters an envelope under way makes its recipient ask, and nothing more: no session is given up, no prekey spent, nothing sent.
 #[test]
 fn what_others_made_of_an_envelope_is_not_answered() {
+    headers_in_clear();
     let (mut ada, mut ben, mut server) = friends();
     let sent = ada.send(ben.address, b"whole");
     let fields = Fields::envelope(&sent);
@@ -146,6 +147,7 @@ fn l45_a_message_does_not_follow_an_address_to_another_identity() {
 /// A friend, or someone between, who sends a thousand envelopes that cannot be opened.
 #[test]
 fn l44_a_storm_costs_its_receiver_64_requests_an_hour() {
+    headers_in_clear();
     let (mut ada, mut ben, _) = friends();
     let template = ada.send(ben.address, b"storm");
     let forged = |number: u16| {
@@ -294,6 +296,7 @@ fn two_storms_meet_and_end() {
 /// `--release` for a longer storm.
 #[test]
 fn l44_a_storm_of_bad_envelopes_changes_nothing() {
+    headers_in_clear();
     let count = std::env::var("OUTRIGGER_STORM").map_or(3_000_u32, |count| count.parse().unwrap());
     let (mut ada, mut ben, _) = friends();
     let old = ada.send(ben.address, b"opened");

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use outrigger::{Generation, OpenError, RecordError, SendError};
 
 use crate::world::{
-    Device, NOON, exchange, friends,
+    Device, NOON, exchange, friends, headers_in_clear,
     store::Store,
     strangers,
     wire::{Fields, MessageKey},
@@ -31,6 +31,7 @@ impl Nonces {
 
 #[test]
 fn l13_two_sends_from_one_record_use_one_key_and_two_nonces() {
+    headers_in_clear();
     let (mut ada, mut ben, _) = friends();
     exchange(&mut ada, &mut ben);
     let snapshot = ada.store.clone();
@@ -46,6 +47,7 @@ fn l13_two_sends_from_one_record_use_one_key_and_two_nonces() {
 /// A conversation of twelve steps from the very first message; ada speaks once from every snapshot of hers, and once more after each pair.
 #[test]
 fn l13_no_key_and_nonce_twice_on_any_two_branches() {
+    headers_in_clear();
     let (mut ada, mut ben, mut server) = strangers();
     ada.start(ben.address, &mut server).unwrap();
     let mut nonces = Nonces::default();

@@ -289,7 +289,7 @@ fn ratchet_keys_leave_the_records_with_their_turn() {
     for _ in 0..4 {
         let before = ada.random.tape.len();
         exchange(&mut ada, &mut ben);
-        let [pair, _nonce] = &ada.random.tape[before..] else { panic!("a turn draws a key and a nonce") };
+        let [pair, ..] = &ada.random.tape[before..] else { panic!("a turn draws a key first") };
         let pair = pair.clone();
         assert!(held(&ada, &pair), "the key is in use");
         exchange(&mut ben, &mut ada);

@@ -21,7 +21,8 @@ fn a_refusal_of_what_was_torn_is_wrong_and_can_be_told() {
     let receive = Receive { from: ada.address, envelope: &second, associated_data: BOUND };
     let mut have = Loaded::new();
     let mut random = ben.random.clone();
-    let mut context = Context::new(ben.now, ben.generation, &mut random).with_suites(ben.suites);
+    let mut context =
+        Context::new(ben.now, ben.generation, &mut random).with_suites(ben.suites).with_headers(ben.headers);
     let mut round = 0;
     let refused = loop {
         match receive.run(&have, &mut context) {
@@ -46,7 +47,8 @@ fn drive_looks_again_before_it_believes_a_refusal() {
     let (ada, ben, [first, second]) = two_first_messages();
     let receive = Receive { from: ada.address, envelope: &second, associated_data: BOUND };
     let mut random = ben.random.clone();
-    let mut context = Context::new(ben.now, ben.generation, &mut random).with_suites(ben.suites);
+    let mut context =
+        Context::new(ben.now, ben.generation, &mut random).with_suites(ben.suites).with_headers(ben.headers);
     let shared = RefCell::new(ben);
     let mut raced = false;
     let load = |_: &mut (), key: &outrigger::RecordKey| {

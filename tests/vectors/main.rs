@@ -556,7 +556,10 @@ fn retry_requests() {
     for entry in list(&file["envelopes"]) {
         let envelope = hex(&entry["envelope"]);
         assert_eq!(MessageId::of(&envelope).unwrap().as_bytes()[..], hex(&entry["message_id"]));
-        assert_eq!(EnvelopeDescription::of(&envelope).unwrap().session.0[..], hex(&entry["session_id"]));
+        assert_eq!(
+            EnvelopeDescription::of(&envelope).unwrap().header.unwrap().session.0[..],
+            hex(&entry["session_id"])
+        );
         assert_eq!(
             hex(&entry["digest_input"]),
             [&[0, 0, 0, 21][..], b"outrigger v1 envelope", &envelope].concat()

@@ -7,7 +7,7 @@ use crate::{
     primitives::aead,
     ratchet::ChainTag,
     step::UnixMillis,
-    wire::{DecodeError, Envelope, SessionId, Suite},
+    wire::{DecodeError, Envelope, Incoming, RatchetHeader, SessionId, Suite},
 };
 
 /// What stands in the clear in an envelope; nothing of it is authenticated.
@@ -16,6 +16,14 @@ use crate::{
 pub struct EnvelopeDescription {
     /// The message that it brings, or another that it brings again.
     pub message_id: MessageId,
+    /// What its header says; `None` where that is encrypted, and nothing else shows.
+    pub header: Option<HeaderDescription>,
+}
+
+/// What an envelope says of its session and its place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeaderDescription {
     /// What its session is made of.
     pub suite: Suite,
     /// The session that it is of.
@@ -50,23 +58,28 @@ impl EnvelopeDescription {
     /// # Errors
     /// [`DecodeError`]: not an envelope, or its handshake is none.
     pub fn of(envelope: &[u8]) -> Result<Self, DecodeError> {
-        let envelope = Envelope::parse(envelope)?;
-        let decode = |bytes| Handshake::decode(bytes, envelope.suite);
-        let handshake = envelope.handshake.map(decode).transpose()?;
-        let header = &envelope.message.header;
-        Ok(Self {
-            message_id: MessageId::of_parsed(&envelope),
-            suite: envelope.suite,
-            session: envelope.session_id,
+        let incoming = Incoming::parse(envelope)?;
+        let message_id = MessageId::of_parsed(&incoming);
+        let Incoming::Clear(Envelope { suite, session_id, handshake, message }) = incoming else {
+            return Ok(Self { message_id, header: None });
+        };
+        let handshake = handshake.map(|bytes| Handshake::decode(&bytes, suite)).transpose()?;
+        let RatchetHeader::Clear(header) = &message.header else {
+            return Ok(Self { message_id, header: None });
+        };
+        let header = HeaderDescription {
+            suite,
+            session: session_id,
             chain: ChainTag::of(&header.ratchet_key).0,
             counter: header.counter,
             previous_counter: header.previous_counter,
-            sealed_len: envelope.message.ciphertext.len().saturating_sub(aead::OVERHEAD),
+            sealed_len: message.ciphertext.len().saturating_sub(aead::OVERHEAD),
             handshake: handshake.map(|handshake| HandshakeDescription {
                 started_at: handshake.started_at,
                 signed_prekey: handshake.signed_prekey,
                 one_time_prekey: handshake.one_time_prekey,
             }),
-        })
+        };
+        Ok(Self { message_id, header: Some(header) })
     }
 }

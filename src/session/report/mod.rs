@@ -15,4 +15,4 @@ mod envelope;
 
 pub use compare::{Finding, Side};
 pub use diagnose::{ChainReport, Diagnose, Report, SentReport, SessionPhase, SessionReport};
-pub use envelope::{EnvelopeDescription, HandshakeDescription};
+pub use envelope::{EnvelopeDescription, HandshakeDescription, HeaderDescription};

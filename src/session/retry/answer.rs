@@ -207,9 +207,7 @@ fn find<'a>(
     wanted: &Wanted,
 ) -> Option<(Slot<RetryCopy<'a>>, RetryCopy<'a>)> {
     copies.find_map(|mut slot| {
-        let copy = slot.value.take_if(|copy| {
-            (copy.envelope, copy.session, copy.digest) == (wanted.envelope, wanted.session, wanted.digest)
-        })?;
+        let copy = slot.value.take_if(|copy| wanted.is(copy.envelope, copy.session, copy.digest))?;
         Some((slot, copy))
     })
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     identity::{Address, Device, Lists},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
-    wire::Envelope,
+    wire::Incoming,
 };
 
 /// Asks the sender of an envelope that could not be opened to send its message again: once for each, at most 64 in an hour to one device and 512 to all. Nothing is
@@ -28,9 +28,9 @@ use crate::{
 /// | in | [`Address`] | | who sent the envelope, by the transport's word |
 /// | in | `envelope` | 75 to 1,048,576 B | what could not be opened |
 /// | in | [`OpenError`] | | why not: what [`Receive`](crate::Receive) answered |
-/// | out | [`RetryRequest`] | 149 to 160 B | what goes to the sender, who gives it to [`AnswerRetry`](super::AnswerRetry) |
+/// | out | [`RetryRequest`] | 149 to 160 B, for an envelope with an encrypted header 228 | what goes to the sender, who gives it to [`AnswerRetry`](super::AnswerRetry) |
 ///
-/// One Diffie-Hellman. Draws 44 random bytes. Writes two records: what was asked of this device, at most 1,056 bytes, and of all.
+/// One Diffie-Hellman, draws 44 random bytes; twice as much for an envelope with an encrypted header. Writes two records: what was asked of this device, at most 1,056 bytes, and of all.
 ///
 /// # Errors
 /// [`RetryError`]: [`NotRetryable`](RetryError::NotRetryable), [`UnknownPeer`](RetryError::UnknownPeer), [`AlreadyAsked`](RetryError::AlreadyAsked),
@@ -74,15 +74,19 @@ impl Operation for RequestRetry<'_> {
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<RetryRequest>, RetryError> {
         let reason = RetryReason::of(&self.error).ok_or(RetryError::NotRetryable)?;
-        let envelope = Envelope::parse(self.envelope)?;
+        let incoming = Incoming::parse(self.envelope)?;
         let mut needs = Needs::new();
         let device = Device::read(have, context, &mut needs)?;
         let peer = Peer::read(have, &self.from, context, &mut needs)?;
         let lists = Lists::read(have, &self.from.account, context, &mut needs)?;
         let memory = Memory::to_ask(&self.from, have, context, &mut needs)?;
         let budget = Budget::read(&self.from, have, context, &mut needs)?;
-        let archived_key = ArchivedSession::key(&self.from, envelope.session_id);
-        let archived = have.read::<ArchivedSession>(archived_key, context, &mut needs)?;
+        let shown = incoming.session_id();
+        let mut archived = None;
+        if let Some(id) = shown {
+            let key = ArchivedSession::key(&self.from, id);
+            archived = have.read::<ArchivedSession>(key, context, &mut needs)?.value;
+        }
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
@@ -95,15 +99,15 @@ impl Operation for RequestRetry<'_> {
         if let Some(offered) = peer.identity.offered() {
             return Err(RetryError::IdentityChanged { stored, offered });
         }
-        let wanted = Wanted::of(self.envelope, &envelope);
+        let wanted = Wanted::of(self.envelope, &incoming);
         if memory.knows(&peer.recent, wanted.envelope) {
             return Err(RetryError::AlreadyAsked);
         }
         let writes = budget.spend(wanted.digest, context)?;
-        let active = peer.session.as_ref().is_some_and(|session| session.id == envelope.session_id);
-        let unknown = reason == RetryReason::OutOfStep
-            && !active
-            && archived.value.is_none_or(|old| old.expired(context));
+        // An envelope that shows no session may be of any.
+        let active = peer.session.as_ref().is_some_and(|session| shown.is_none_or(|id| session.id == id));
+        let unknown =
+            reason == RetryReason::OutOfStep && !active && archived.is_none_or(|old| old.expired(context));
         let reason = match (peer.stale, unknown) {
             (true, _) => RetryReason::Recovered,
             (false, true) => RetryReason::UnknownSession,
@@ -112,7 +116,7 @@ impl Operation for RequestRetry<'_> {
         let own = device.identity.public();
         let ends = Ends { asks: (&own, &device.address), asked: (&stored, &self.from) };
         let request = Request { wanted, reason, asked_at: context.now };
-        let request = request.seal(&device.identity, &ends, &mut context.random)?;
+        let request = request.seal(&device.identity, &ends, incoming.headers(), &mut context.random)?;
         let output = RetryRequest { request, message_id: wanted.envelope };
         Ok(Run::Done(Step::new(Vec::from(writes), output)))
     }

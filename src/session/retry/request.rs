@@ -9,16 +9,17 @@ use super::{
     RetryError,
 };
 use crate::{
+    handshake::{NoteKind, open_note, seal_note},
     identity::{Address, IdentityKey, IdentityKeyPair},
     primitives::{
-        Random, RandomError,
+        Random, RandomError, SecretBytes,
         aead::{self, AeadKey, SealError},
         kdf, labels,
     },
-    step::UnixMillis,
+    step::{Headers, UnixMillis},
     wire::{
-        DecodeError, Envelope, Field, MAX_RETRY_REQUEST, PROTOCOL_VERSION, RetryRequestBody,
-        RetryRequestMessage, SessionId, decode_canonical,
+        DecodeError, Field, HIDDEN_FRONT, Incoming, MAX_RETRY_REQUEST, PROTOCOL_VERSION, RetryRequestBody,
+        RetryRequestMessage, SessionId, decode_canonical, write_hidden_front,
     },
 };
 
@@ -118,10 +119,20 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    /// What stands for the session of an envelope that shows none.
+    const NOT_SHOWN: SessionId = SessionId([0; 8]);
+
     /// Of an envelope's bytes, and the same parsed.
-    pub(super) fn of(bytes: &[u8], envelope: &Envelope<'_>) -> Self {
+    pub(super) fn of(bytes: &[u8], incoming: &Incoming<'_>) -> Self {
         let digest = EnvelopeDigest::of(bytes);
-        Self { envelope: MessageId::of_parsed(envelope), session: envelope.session_id, digest }
+        let session = incoming.session_id().unwrap_or(Self::NOT_SHOWN);
+        Self { envelope: MessageId::of_parsed(incoming), session, digest }
+    }
+
+    /// Whether it is this envelope.
+    pub(super) fn is(&self, envelope: MessageId, session: SessionId, digest: EnvelopeDigest) -> bool {
+        (self.envelope, self.digest) == (envelope, digest)
+            && [session, Self::NOT_SHOWN].contains(&self.session)
     }
 }
 
@@ -164,11 +175,12 @@ impl Ends<'_> {
 }
 
 impl Request {
-    /// The request's bytes. Draws 44 random bytes.
+    /// The request's bytes; in a note where what is asked for had its header encrypted.
     pub(super) fn seal(
         &self,
         own: &IdentityKeyPair,
         ends: &Ends<'_>,
+        headers: Headers,
         random: &mut Random<'_>,
     ) -> Result<Vec<u8>, RetryError> {
         let salt: [u8; 32] = random.draw()?;
@@ -181,17 +193,17 @@ impl Request {
             asked_at: self.asked_at.0,
         };
         let mut sealed = Vec::new();
-        aead::seal(key, &transcript, &[&body.encode_to_vec()], random, &mut sealed).map_err(|error| {
-            match error {
-                SealError::Random(error) => RetryError::Random(error),
-                SealError::TooLong => RetryError::Random(RandomError::Failed),
-            }
-        })?;
+        aead::seal(key, &transcript, &[&body.encode_to_vec()], random, &mut sealed)?;
         let message =
             RetryRequestMessage { identity_key: ends.asks.0.encoded().to_vec(), salt: salt.to_vec(), sealed };
         let mut out = Vec::from(FRONT);
         message.encode_raw(&mut out);
-        Ok(out)
+        if headers == Headers::Plain {
+            return Ok(out);
+        }
+        let mut hidden = write_hidden_front(NoteKind::RetryRequest.len());
+        seal_note(NoteKind::RetryRequest, &[&out], ends.asked.0, random, &mut hidden)?;
+        Ok(hidden)
     }
 
     /// Opens a request that `from` is said to have sent; the key is the one that it was sealed with, and is not compared with any other here.
@@ -205,6 +217,8 @@ impl Request {
         if bytes.len() > MAX_RETRY_REQUEST {
             return Err(DecodeError::TooLong.into());
         }
+        let noted = bytes.strip_prefix(&HIDDEN_FRONT).map(|note| unwrap(note, own)).transpose()?;
+        let bytes = noted.as_deref().unwrap_or(bytes);
         let outer = bytes.strip_prefix(&FRONT).ok_or(bad(Field::Frame))?;
         let message: RetryRequestMessage = decode_canonical(outer, Field::Frame)?;
         let asks = IdentityKey::parse_encoded(&message.identity_key).map_err(|_| bad(Field::IdentityKey))?;
@@ -221,6 +235,23 @@ impl Request {
         };
         let reason = RetryReason::from_wire(body.reason);
         Ok((asks, Self { wanted, reason, asked_at: UnixMillis(body.asked_at) }))
+    }
+}
+
+/// The request in a note that is nothing else.
+fn unwrap(note: &[u8], own: &IdentityKeyPair) -> Result<SecretBytes, RetryError> {
+    let whole = note.len() == NoteKind::RetryRequest.len();
+    let opened = open_note(note, own).filter(|note| whole && note.kind == NoteKind::RetryRequest);
+    opened.map(|note| note.text).ok_or(RetryError::NotAuthentic)
+}
+
+impl From<SealError> for RetryError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Random(error) => Self::Random(error),
+            // A request is short.
+            SealError::TooLong => Self::Random(RandomError::Failed),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     household::{Directory, consent},
 };
 use crate::world::{
-    Device, by_suite,
+    Device, by_suite, headers_in_clear,
     wire::{Fields, envelope},
 };
 
@@ -74,6 +74,7 @@ fn documented_sizes_of_a_linking_hold() {
 /// What a copy of a message to an account holds beyond what a message to the device alone holds, which is stamped, too.
 #[test]
 fn documented_sizes_of_messages_hold() {
+    headers_in_clear();
     let Town { mut directory, mut ada, mut ben, den, .. } = town();
     let sealed = |envelope: &[u8]| Fields::envelope(envelope).bytes(envelope::CIPHERTEXT).len();
     let sent = directory.send(&mut ben, ada.address.account, b"").unwrap();

@@ -12,6 +12,7 @@ pub(crate) mod thief;
 pub(crate) mod wire;
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, VecDeque},
     convert::Infallible,
     env,
@@ -20,10 +21,10 @@ use std::{
 
 use outrigger::{
     AccountId, Address, Context, DecideIdentity, Decision, DescribePeer, DeviceId, DriveError, Generation,
-    IdentityKey, Keep, Limits, Loaded, OneTimePrekeyFields, OpenError, Operation, Padding, PeerDescription,
-    PrekeyUpload, Receive, Received, Register, ReplenishPrekeys, Restart, Run, Send, SendError, Sent,
-    SessionId, Start, StartError, Started, Step, SuitePolicy, TrustError, TrustMark, UnixMillis,
-    VerifiedBundle, drive,
+    Headers, IdentityKey, Keep, Limits, Loaded, OneTimePrekeyFields, OpenError, Operation, Padding,
+    PeerDescription, PrekeyUpload, Receive, Received, Register, ReplenishPrekeys, Restart, Run, Send,
+    SendError, Sent, SessionId, Start, StartError, Started, Step, SuitePolicy, TrustError, TrustMark,
+    UnixMillis, VerifiedBundle, drive,
 };
 use random::Seeded;
 use store::Store;
@@ -47,6 +48,26 @@ pub(crate) fn suites() -> SuitePolicy {
         Ok("1024") => SuitePolicy::Prefer(outrigger::KemSize::MlKem1024),
         Ok(other) => panic!("OUTRIGGER_SUITES={other}"),
     })
+}
+
+/// The headers of every session of a device that says nothing else: encrypted where `OUTRIGGER_HEADERS` is `encrypted`.
+pub(crate) fn headers() -> Headers {
+    static HEADERS: OnceLock<Headers> = OnceLock::new();
+    let chosen = *HEADERS.get_or_init(|| match env::var("OUTRIGGER_HEADERS").as_deref() {
+        Err(_) => Headers::Plain,
+        Ok("encrypted") => Headers::Encrypted,
+        Ok(other) => panic!("OUTRIGGER_HEADERS={other}"),
+    });
+    if IN_CLEAR.get() { Headers::Plain } else { chosen }
+}
+
+thread_local! {
+    static IN_CLEAR: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From here on this test's headers are in clear: for what takes envelopes apart field by field.
+pub(crate) fn headers_in_clear() {
+    IN_CLEAR.set(true);
 }
 
 /// What the suites of these tests say, in the order of: X3DH, PQXDH with ML-KEM-768, with ML-KEM-1024.
@@ -79,6 +100,7 @@ pub(crate) struct Device {
     pub(crate) limits: Limits,
     pub(crate) padding: Padding,
     pub(crate) suites: SuitePolicy,
+    pub(crate) headers: Headers,
     pub(crate) random: Seeded,
     pub(crate) store: Store,
 }
@@ -103,6 +125,7 @@ impl Device {
             limits: Limits::DEFAULT,
             padding: Padding::None,
             suites: suites(),
+            headers: headers(),
             random: Seeded::new(seed),
             store: Store::default(),
         }
@@ -113,7 +136,7 @@ impl Device {
         let before = self.store.clone();
         let context = Context::new(self.now, self.generation, &mut self.random);
         let context = context.with_limits(self.limits).with_suites(self.suites);
-        let mut context = context.with_padding(self.padding);
+        let mut context = context.with_padding(self.padding).with_headers(self.headers);
         let done = drive(
             operation,
             &mut context,
@@ -137,7 +160,7 @@ impl Device {
         let mut have = Loaded::new();
         let context = Context::new(self.now, self.generation, &mut self.random);
         let context = context.with_limits(self.limits).with_suites(self.suites);
-        let mut context = context.with_padding(self.padding);
+        let mut context = context.with_padding(self.padding).with_headers(self.headers);
         loop {
             match operation.run(&have, &mut context)? {
                 Run::Needs(needs) => {

@@ -1,0 +1,81 @@
+//! Which session an envelope with an encrypted header is of: found by trial, in a fixed order and under a bound. `docs/protocol.md`, section 8 "By trial".
+
+use alloc::{borrow::Cow, vec::Vec};
+
+use super::{
+    OpenError,
+    accepted::Memory,
+    archive::{Archive, ArchivePlace},
+    peer::{ArchivedSession, Peer, skipped_key},
+    state::Session,
+};
+use crate::{
+    handshake::{Note, NoteKind, open_note},
+    identity::{Address, Device, Lists},
+    prekey::Prekeys,
+    ratchet::SkippedKeys,
+    step::{Context, Loaded, Needs},
+    wire::{DecodeError, Envelope, Field, HiddenEnvelope, SessionId, Suite},
+};
+
+/// The envelope, once it is known of what session it is; `None` where records are needed, and an error where it is of none.
+pub(super) fn find<'a>(
+    hidden: &HiddenEnvelope<'a>,
+    from: &Address,
+    peer: Option<&Peer>,
+    have: &Loaded,
+    context: &Context<'_>,
+    needs: &mut Needs,
+) -> Result<Option<Envelope<'a>>, OpenError> {
+    let active = peer.and_then(|peer| peer.session.as_ref());
+    if let Some(envelope) = active.and_then(|session| reads(session, hidden)) {
+        return Ok(Some(envelope));
+    }
+    let device = Device::read(have, context, needs)?;
+    let archive = Archive::read(have, from, context, needs)?;
+    // For what comes after, so that all settles in few rounds.
+    Prekeys::read(have, context, needs)?;
+    Memory::ask_ahead(from, have, needs);
+    Lists::ask_ahead(have, &from.account, needs);
+    if !needs.is_empty() {
+        return Ok(None);
+    }
+    let (device, archive) =
+        (device.value.ok_or(OpenError::NotRegistered)?, archive.value.unwrap_or_default());
+    if let Some(note) = open_note(hidden.body(), &device.identity) {
+        if let Some(former) = active {
+            archive.prepare(former.id, ArchivePlace { have, peer: from }, context, needs)?;
+        }
+        return match note.kind {
+            NoteKind::RetryRequest => Err(OpenError::RetryRequest),
+            NoteKind::Handshake(suite) => started(hidden, suite, &note).map(Some),
+        };
+    }
+    let mut found = None;
+    for id in archive.sessions() {
+        let archived = have.read::<ArchivedSession>(ArchivedSession::key(from, id), context, needs)?;
+        have.slot::<SkippedKeys<'_>>(skipped_key(from, id), needs);
+        let archived = archived.value.filter(|archived| found.is_none() && !archived.expired(context));
+        found = found.or_else(|| reads(&archived?.session, hidden));
+    }
+    match needs.is_empty() {
+        true => found.map(Some).ok_or(OpenError::OutOfStep),
+        false => Ok(None),
+    }
+}
+
+/// The envelope as one of this session, if one of its header keys opens the header.
+fn reads<'a>(session: &Session, hidden: &HiddenEnvelope<'a>) -> Option<Envelope<'a>> {
+    let mut message = hidden.message_behind(0).ok()?;
+    message.header = session.chains.read(&message.header)?;
+    Some(Envelope { suite: session.suite, session_id: session.id, handshake: None, message })
+}
+
+/// The envelope as one that begins a session, or is of one that was begun by it.
+fn started<'a>(hidden: &HiddenEnvelope<'a>, suite: Suite, note: &Note) -> Result<Envelope<'a>, OpenError> {
+    let bad = DecodeError::Malformed(Field::Handshake);
+    let (id, handshake) = note.text.split_first_chunk().ok_or(bad)?;
+    let message = hidden.message_behind(note.kind.len())?;
+    let handshake = Some(Cow::Owned(Vec::from(handshake)));
+    Ok(Envelope { suite, session_id: SessionId(*id), handshake, message })
+}
