@@ -7,11 +7,12 @@
 //! ```
 //! A ratio compares the `ours` and the `sum` of one case in one run. `encrypt-*`, `decrypt-*` and the like are the ratchet in memory, `record-*` the whole way
 //! through a `MemoryStore` (load, step, save), `step-*` the step alone on loaded records. `refuse-*` have the acceptance of the same message in the sum's
-//! place, `fan-out-*` the same text sent to each device by itself, `relay-*` the same taken and sent by themselves, `storm-*` the acceptance of another, `archived-16-*` the same step with nothing archived, `save*` and `restore*` a copy of the same bytes. `ci/figures.sh` makes the table.
+//! place, `hidden-*` the same with headers in clear and three calls of AES-GCM on a header, `fan-out-*` the same text sent to each device by itself, `relay-*` the same taken and sent by themselves, `storm-*` the acceptance of another, `archived-16-*` the same step with nothing archived, `save*` and `restore*` a copy of the same bytes. `ci/figures.sh` makes the table.
 
 mod case;
 mod companions;
 mod handshake;
+mod hidden;
 mod memory;
 #[cfg(feature = "post-quantum")]
 mod post_quantum;
@@ -34,6 +35,7 @@ fn main() {
         #[cfg(feature = "post-quantum")]
         post_quantum::cases(),
         memory::cases(),
+        hidden::cases(),
         records::cases(),
         refusals::cases(),
         retries::cases(),

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use outrigger::{KeyPair, Limits, Random, RootSecret, UnixMillis, ratchet::Ratchet};
+use outrigger::{Headers, KeyPair, Limits, Random, RootSecret, UnixMillis, ratchet::Ratchet};
 
 use crate::{
     case::{Case, Consume, Repeat},
@@ -55,7 +55,9 @@ pub(crate) fn cases() -> Vec<Case> {
     );
     cases.push(Case::new("turn-send", turn_send, || sending_turn(text(64))).at_most(1.1).batch(1));
     cases.push(Case::new("skip-1000", || opening(Pair::gap()), || skip_sum(text(64))).batch(1));
-    for (name, pair) in [("", Pair::settled as fn() -> Pair), ("-1000", Pair::with_skipped)] {
+    for (name, pair) in
+        [("", (|| Pair::settled(Headers::Plain)) as fn() -> Pair), ("-1000", Pair::with_skipped)]
+    {
         let bytes = move || pair().bob.save().to_vec();
         let copy = move || {
             let bytes = bytes();
@@ -76,21 +78,22 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// Two ends, and messages on their way to Bob.
-struct Pair {
-    alice: Ratchet,
-    bob: Ratchet,
-    random: Random<'static>,
-    messages: Vec<Vec<u8>>,
+pub(crate) struct Pair {
+    pub(crate) alice: Ratchet,
+    pub(crate) bob: Ratchet,
+    pub(crate) random: Random<'static>,
+    pub(crate) messages: Vec<Vec<u8>>,
 }
 
 impl Pair {
     /// After some turns, so that all four earlier chains are remembered; Bob has opened all of Alice's.
-    fn settled() -> Self {
+    pub(crate) fn settled(headers: Headers) -> Self {
         let mut random = Source::random();
         let key = KeyPair::generate(&mut random).unwrap();
         let root = || RootSecret::take_from(&mut [7; 32]);
-        let alice = Ratchet::initiate(root(), key.public(), &mut random).unwrap();
-        let mut pair = Self { alice, bob: Ratchet::respond(root(), key), random, messages: Vec::new() };
+        let alice = Ratchet::initiate_with(headers, root(), key.public(), &mut random).unwrap();
+        let bob = Ratchet::respond_with(headers, root(), key);
+        let mut pair = Self { alice, bob, random, messages: Vec::new() };
         for _ in 0..6 {
             pair.alice_speaks();
             let answer = pair.bob.encrypt(&[2; 64], BOUND, &mut pair.random).unwrap();
@@ -102,7 +105,7 @@ impl Pair {
 
     /// A message under a new ratchet key of Alice's is on its way.
     fn turn() -> Self {
-        let mut pair = Self::settled();
+        let mut pair = Self::settled(Headers::Plain);
         let answer = pair.bob.encrypt(&[2; 64], BOUND, &mut pair.random).unwrap();
         open(&mut pair.alice, &answer);
         pair.write(64);
@@ -111,7 +114,7 @@ impl Pair {
 
     /// 1,000 messages were lost, the one after them is on its way.
     fn gap() -> Self {
-        let mut pair = Self::settled();
+        let mut pair = Self::settled(Headers::Plain);
         for _ in 0..1_000 {
             pair.write(64);
         }
@@ -127,7 +130,7 @@ impl Pair {
         pair
     }
 
-    fn write(&mut self, size: usize) {
+    pub(crate) fn write(&mut self, size: usize) {
         let message = self.alice.encrypt(&vec![1; size], BOUND, &mut self.random).unwrap();
         self.messages.push(message);
     }
@@ -138,19 +141,19 @@ impl Pair {
     }
 }
 
-fn open(ratchet: &mut Ratchet, message: &[u8]) {
+pub(crate) fn open(ratchet: &mut Ratchet, message: &[u8]) {
     black_box(ratchet.decrypt(message, BOUND, NOW, &Limits::DEFAULT).unwrap());
 }
 
 fn encrypt(size: usize) -> Repeat<impl FnMut() -> Vec<u8>> {
-    let mut pair = Pair::settled();
+    let mut pair = Pair::settled(Headers::Plain);
     let plaintext = vec![1; size];
     Repeat(move || pair.alice.encrypt(black_box(&plaintext), BOUND, &mut pair.random).unwrap())
 }
 
 fn decrypt(size: usize) -> Consume<(Pair, usize)> {
     Consume {
-        state: (Pair::settled(), size),
+        state: (Pair::settled(Headers::Plain), size),
         ready: |(pair, size), calls| {
             pair.messages.clear();
             (0..calls).for_each(|_| pair.write(*size));
@@ -173,7 +176,7 @@ fn opening(pair: Pair) -> Consume<(Vec<u8>, Vec<u8>, Vec<Ratchet>)> {
 /// Bob has received a turn and answers.
 fn turn_send() -> Consume<(Vec<u8>, Random<'static>, Vec<Ratchet>)> {
     Consume {
-        state: (Pair::settled().bob.save().to_vec(), Source::random(), Vec::new()),
+        state: (Pair::settled(Headers::Plain).bob.save().to_vec(), Source::random(), Vec::new()),
         ready: |(saved, _, bobs), calls| {
             *bobs = (0..calls).map(|_| Ratchet::restore(saved).unwrap()).collect();
         },

@@ -24,6 +24,7 @@ type HmacSha256 = Hmac<Sha256>;
 type Key = [u8; 32];
 
 const LABEL: [u8; 25] = [9; 25];
+const HEADER_KEY: Key = [7; 32];
 
 fn draw<const N: usize>(source: &mut Source) -> [u8; N] {
     let mut bytes = [0; N];
@@ -49,6 +50,16 @@ pub(crate) fn chain_step(chain: &Key) -> (Key, Key) {
 pub(crate) fn chain_step_literal(chain: &Key) -> (Key, Key) {
     let mac = |byte| HmacSha256::new_from_slice(chain).unwrap().chain_update([byte]).finalize();
     (mac(1).into_bytes().into(), mac(2).into_bytes().into())
+}
+
+/// Three calls of AES-256-GCM on what a header is sealed with.
+pub(crate) fn seal_headers(text: &mut Text) {
+    (0..3).for_each(|_| text.seal(black_box(&HEADER_KEY)));
+}
+
+/// The same the other way, of what [`Text::header`] has.
+pub(crate) fn open_headers(text: &mut Text) {
+    (0..3).for_each(|_| text.open(black_box(&HEADER_KEY)));
 }
 
 /// One HMAC.
@@ -87,6 +98,14 @@ impl Text {
             tag: Tag::default(),
         };
         text.send();
+        text.plaintext.copy_from_slice(&text.out);
+        text
+    }
+
+    /// What is sealed of a header: 16 zero bytes and the header.
+    pub(crate) fn header() -> Self {
+        let mut text = Self::new(16 + 40, 0);
+        text.seal(&HEADER_KEY);
         text.plaintext.copy_from_slice(&text.out);
         text
     }

@@ -1,9 +1,9 @@
 //! Two devices with their stores, and the ways to bring them to where a measurement begins.
 
 use outrigger::{
-    AccountId, Address, Context, DeviceId, Generation, Keep, Loaded, MemoryStore, Operation, Receive,
-    Received, Register, ReplenishPrekeys, Restart, Run, Send, Sent, Start, Step, SuitePolicy, UnixMillis,
-    VerifiedBundle,
+    AccountId, Address, Context, DeviceId, Generation, Headers, Keep, Loaded, MemoryStore, Operation,
+    Receive, Received, Register, ReplenishPrekeys, Restart, Run, Send, Sent, Start, Step, SuitePolicy,
+    UnixMillis, VerifiedBundle,
 };
 
 use crate::source::Source;
@@ -35,6 +35,11 @@ impl Device {
     /// Load, step, save: the whole way of an operation through the store.
     pub(crate) fn run<O: Operation>(&mut self, operation: &O) -> O::Output {
         self.store.run(operation, &mut context(&mut self.source)).unwrap()
+    }
+
+    /// The same; sessions that it starts have headers of a sort.
+    pub(crate) fn run_with<O: Operation>(&mut self, operation: &O, headers: Headers) -> O::Output {
+        self.store.run(operation, &mut context(&mut self.source).with_headers(headers)).unwrap()
     }
 
     /// What an operation loads, so that its step can be measured alone.
@@ -89,8 +94,13 @@ impl World {
 
     /// Alice has started a session and sent nothing yet.
     pub(crate) fn started() -> Self {
+        Self::started_with(Headers::Plain)
+    }
+
+    /// The same with headers of a sort.
+    pub(crate) fn started_with(headers: Headers) -> Self {
         let (mut world, bundle) = Self::with_bundle();
-        world.alice.run(&Start { bundle: &bundle });
+        world.alice.run_with(&Start { bundle: &bundle }, headers);
         world
     }
 
@@ -103,10 +113,28 @@ impl World {
 
     /// After some turns, so that all four earlier chains are remembered; Bob has opened all of Alice's.
     pub(crate) fn settled() -> Self {
-        Self::started().settle(6)
+        Self::settled_with(Headers::Plain)
     }
 
-    fn settle(mut self, turns: usize) -> Self {
+    /// The same with headers of a sort.
+    pub(crate) fn settled_with(headers: Headers) -> Self {
+        Self::started_with(headers).settle(6)
+    }
+
+    /// So many sessions more, the last of them active and settled.
+    pub(crate) fn archive(mut self, sessions: usize, headers: Headers) -> Self {
+        let upload = self.bob.run(&ReplenishPrekeys { one_time: 0 });
+        let bytes = [upload.bundle, upload.last_resort].concat();
+        let weak = VerifiedBundle::verify(&bytes, &self.bob.address).unwrap();
+        for _ in 0..sessions {
+            self.alice.run_with(&Restart { bundle: &weak }, headers);
+            self.alice_speaks();
+            self.bob_speaks();
+        }
+        self.settle(1)
+    }
+
+    pub(crate) fn settle(mut self, turns: usize) -> Self {
         for _ in 0..turns {
             self.alice_speaks();
             self.bob_speaks();

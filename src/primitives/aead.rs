@@ -47,7 +47,7 @@ pub(crate) fn seal_header(
     let nonce: [u8; HEADER_NONCE_LEN] = random.draw().map_err(SealError::Random)?;
     out.extend_from_slice(&nonce);
     let start = out.len();
-    out.extend_from_slice(&[0; COMMITMENT_LEN]);
+    out.resize(start.saturating_add(COMMITMENT_LEN), 0);
     out.extend_from_slice(header);
     let text = out.get_mut(start..).unwrap_or_default();
     let tag = HeaderGcm::new(key.expose_bytes().into())

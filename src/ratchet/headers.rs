@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     primitives::{
-        Random,
+        Random, SecretBytes,
         aead::{self, HeaderKey, SealError},
         kdf, labels,
     },
@@ -27,8 +27,8 @@ pub(super) struct HeaderKeys {
     receiving: Option<HeaderKey>,
     /// NHKr: of the receiving chain after it.
     next_receiving: HeaderKey,
-    /// Of the receiving chains before the current one, newest first: as many as those are remembered.
-    earlier: Vec<HeaderKey>,
+    /// Of the receiving chains before the current one, 32 bytes each, newest first: as many as those are remembered.
+    earlier: SecretBytes,
 }
 
 impl HeaderKeys {
@@ -48,7 +48,13 @@ impl HeaderKeys {
     }
 
     fn between(next_sending: HeaderKey, next_receiving: HeaderKey) -> Self {
-        Self { sending: None, next_sending, receiving: None, next_receiving, earlier: Vec::new() }
+        Self {
+            sending: None,
+            next_sending,
+            receiving: None,
+            next_receiving,
+            earlier: SecretBytes::new(Vec::new()),
+        }
     }
 
     /// HENCRYPT, for a message of the current sending chain, or of one that is about to begin.
@@ -65,12 +71,13 @@ impl HeaderKeys {
 
     /// HDECRYPT, by trial in a fixed order and at most six times: under the current key, the next one, and those before, newest first.
     pub(super) fn open(&self, sealed: &SealedHeader) -> Option<(Header, Under)> {
-        let earlier = self.earlier.iter().enumerate().map(|(place, key)| (key, Under::Earlier(place)));
         let current = self.receiving.iter().map(|key| (key, Under::Current));
-        let mut keys = current.chain([(&self.next_receiving, Under::Next)]).chain(earlier);
-        keys.find_map(|(key, under)| {
-            let header = aead::open_header::<{ 16 + Header::LEN }, { Header::LEN }>(key, sealed)?;
-            Some((Header::from_bytes(&header)?, under))
+        let mut keys = current.chain([(&self.next_receiving, Under::Next)]);
+        keys.find_map(|(key, under)| open(key, sealed).map(|header| (header, under))).or_else(|| {
+            self.earlier.as_chunks().0.iter().enumerate().find_map(|(place, key)| {
+                let header = open(&HeaderKey::take_from(&mut { *key }), sealed)?;
+                Some((header, Under::Earlier(place)))
+            })
         })
     }
 
@@ -83,8 +90,11 @@ impl HeaderKeys {
     pub(super) fn begin_receiving(&mut self, next: HeaderKey) {
         let begun = core::mem::replace(&mut self.next_receiving, next);
         if let Some(before) = self.receiving.replace(begun) {
-            self.earlier.insert(0, before);
-            self.earlier.truncate(Earlier::MAX);
+            let kept = self.earlier.len().min(32 * (Earlier::MAX - 1));
+            let mut earlier = Vec::with_capacity(32 * Earlier::MAX);
+            earlier.extend_from_slice(before.expose_bytes());
+            earlier.extend_from_slice(self.earlier.get(..kept).unwrap_or_default());
+            self.earlier = SecretBytes::new(earlier);
         }
         self.stop_sending();
     }
@@ -96,15 +106,14 @@ impl HeaderKeys {
 
     pub(super) fn encode(&self, body: &mut RecordWriter) {
         body.u8(u8::from(self.sending.is_some()) | u8::from(self.receiving.is_some()) << 1);
-        let current = self.sending.iter().chain(&self.receiving);
-        let next = [&self.next_sending, &self.next_receiving];
-        current.chain(next).for_each(|key| {
+        if let Some(key) = &self.sending {
             body.bytes(key.expose_bytes());
-        });
-        body.u8(u8::try_from(self.earlier.len()).unwrap_or(u8::MAX));
-        self.earlier.iter().for_each(|key| {
+        }
+        if let Some(key) = &self.receiving {
             body.bytes(key.expose_bytes());
-        });
+        }
+        body.bytes(self.next_sending.expose_bytes()).bytes(self.next_receiving.expose_bytes());
+        body.u8(u8::try_from(self.earlier.len()).unwrap_or(u8::MAX)).bytes(&self.earlier);
     }
 
     pub(super) fn decode(body: &mut RecordReader<'_>) -> Option<Self> {
@@ -113,13 +122,17 @@ impl HeaderKeys {
         let sending = if there & 1 != 0 { Some(key()?) } else { None };
         let receiving = if there & 2 != 0 { Some(key()?) } else { None };
         let (next_sending, next_receiving) = (key()?, key()?);
-        let count = body.u8().filter(|count| usize::from(*count) <= Earlier::MAX)?;
-        let mut earlier = Vec::with_capacity(Earlier::MAX);
-        for _ in 0..count {
-            earlier.push(HeaderKey::take_from(&mut body.array()?));
-        }
+        let len = body.u8().map(usize::from)?;
+        let earlier = body.take(len).filter(|_| len.is_multiple_of(32) && len <= 32 * Earlier::MAX)?;
+        let earlier = SecretBytes::new(earlier.to_vec());
         Some(Self { sending, next_sending, receiving, next_receiving, earlier })
     }
+}
+
+/// HDECRYPT under one key.
+fn open(key: &HeaderKey, sealed: &SealedHeader) -> Option<Header> {
+    let header = aead::open_header::<{ 16 + Header::LEN }, { Header::LEN }>(key, sealed)?;
+    Header::from_bytes(&header)
 }
 
 /// Root key, HKa and NHKb from the secret that both sides bring: a plain ratchet from the same secret shares no key with this one.

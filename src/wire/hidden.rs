@@ -24,12 +24,13 @@ impl Header {
     /// `ratchet key ‖ u32be(PN) ‖ u32be(N)`.
     pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
-        let parts = [
-            &self.ratchet_key.as_bytes()[..],
-            &self.previous_counter.to_be_bytes(),
-            &self.counter.to_be_bytes(),
-        ];
-        bytes.iter_mut().zip(parts.into_iter().flatten()).for_each(|(place, byte)| *place = *byte);
+        if let Some((key, numbers)) = bytes.split_first_chunk_mut()
+            && let ([previous, counter], []) = numbers.as_chunks_mut()
+        {
+            *key = *self.ratchet_key.as_bytes();
+            *previous = self.previous_counter.to_be_bytes();
+            *counter = self.counter.to_be_bytes();
+        }
         bytes
     }
 
