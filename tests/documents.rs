@@ -84,7 +84,7 @@ fn the_proto_file_is_the_code() {
     let (envelope, others): (Fields, Fields) =
         proto.into_iter().partition(|(message, ..)| message == "Envelope");
     assert_eq!(others, of_prost());
-    assert_eq!(others.len(), 92);
+    assert_eq!(others.len(), 94);
 
     let wire_type = |kind: &str| match kind {
         "fixed64" => 1,

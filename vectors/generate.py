@@ -1304,11 +1304,16 @@ class Device:
 SIGNED_LIST = {1: ("body", 2), 2: ("signature", 2)}
 LIST_BODY = {
     1: ("account_id", 2), 2: ("incarnation", 2), 3: ("epoch", 0), 4: ("issued_at", 0), 5: ("expires_at", 0), 6: ("next_key_index", 0),
-    7: ("entries", 2, "repeated"), 8: ("closed", 0),
+    7: ("entries", 2, "repeated"), 8: ("closed", 0), 9: ("suites", 2),
 }
-LIST_ENTRY = {1: ("device_id", 0), 2: ("key_index", 0), 3: ("identity_key", 2)}
+LIST_ENTRY = {1: ("device_id", 0), 2: ("key_index", 0), 3: ("identity_key", 2), 4: ("suites", 2)}
 CERTIFICATE = {1: ("body", 2), 2: ("identity_key", 2), 3: ("account_signature", 2), 4: ("device_signature", 2)}
 CERTIFICATE_BODY = {1: ("account_id", 2), 2: ("device_id", 0), 3: ("key_index", 0), 4: ("linked_at", 0), 5: ("incarnation", 2)}
+
+
+def check_listed_suites(fields):
+    suites = fields.get("suites", b"\x01")
+    refuse_if(not 1 <= len(suites) <= 16 or suites[0] == 0 or list(suites) != sorted(set(suites)), "suites not 1 to 16, ascending")
 
 
 def list_signed_bytes(body):
@@ -1327,9 +1332,11 @@ def check_list(account, phone, data):
     need(b, "incarnation", 16)
     need_uint(b, "epoch"), need_uint(b, "next_key_index")
     refuse_if(need_uint(b, "expires_at", 64) < need_uint(b, "issued_at", 64), "expires_at is below issued_at")
+    check_listed_suites(b)
     entries = []
     for raw in b.get("entries", []):
         e = read_message(raw, LIST_ENTRY)
+        check_listed_suites(e)
         entries.append((need_uint(e, "device_id"), need_uint(e, "key_index"), parse_enc(need(e, "identity_key", 33))))
     refuse_if(len(entries) > MAX_COMPANIONS, "too many companions")
     refuse_if(b.get("closed", 1) != 1, "a bool is 0 or 1")
@@ -3953,22 +3960,22 @@ def account_of(name, length):
     return filler(f"account {name}", length)
 
 
-def entry_bytes(device, index, identity):
-    return uint_field(1, device) + uint_field(2, index) + bytes_field(3, enc(identity))
+def entry_bytes(device, index, identity, suites=b""):
+    return uint_field(1, device) + uint_field(2, index) + bytes_field(3, enc(identity)) + (bytes_field(4, suites) if suites else b"")
 
 
-def list_body(account_id, incarnation, epoch, issued_at, expires_at, next_index, entries, closed=False):
-    """`entries`: (device id, key index, identity key or the bytes of an entry)."""
+def list_body(account_id, incarnation, epoch, issued_at, expires_at, next_index, entries, closed=False, suites=b"\x01"):
+    """`entries`: (device id, key index, identity key, suites if they are named) or the bytes of an entry."""
     return (
         bytes_field(1, account_id) + bytes_field(2, incarnation) + uint_field(3, epoch) + uint_field(4, issued_at)
         + uint_field(5, expires_at) + uint_field(6, next_index)
         + b"".join(bytes_field(7, e if isinstance(e, bytes) else entry_bytes(*e)) for e in entries)
-        + uint_field(8, int(closed))
+        + uint_field(8, int(closed)) + (bytes_field(9, suites) if suites else b"")
     )
 
 
 def list_digest_input(account_id, incarnation, phone, entries):
-    devices = b"".join(u32be(device) + enc(key) for device, _, key in [(0, 0, phone)] + entries)
+    devices = b"".join(u32be(device) + enc(key) for device, _, key, *_ in [(0, 0, phone)] + entries)
     return lp(b"outrigger v1 devices") + lp(account_id) + lp(incarnation) + lp(devices)
 
 
@@ -4030,11 +4037,12 @@ def link_lists():
         one = {"name": name, "account_id": account_of("companions list", 16) if into is refused else account_id,
                "list": wire(body, signature)}
         if into is accepted:
-            assert check_list(account_id, phone, one["list"])["entries"] == given["entries"]
+            assert check_list(account_id, phone, one["list"])["entries"] == [e[:3] for e in given["entries"]]
             one |= {
                 "body": body, "signed_bytes": b"\x06\x02" + body, "z": z, "signature": signature, "epoch": given["epoch"], "issued_at": given["issued_at"],
                 "expires_at": given["expires_at"], "closed": given.get("closed", False),
-                "entries": [{"device_id": d, "key_index": i, "identity_key": k} for d, i, k in given["entries"]],
+                "entries": [{"device_id": d, "key_index": i, "identity_key": k} for d, i, k, *_ in given["entries"]],
+                "suites": {str(d): s for d, s in [(0, given.get("suites", b"\x01"))] + [(e[0], e[3]) for e in given["entries"] if len(e) > 3]},
                 "next_key_index": given["next_index"], "digest_input": list_digest_input(account_id, inc, phone, given["entries"]),
                 "digest": list_digest(account_id, inc, phone, given["entries"]),
             }
@@ -4053,6 +4061,10 @@ def link_lists():
         entries=[(2**32 - 1, 2**32 - 2, keys[0])])
     add(accepted, "good for no time", expires_at=TIME)
     add(accepted, "closed", entries=[], closed=True)
+    add(accepted, "no word of suites", entries=some[:1], suites=b"")
+    add(accepted, "suites of all, known or not", entries=[(*some[0], b"\x01\x03"), (*some[1], b"\x7f")], suites=bytes(range(1, 17)))
+    for what, suites in (("suite 0", b"\x00\x01"), ("suites that descend", b"\x02\x01"), ("a suite twice", b"\x01\x01"), ("17 suites", bytes(range(1, 18)))):
+        add(refused, what, "1 to 16 suites, none 0, ascending", entries=some[:1], suites=suites)
 
     add(refused, "another signer", "not signed by the account's key", signer=draw("companions list stranger", 32))
     add(refused, "signed with the prefix of an account", "the prefix is another",
@@ -4081,7 +4093,8 @@ def link_lists():
     entry = bytes_field(7, entry_bytes(*some[0]))
     for what, why, bad in (
         ("an index not of least length", "one encoding", uint_field(1, 3) + b"\x10\x81\x00" + bytes_field(3, enc(keys[0]))),
-        ("an unknown field in an entry", "no unknown fields", entry_bytes(*some[0]) + uint_field(4, 1)),
+        ("an unknown field in an entry", "no unknown fields", entry_bytes(*some[0]) + uint_field(5, 1)),
+        ("suites of an entry that descend", "suites ascend", entry_bytes(*some[0], b"\x02\x01")),
         ("a device of 2^32", "a device id is a uint32", entry_bytes(2**32, 1, keys[0])),
         ("an index of 0, written out", "a uint that is 0 is left out", uint_field(1, 3) + b"\x10\x00" + bytes_field(3, enc(keys[0]))),
         ("an entry without a key", "it has a key", uint_field(1, 3) + uint_field(2, 1)),
@@ -4146,7 +4159,7 @@ def linking_case():
 
     ek, ratchet = draw("companions session ephemeral", 32), draw("companions first ratchet key", 32)
     list_z, sync_key = draw("companions list z", 64), draw("companions sync key", 32)
-    entries = [(device, 1, ikc)]
+    entries = [(device, 1, ikc, b"\x01")]
     signed = list_body(account_id, incarnation, 1, TIME, TIME + WINDOW, 2, entries)
     signed_list = sign_list(phone, signed, list_z)
     acknowledgement = with_mac(answer_mac, b"\x01\x03" + bytes_field(1, reference) + bytes_field(2, signed_list), 3)
@@ -4382,7 +4395,7 @@ class Linking:
         self.confirmation = self.make_confirmation()
         self.session_draws, self.list_z = [take("session ephemeral", 32), take("first ratchet key", 32)], take("list z", 64)
         self.sync_key = take("sync key", 32)  # this phone has drawn none yet
-        self.entries = sorted([*self.kept, (self.device, 40, self.ikc)])
+        self.entries = sorted([*self.kept, (self.device, 40, self.ikc, b"\x01")])
         self.list = sign_list(self.phone, self.body_of_list(8, self.confirmed_at, 41, self.entries), self.list_z)
         self.acknowledgement = self.make_acknowledgement()
         self.refusals = [self.make_refusal(uint_field(2, reason)) for reason in (1, 2)]
@@ -4555,8 +4568,8 @@ def second_linking():
         ("the list before", l.make_acknowledgement(signed_list=l.before), "it does not name the companion; the MAC verifies"),
         ("a list signed by another key", listed(signs=other), "not the account's; the MAC verifies"),
         ("a list without it", listed(entries=l.kept), "it does not name the companion; the MAC verifies"),
-        ("under another index", listed(entries=[(d, 38 if d == l.device else i, k) for d, i, k in l.entries]), "not the certificate's; the MAC verifies"),
-        ("with another key", listed(entries=[(d, i, public_key(other) if d == l.device else k) for d, i, k in l.entries]),
+        ("under another index", listed(entries=[(d, 38 if d == l.device else i, k) for d, i, k, *_ in l.entries]), "not the certificate's; the MAC verifies"),
+        ("with another key", listed(entries=[(d, i, public_key(other) if d == l.device else k) for d, i, k, *_ in l.entries]),
          "not the companion's; the MAC verifies"),
         ("of another incarnation", listed(incarnation=filler("companions incarnation 7", 16)), "not the certificate's; the MAC verifies"),
         ("of another account", listed(account_id=account_of("companions second else", 64)), "not the certificate's; the MAC verifies"),

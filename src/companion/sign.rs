@@ -207,6 +207,7 @@ impl Signing {
             identity: &self.device.identity,
             change,
             now: context.now,
+            suites: context.suites,
             window: context.limits.list_window,
         };
         let list = issue.after(former.as_ref().map(|known| &known.list), &mut context.random)?;

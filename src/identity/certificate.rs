@@ -153,10 +153,10 @@ pub(crate) struct CertificateBody {
 }
 
 impl CertificateBody {
-    /// The change of the list that takes in the device with this key.
-    pub(crate) fn adds(&self, identity_key: IdentityKey) -> Change {
+    /// The change of the list that takes in the device with this key, which accepts these suites.
+    pub(crate) fn adds(&self, identity_key: IdentityKey, suites: Vec<u8>) -> Change {
         let entry = DeviceEntry { device: self.address.device, key_index: self.key_index, identity_key };
-        Change::Add { incarnation: self.incarnation, entry }
+        Change::Add { incarnation: self.incarnation, entry, suites }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {

@@ -14,10 +14,10 @@ use prost::Message;
 use super::{AccountId, DeviceId, IdentityKey, IdentityKeyPair, ListError};
 use crate::{
     primitives::{Random, RandomError, Signature, kdf, labels},
-    step::{RecordReader, RecordWriter, UnixMillis},
+    step::{RecordReader, RecordWriter, SuitePolicy, UnixMillis},
     wire::{
         DecodeError, DeviceEntryMessage, DeviceListBodyMessage, DeviceListMessage, Field, MAX_DEVICE_LIST,
-        MAX_DEVICES, decode_canonical, encode_versioned, split_version,
+        MAX_DEVICES, Suite, decode_canonical, encode_versioned, split_version,
     },
 };
 
@@ -75,7 +75,10 @@ pub struct DeviceList {
     bytes: Vec<u8>,
 }
 
-/// What a list says.
+/// A device, and the bytes of the suites that it accepts.
+type NamedSuites = (DeviceId, Vec<u8>);
+
+/// What a list says, but for suites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ListBody {
     account: AccountId,
@@ -96,7 +99,7 @@ impl DeviceList {
     ///
     /// | | type | size | meaning |
     /// |---|---|---|---|
-    /// | in | `bytes` | 115 to 384 B; 1,024 are the limit | the list |
+    /// | in | `bytes` | 115 to 474 B; 1,024 are the limit | the list |
     /// | in | [`AccountId`] | | whose list was asked for |
     /// | in | [`IdentityKey`] | | the account's identity key, as it is on record |
     ///
@@ -234,6 +237,23 @@ impl DeviceList {
         self.body.closed
     }
 
+    /// The suites that a device accepts, by the phone's word, as far as this crate speaks them; none where the list does not say. A bundle of the device with less is an old one.
+    #[must_use]
+    pub fn suites(&self, device: DeviceId) -> Vec<Suite> {
+        let named = self.named_suites().into_iter().find(|(of, _)| *of == device);
+        let bytes = named.map_or(Vec::new(), |(_, bytes)| bytes);
+        bytes.into_iter().filter_map(|byte| Suite::parse(byte).ok()).collect()
+    }
+
+    /// What the list says of the suites of every device, the phone's first. Read from the list as it travels: a session that starts asks for it, and nothing else.
+    fn named_suites(&self) -> Vec<NamedSuites> {
+        let body =
+            decode(&self.bytes).ok().and_then(|message| DeviceListBodyMessage::decode(&*message.body).ok());
+        let Some(body) = body else { return Vec::new() };
+        let companions = body.entries.into_iter().map(|entry| (DeviceId(entry.device_id), entry.suites));
+        core::iter::once((DeviceId::PHONE, body.suites)).chain(companions).collect()
+    }
+
     /// The index of the next linking.
     pub(crate) fn next_key_index(&self) -> KeyIndex {
         self.body.next_key_index
@@ -257,7 +277,7 @@ pub(crate) enum Change {
     /// Nothing but its time.
     Renew,
     /// A companion more.
-    Add { incarnation: Incarnation, entry: DeviceEntry },
+    Add { incarnation: Incarnation, entry: DeviceEntry, suites: Vec<u8> },
     /// A companion less.
     Remove(DeviceId),
     /// No companion, and no list after this one. The incarnation is for an account that has none yet.
@@ -270,6 +290,8 @@ pub(crate) struct Issue<'a> {
     pub(crate) identity: &'a IdentityKeyPair,
     pub(crate) change: Change,
     pub(crate) now: UnixMillis,
+    /// The suites that the phone speaks.
+    pub(crate) suites: SuitePolicy,
     /// How long its companions speak for the account, in milliseconds.
     pub(crate) window: u64,
 }
@@ -286,10 +308,21 @@ impl Issue<'_> {
         // What the clock says now, also where it was ahead once: the epoch is the order, and a time that never goes back would keep all later lists in the future.
         body.issued_at = self.now.clamp(UnixMillis(1), UnixMillis::LATEST);
         body.expires_at = body.issued_at.plus(self.window);
-        let encoded = body.encode();
+        let encoded = body.encode(&self.named_suites(former));
         let signature = self.identity.sign(&signed_bytes(&encoded), random)?;
         let message = DeviceListMessage { body: encoded, signature: signature.as_bytes().to_vec() };
         Ok(Some(DeviceList::new(body, self.identity.public(), encode_versioned(&message))))
+    }
+
+    /// The phone's own as they are now, a new companion's as its bundle says, and of the others what the list before says.
+    fn named_suites(&self, former: Option<&DeviceList>) -> Vec<NamedSuites> {
+        let mut named = former.map_or(Vec::new(), DeviceList::named_suites);
+        named.retain(|(device, _)| *device != DeviceId::PHONE);
+        named.push((DeviceId::PHONE, Suite::accepted(self.suites)));
+        if let Change::Add { entry, suites, .. } = &self.change {
+            named.push((entry.device, suites.clone()));
+        }
+        named
     }
 
     fn next_body(&self, former: Option<&DeviceList>) -> Option<ListBody> {
@@ -304,7 +337,7 @@ impl Issue<'_> {
         body.epoch = Epoch(body.epoch.0.checked_add(1)?);
         match &self.change {
             Change::Renew => {}
-            Change::Add { incarnation, entry } => {
+            Change::Add { incarnation, entry, .. } => {
                 if (body.incarnation, body.next_key_index) != (*incarnation, entry.key_index) {
                     return None;
                 }
@@ -358,11 +391,16 @@ impl ListBody {
         ListDigest(kdf::truncate(kdf::sha256_prefixed(&parts)))
     }
 
-    fn encode(&self) -> Vec<u8> {
+    fn encode(&self, named: &[NamedSuites]) -> Vec<u8> {
+        let suites = |device| {
+            let named = named.iter().find(|(of, _)| *of == device);
+            named.map_or(Vec::new(), |(_, suites)| suites.clone())
+        };
         let entry = |entry: &DeviceEntry| DeviceEntryMessage {
             device_id: entry.device.0,
             key_index: entry.key_index.0,
             identity_key: entry.identity_key.encoded().to_vec(),
+            suites: suites(entry.device),
         };
         DeviceListBodyMessage {
             account_id: self.account.as_bytes().to_vec(),
@@ -373,6 +411,7 @@ impl ListBody {
             next_key_index: self.next_key_index.0,
             entries: self.entries.iter().map(entry).collect(),
             closed: self.closed,
+            suites: suites(DeviceId::PHONE),
         }
         .encode_to_vec()
     }
@@ -395,6 +434,10 @@ impl ListBody {
         }
         if message.entries.len() >= MAX_DEVICES || message.closed && !message.entries.is_empty() {
             return Err(bad(Field::Entry));
+        }
+        let named = message.entries.iter().map(|entry| &entry.suites).chain([&message.suites]);
+        if named.into_iter().any(|suites| !suites.is_empty() && !Suite::are_listed(suites)) {
+            return Err(bad(Field::Suites));
         }
         let entry = |entry: &DeviceEntryMessage| {
             let sound = entry.device_id != 0 && (1..message.next_key_index).contains(&entry.key_index);

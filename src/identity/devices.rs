@@ -6,9 +6,12 @@ use super::{
     AccountId, Address, DeviceEntry, DeviceId, DeviceList, Epoch, IdentityKey, ListDigest, ListError,
     Unlisted,
 };
-use crate::step::{
-    Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
-    RecordWriter, Slot, UnixMillis,
+use crate::{
+    step::{
+        Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
+        RecordWriter, Slot, SuitePolicy, UnixMillis,
+    },
+    wire::Suite,
 };
 
 /// What became of the devices of an account, seen from the list before.
@@ -314,6 +317,13 @@ impl Lists {
             None if address.device == DeviceId::PHONE => Ok(()),
             None => Err(Unlisted::NoList),
         }
+    }
+
+    /// The suites that the account's list on record says a device accepts, and this one speaks by its policy.
+    pub(crate) fn promised_suites(&self, address: &Address, policy: SuitePolicy) -> Vec<Suite> {
+        let mut suites = self.of(address).map_or(Vec::new(), |known| known.list.suites(address.device));
+        suites.retain(|suite| suite.kem().is_none() || policy.kem().is_some());
+        suites
     }
 
     /// The key under which the account's list names a companion.

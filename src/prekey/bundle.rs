@@ -9,7 +9,7 @@ use crate::{
     primitives::{KemPublicKey, PublicKey, RandomError, Signature, kdf::length_prefix, labels},
     step::{Advice, Context, SuitePolicy, UnixMillis},
     wire::{
-        BundleMessage, DecodeError, Field, MAX_BUNDLE, MAX_SUITES, Suite, decode_canonical, encode_versioned,
+        BundleMessage, DecodeError, Field, MAX_BUNDLE, Suite, decode_canonical, encode_versioned,
         split_version,
     },
 };
@@ -106,6 +106,7 @@ pub struct VerifiedBundle {
     one_time_prekey: Option<PublicKey>,
     kem_prekey: Option<KemPublicKey>,
     issued_at: UnixMillis,
+    suites: Vec<u8>,
 }
 
 impl VerifiedBundle {
@@ -172,7 +173,7 @@ impl VerifiedBundle {
         let signed_prekey = key(&message.signed_prekey, Field::SignedPrekey)?;
         let one_time_prekey =
             message.one_time_prekey.map(|bytes| key(&bytes, Field::OneTimePrekey)).transpose()?;
-        if !ascending(&message.suites) {
+        if !Suite::are_listed(&message.suites) {
             return Err(bad(Field::Suites).into());
         }
         if message.issued_at == 0 {
@@ -221,6 +222,7 @@ impl VerifiedBundle {
             one_time_prekey,
             kem_prekey,
             issued_at,
+            suites: message.suites,
         })
     }
 
@@ -242,6 +244,11 @@ impl VerifiedBundle {
         let kem = self.kem_prekey.as_ref().filter(|_| policy.kem().is_some());
         let classic = (self.takes_classic && policy.takes_classic()).then_some(Suite::Classic);
         kem.map(|key| Suite::PostQuantum(key.size())).or(classic)
+    }
+
+    /// The bytes of all suites that the device accepts.
+    pub(crate) fn suite_bytes(&self) -> &[u8] {
+        &self.suites
     }
 
     /// The KEM prekey, for once where there is a one-time prekey, else the last resort.
@@ -269,23 +276,10 @@ impl VerifiedBundle {
     }
 }
 
-/// A suites byte string has 1 to 16 bytes, none 0, strictly ascending.
-fn ascending(suites: &[u8]) -> bool {
-    let in_order = suites.iter().zip(suites.iter().skip(1)).all(|(one, next)| one < next);
-    (1..=MAX_SUITES).contains(&suites.len()) && suites.first() != Some(&0) && in_order
-}
-
 fn suites_statement(address: &Address, issued_at: UnixMillis, suites: &[u8]) -> Vec<u8> {
     address.with_encoded(|encoded| {
         [labels::SUITES, &[0], encoded, &issued_at.0.to_be_bytes(), &length_prefix(suites), suites].concat()
     })
-}
-
-/// The suites that a device accepts under a policy, as its bundle says.
-fn accepted(policy: SuitePolicy) -> Vec<u8> {
-    let classic = policy.takes_classic().then_some(Suite::Classic);
-    let kem = policy.kem().map(Suite::PostQuantum);
-    classic.into_iter().chain(kem).map(Suite::to_byte).collect()
 }
 
 /// The bundle without one-time and KEM prekeys, its suites statement freshly signed. Draws 64 random bytes.
@@ -297,7 +291,7 @@ pub(crate) fn encode_bundle(
 ) -> Result<Vec<u8>, RandomError> {
     // A statement's time is never 0, so that it is always written; a caller without a clock yet gets 1.
     let issued_at = UnixMillis(context.now.0.max(1));
-    let suites = accepted(context.suites);
+    let suites = Suite::accepted(context.suites);
     let suites_signature =
         identity.sign(&suites_statement(address, issued_at, &suites), &mut context.random)?;
     Ok(encode_versioned(&BundleMessage {

@@ -121,8 +121,9 @@ impl Accept {
         }
         let mut opened = Opened::new(unsealed, view, arrived.id, Arrival::NewSession, &session);
         peer.listed |= lists.matter();
-        peer.meet(session.suite);
-        opened.downgraded = peer.is_downgraded(session.suite);
+        peer.meet(session.suite, false);
+        opened.downgraded =
+            peer.accepts_less(session.suite, &lists.promised_suites(arrived.from, context.suites));
         let archived = peer.take_in(session);
         if archived.as_ref().is_some_and(|archived| archived.id == opened.session) {
             opened.arrival = Arrival::NewArchived;

@@ -62,7 +62,7 @@ impl Operation for DecideIdentity {
         let latest_start =
             peer.latest_start.filter(|latest| *latest < UnixMillis::LATEST.plus(UnixMillis::LATEST.0));
         // What the device with the former key could is no claim on the new one.
-        let peer = Peer { identity, latest_start, post_quantum: false, ..peer };
+        let peer = Peer { identity, latest_start, post_quantum: false, strongest: false, ..peer };
         let mut writes = ending.end(&slot, peer, context, &mut needs)?;
         // The account's companions spoke under the old key's list: with the key they go.
         if let (DeviceId::PHONE, Some(Devices(known))) = (self.peer.device, &lists.theirs.value) {

@@ -53,17 +53,20 @@ pub struct SessionDescription {
     pub suite: Suite,
     /// Whether its headers are encrypted.
     pub headers: Headers,
+    /// Whether it is without the post-quantum part that this device and the peer have had before.
+    pub downgraded: bool,
     /// Whether it sends nothing any more, since this device came back from a backup: the next `Start` replaces it.
     pub stale: bool,
 }
 
 impl SessionDescription {
-    fn of(session: &Session, stale: bool) -> Self {
+    fn of(session: &Session, peer: &Peer) -> Self {
         Self {
             id: session.id,
             suite: session.suite,
+            downgraded: peer.has_fallen_back(session.suite),
             headers: session.chains.headers(),
-            stale,
+            stale: peer.stale,
             started_at: session.started_at,
             unanswered: session.is_unanswered(),
             strength: session.strength(),
@@ -93,9 +96,8 @@ impl Operation for DescribePeer {
             trust: vouching.map_or(TrustMark::Unknown, |peer| peer.identity.mark()),
             identity_key: peer.map(|peer| peer.identity.key()),
             offered: peer.and_then(|peer| peer.identity.offered()),
-            session: peer.and_then(|peer| {
-                peer.session.as_ref().map(|session| SessionDescription::of(session, peer.stale))
-            }),
+            session: peer
+                .and_then(|peer| peer.session.as_ref().map(|session| SessionDescription::of(session, peer))),
             number: phone
                 .value
                 .zip(number.value)

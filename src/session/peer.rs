@@ -28,6 +28,8 @@ pub(super) struct Peer {
     pub(super) listed: bool,
     /// Whether the device has shown, under the key on record, that it speaks a post-quantum suite.
     pub(super) post_quantum: bool,
+    /// Whether a bundle of its was of the strongest suite.
+    pub(super) strongest: bool,
 }
 
 /// Bits of the flags byte of a stored peer.
@@ -38,7 +40,8 @@ mod flags {
     pub(super) const LATEST: u8 = 1 << 2;
     pub(super) const LISTED: u8 = 1 << 3;
     pub(super) const POST_QUANTUM: u8 = 1 << 4;
-    pub(super) const ALL: u8 = SESSION | STALE | LATEST | LISTED | POST_QUANTUM;
+    pub(super) const STRONGEST: u8 = 1 << 5;
+    pub(super) const ALL: u8 = SESSION | STALE | LATEST | LISTED | POST_QUANTUM | STRONGEST;
 }
 
 impl Peer {
@@ -53,6 +56,7 @@ impl Peer {
             recent: Recent::default(),
             listed: false,
             post_quantum: false,
+            strongest: false,
         }
     }
 
@@ -61,13 +65,27 @@ impl Peer {
         Self { identity: PeerIdentity::scanned(key), listed: true, ..Self::pinned(key) }
     }
 
-    /// Notes which suite the device speaks, once that is certain.
-    pub(super) fn meet(&mut self, suite: Suite) {
+    /// Notes which suite the device speaks, once that is certain. What a session has whose bundle was the device's shows which KEM its own prekeys are of.
+    pub(super) fn meet(&mut self, suite: Suite, by_its_bundle: bool) {
         self.post_quantum |= suite.kem().is_some();
+        self.strongest |= by_its_bundle && suite.is_strongest();
     }
 
-    /// Whether a session of this suite is less than the device has shown that it can.
-    pub(super) fn is_downgraded(&self, suite: Suite) -> bool {
+    /// Whether a session that this device starts is less than the other has shown that it can, or than its phone has signed for in the list on record.
+    pub(super) fn starts_less(&self, suite: Suite, promised: &[Suite]) -> bool {
+        let fallen = self.strongest && !suite.is_strongest();
+        let promised = promised.iter().any(|promised| promised.to_byte() > suite.to_byte());
+        self.has_fallen_back(suite) || fallen || promised
+    }
+
+    /// Whether a session that the other has started is less than it has shown that it can, or than its phone has signed for. Of which KEM it is was this device's choice.
+    pub(super) fn accepts_less(&self, suite: Suite, promised: &[Suite]) -> bool {
+        let promised = promised.iter().any(|promised| promised.kem().is_some());
+        self.has_fallen_back(suite) || promised && suite.kem().is_none()
+    }
+
+    /// Whether a session is without the post-quantum part that there was before.
+    pub(super) fn has_fallen_back(&self, suite: Suite) -> bool {
         self.post_quantum && suite.kem().is_none()
     }
 
@@ -158,6 +176,7 @@ impl RecordType<'_> for Peer {
             (is_latest, flags::LATEST),
             (self.listed, flags::LISTED),
             (self.post_quantum, flags::POST_QUANTUM),
+            (self.strongest, flags::STRONGEST),
         ]);
         self.recent.encode(body);
         if !is_latest {
@@ -181,8 +200,17 @@ impl RecordType<'_> for Peer {
             None => Some(session.as_ref()?.order),
         };
         let has = |flag| flags & flag != 0;
-        let (stale, listed, post_quantum) = (has(flags::STALE), has(flags::LISTED), has(flags::POST_QUANTUM));
-        Some(Self { identity, latest_start, session, stale, next_copy, recent, listed, post_quantum })
+        Some(Self {
+            identity,
+            latest_start,
+            session,
+            stale: has(flags::STALE),
+            next_copy,
+            recent,
+            listed: has(flags::LISTED),
+            post_quantum: has(flags::POST_QUANTUM),
+            strongest: has(flags::STRONGEST),
+        })
     }
 }
 

@@ -57,8 +57,8 @@ pub struct Started {
     pub strength: Strength,
     /// What its cryptography is made of.
     pub suite: Suite,
-    /// Whether it is without the post-quantum part that this device and the peer have had before: an old bundle, by the server's doing or since the peer's app is another now. Tell the
-    /// user; `SuitePolicy::Require` refuses it.
+    /// Whether it is less than this device and the peer have had before, or than the peer's phone has signed for in the list on record: an old bundle, by the server's doing or since the peer's app
+    /// is another now. Tell the user. `SuitePolicy::Require` refuses one without a post-quantum part.
     pub downgraded: bool,
 }
 
@@ -111,7 +111,8 @@ fn start(
     };
     let session = peer.session.as_ref().ok_or(StartError::NonContributory)?;
     let (session, strength, suite) = (session.id, session.strength(), session.suite);
-    let started = Started { session, strength, suite, downgraded: peer.is_downgraded(suite) };
+    let downgraded = peer.starts_less(suite, &lists.promised_suites(bundle.address(), context.suites));
+    let started = Started { session, strength, suite, downgraded };
     writes.push(slot.write(peer, context));
     Ok(Run::Done(Step::new(writes, started)))
 }
@@ -180,7 +181,7 @@ impl<'a> Renewal<'a> {
         let session = Session::initiate(established, (&handshake, suite), self.bundle, recovered, context)?;
         let mut writes = Vec::new();
         peer.latest_start = Some(session.order);
-        peer.meet(suite);
+        peer.meet(suite, true);
         peer.stale = false;
         peer.listed |= self.listed;
         if let Some(former) = peer.session.replace(session) {

@@ -57,7 +57,7 @@ impl ToldIdentity {
         if !replaces {
             return Ok((Vec::from([slot.write(told, context)]), false));
         }
-        let told = Peer { post_quantum: false, ..told };
+        let told = Peer { post_quantum: false, strongest: false, ..told };
         Ok((ending.end(&slot, told, context, needs)?, true))
     }
 }

@@ -125,6 +125,8 @@ pub(crate) struct DeviceListBodyMessage {
     pub(crate) entries: Vec<DeviceEntryMessage>,
     #[prost(bool, tag = "8")]
     pub(crate) closed: bool,
+    #[prost(bytes = "vec", tag = "9")]
+    pub(crate) suites: Vec<u8>,
 }
 
 /// `DeviceList.Entry`.
@@ -136,6 +138,8 @@ pub(crate) struct DeviceEntryMessage {
     pub(crate) key_index: u32,
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) identity_key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) suites: Vec<u8>,
 }
 
 /// `Certificate`.

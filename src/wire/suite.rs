@@ -1,7 +1,9 @@
 //! Protocol version and suites. `docs/protocol.md`, section 5.
 
-use super::DecodeError;
-use crate::primitives::KemSize;
+use alloc::vec::Vec;
+
+use super::{DecodeError, MAX_SUITES};
+use crate::{primitives::KemSize, step::SuitePolicy};
 
 /// The first byte of everything on the wire.
 pub const PROTOCOL_VERSION: u8 = 1;
@@ -37,6 +39,18 @@ impl Suite {
         known.copied().ok_or(DecodeError::Suite(byte))
     }
 
+    /// Whether bytes are those of suites: 1 to 16, none 0, strictly ascending.
+    pub(crate) fn are_listed(bytes: &[u8]) -> bool {
+        let in_order = bytes.iter().zip(bytes.iter().skip(1)).all(|(one, next)| one < next);
+        (1..=MAX_SUITES).contains(&bytes.len()) && bytes.first() != Some(&0) && in_order
+    }
+
+    /// The bytes of the suites that a device accepts under a policy.
+    pub(crate) fn accepted(policy: SuitePolicy) -> Vec<u8> {
+        let classic = policy.takes_classic().then_some(Self::Classic);
+        classic.into_iter().chain(policy.kem().map(Self::PostQuantum)).map(Self::to_byte).collect()
+    }
+
     /// The byte on the wire.
     #[must_use]
     pub const fn to_byte(self) -> u8 {
@@ -49,6 +63,11 @@ impl Suite {
             #[cfg(not(feature = "post-quantum"))]
             Self::PostQuantum(none) => match none {},
         }
+    }
+
+    /// Whether it has a KEM, and there is none above it.
+    pub(crate) fn is_strongest(self) -> bool {
+        self.kem().is_some() && Self::ALL.last() == Some(&self)
     }
 
     /// The KEM in its handshake.

@@ -5,7 +5,7 @@ use outrigger::{
     DeclineLink, DescribeDevices, DesktopConsent, DeviceId, DeviceList, DriveError, Generation, GrantDesktop,
     GrantLink, HistoryId, IdentityKey, JoinPhone, JoinProgress, Joined, LearnDevices, LinkError,
     LinkProgress, ListError, MemoryStore, Operation, Refusal, Register, ScanLinkCode, SealHistory,
-    SealSynced, ShowDesktopCode, ShowLinkCode, UnixMillis, VerifiedBundle, wire::DecodeError,
+    SealSynced, ShowDesktopCode, ShowLinkCode, Suite, UnixMillis, VerifiedBundle, wire::DecodeError,
 };
 use serde_json::Value;
 
@@ -346,6 +346,11 @@ fn device_lists() {
         assert_eq!(verified.expires_at(), UnixMillis(number(&entry["expires_at"])));
         assert_eq!(verified.is_closed(), entry["closed"].as_bool().unwrap());
         assert_eq!(verified.digest().0[..], hex(&entry["digest"]), "{}", entry["name"]);
+        for (device, suites) in entry["suites"].as_object().unwrap() {
+            let known = hex(suites).into_iter().filter_map(|byte| Suite::parse(byte).ok());
+            let suites = verified.suites(DeviceId(device.parse().unwrap()));
+            assert_eq!(suites, known.collect::<Vec<_>>(), "{}", entry["name"]);
+        }
         let entries = list(&entry["entries"]);
         assert_eq!(verified.entries().len(), entries.len());
         for (found, expected) in verified.entries().iter().zip(entries) {

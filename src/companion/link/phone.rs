@@ -405,7 +405,11 @@ impl Operation for ConfirmLink<'_> {
         }
         let started = start_with_new_companion(&bundle, &signing.device, have, context, &mut needs)?;
         let Some(mut writes) = started else { return Ok(Run::Needs(needs)) };
-        let (signed, changed) = signing.sign(body.adds(invitation.identity_key), sync_keys, context)?;
+        let (signed, changed) = signing.sign(
+            body.adds(invitation.identity_key, bundle.suite_bytes().to_vec()),
+            sync_keys,
+            context,
+        )?;
         writes.extend(changed);
         let reference = invitation.reference;
         let acknowledgement = encode_acknowledgement(reference, signed.list.as_bytes(), &answer_key);

@@ -106,7 +106,7 @@ impl Certifier {
             return Ok(TakenIn { signed, certificate, writes: Vec::new() });
         }
         still_fits(&body, self.signing.former())?;
-        let (signed, writes) = self.signing.sign(body.adds(*key), self.keys, context)?;
+        let (signed, writes) = self.signing.sign(body.adds(*key, Vec::new()), self.keys, context)?;
         Ok(TakenIn { signed, certificate, writes })
     }
 }

@@ -154,13 +154,13 @@ fn l41_lists_and_certificates_hold_no_words_and_ids_no_order() {
         let body = Fields::parse(list.bytes(1), 0);
         assert_eq!(
             body.list.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
-            [1, 2, 3, 4, 5, 6, 7, 7, 7, 7]
+            [1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 9]
         );
         assert_eq!((body.bytes(1), body.bytes(2).len()), (phone.address.account.as_bytes(), 16));
         for (_, entry) in body.list.iter().filter(|(number, _)| *number == 7) {
             let Value::Bytes(entry) = entry else { panic!("{entry:?}") };
             let entry = Fields::parse(entry, 0);
-            assert_eq!(entry.list.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2, 3]);
+            assert_eq!(entry.list.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2, 3, 4]);
             assert_eq!(entry.bytes(3).len(), 33);
         }
         for device in &devices {

@@ -13,5 +13,7 @@ mod printed;
 mod schedules;
 mod secrets;
 mod sizes;
+#[cfg(feature = "post-quantum")]
+mod suites;
 mod supply;
 mod typed;
