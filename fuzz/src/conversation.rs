@@ -16,9 +16,10 @@ use std::{collections::BTreeSet, sync::OnceLock};
 
 use outrigger::{
     Address, Advice, AnswerRetry, Batch, ConfirmPrekeys, Context, DecideIdentity, Decision, DescribeDevice,
-    DescribePeer, Generation, HandOutBundle, Keep, Limits, MessageId, OneTimePrekeyFields, OpenError,
-    Receive, Received, Recover, Register, ReplenishPrekeys, RequestRetry, Restart, RetryError, RetryOutcome,
-    Send, SendError, SessionId, Start, StartError, Step, TrustMark, UnixMillis, UploadId, VerifiedBundle,
+    DescribePeer, Generation, HandOutBundle, Headers, Keep, Limits, MessageId, OneTimePrekeyFields,
+    OpenError, Receive, Received, Recover, Register, ReplenishPrekeys, RequestRetry, Restart, RetryError,
+    RetryOutcome, Send, SendError, SessionId, Start, StartError, Step, TrustMark, UnixMillis, UploadId,
+    VerifiedBundle,
 };
 
 use super::{
@@ -832,7 +833,9 @@ impl World {
     }
 
     fn run<O: outrigger::Operation>(&mut self, at: usize, operation: &O) -> Result<O::Output, O::Error> {
-        let context = &mut Context::new(self.now, self.devices[at].generation, &mut self.toy);
-        self.devices[at].held.store.run(operation, context)
+        // What the last of the devices starts has encrypted headers.
+        let headers = if at + 1 == DEVICES { Headers::Encrypted } else { Headers::Plain };
+        let context = Context::new(self.now, self.devices[at].generation, &mut self.toy);
+        self.devices[at].held.store.run(operation, &mut context.with_headers(headers))
     }
 }

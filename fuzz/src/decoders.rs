@@ -15,19 +15,19 @@ use super::{
     world::{BOUND, Choices, NOW, Refusal, Toy, context, low_limits},
 };
 
-/// An envelope, given to devices at five moments of a conversation: an empty store, one that would make a session, three with sessions.
+/// An envelope, given to devices at moments of a conversation: an empty store, one that would make a session, those with sessions, with headers in clear and encrypted.
 pub fn envelope(data: &[u8]) {
     let world = fixture();
-    for moment in [&world.empty, &world.fresh, &world.responding, &world.settled] {
-        receive(moment, &world.from_alice, data);
-    }
-    receive(&world.waiting, &world.from_bob, data);
     let first = world.post_quantum.iter().map(|known| &known.first);
-    let sent: Vec<_> = world.from_alice.iter().chain(first).cloned().collect();
-    receive(&world.prepared, &sent, data);
+    let sent: Vec<_> = world.from_alice.iter().chain(first).chain(&world.hidden.1).collect();
+    for moment in [&world.empty, &world.fresh, &world.responding, &world.settled, &world.prepared] {
+        receive(moment, &sent, data);
+    }
+    receive(&world.hidden.0, &sent, data);
+    receive(&world.waiting, &world.from_bob.iter().collect::<Vec<_>>(), data);
 }
 
-fn receive(moment: &Moment, sent: &[Known], data: &[u8]) {
+fn receive(moment: &Moment, sent: &[&Known], data: &[u8]) {
     let toy = &mut Toy(2);
     let mut store = moment.store.clone();
     let receive = Receive { from: moment.from, envelope: data, associated_data: BOUND };

@@ -145,6 +145,12 @@ pub fn differential(data: &[u8]) {
 /// What the crate itself sends: prost reads the same fields and writes the same bytes.
 pub(crate) fn sent_is_as_documented(envelope: &[u8], session: SessionId, plaintext_len: usize) {
     let [1, suite, ..] = *envelope else { panic!("version and suite") };
+    if suite == 0x80 {
+        let without_note = 2 + 88 + 12 + 1 + plaintext_len + 16;
+        let note = envelope.len() - without_note;
+        assert!([0, 186, 1_293, 1_773].contains(&note), "{note} bytes before the header");
+        return;
+    }
     let suite = Suite::parse(suite).expect("a suite that the crate speaks");
     let body = &envelope[2..];
     let message = Envelope::decode(body).expect("prost decodes what the crate sends");
@@ -174,6 +180,10 @@ fn canonical<M: Message + Default>(bytes: &[u8]) -> Option<M> {
 }
 
 fn as_envelope(bytes: &[u8]) {
+    // No protobuf: its header is encrypted.
+    if bytes.starts_with(&[1, 0x80]) {
+        return;
+    }
     let world = fixture();
     let outer = outer_envelope(bytes);
     let toy = &mut Toy(8);

@@ -16,10 +16,10 @@
 use std::sync::OnceLock;
 
 use outrigger::{
-    Address, ChangeNumber, Context, DescribeDevice, IdentityKey, Keep, KeyPair, LearnNumber, Limits,
-    OneTimePrekeyFields, OpenError, PhoneNumber, PrekeyId, PublicKey, Random, Receive, Register,
-    ReplenishPrekeys, RequestRetry, RootSecret, SafetyNumber, Send, Start, SuitePolicy, UnixMillis,
-    VerifiedBundle, ratchet::Ratchet,
+    Address, ChangeNumber, Context, DescribeDevice, Headers, IdentityKey, Keep, KeyPair, LearnNumber, Limits,
+    OneTimePrekeyFields, OpenError, PhoneNumber, PrekeyId, PrekeyUpload, PublicKey, Random, Receive,
+    Register, ReplenishPrekeys, RequestRetry, Restart, RootSecret, SafetyNumber, Send, Start, SuitePolicy,
+    UnixMillis, VerifiedBundle, ratchet::Ratchet,
 };
 
 use super::world::{BOUND, GENERATION, NOW, Store, Toy, address, context};
@@ -79,6 +79,8 @@ pub(crate) struct Fixture {
     pub(crate) post_quantum: [PostQuantum; 2],
     /// His store then.
     pub(crate) prepared: Moment,
+    /// Bob with sessions whose headers are encrypted, one settled with a gap and one archived, and Alice's envelopes in these and in one that he has not met.
+    pub(crate) hidden: (Moment, Vec<Known>),
     pub(crate) alice_key: IdentityKey,
     pub(crate) bob_key: IdentityKey,
     /// Alice's number statements, oldest first. The second is on record in `settled`.
@@ -197,7 +199,13 @@ fn build() -> Fixture {
         |store: &mut Store| store.run(&DescribeDevice, &mut context(toy)).expect("registered").identity_key;
     let (alice_key, bob_key) = (key_of(&mut alice.store), key_of(&mut bob.store));
     let (alice_id, bob_id) = (at_alice.account.as_bytes(), at_bob.account.as_bytes());
-    let (ratchets, ratchet_messages) = ratchets(toy);
+    let hidden = hidden((caller.clone(), at_alice), (fresh.clone(), at_bob), &new, &mut Toy(17));
+    let (mut ratchets, mut ratchet_messages) =
+        self::ratchets(Headers::Plain, ["r0", "r1", "r2", "s0", "r3", "r4", "r5"], toy);
+    let names = ["hidden-r0", "hidden-r1", "hidden-r2", "hidden-s0", "hidden-r3", "hidden-r4", "hidden-r5"];
+    let (states, messages) = self::ratchets(Headers::Encrypted, names, &mut Toy(19));
+    ratchets.extend(states);
+    ratchet_messages.extend(messages);
     let d1 = bob.sent.iter().find(|known| known.name == "d1").expect("sent");
     let missing = PrekeyId::of(KeyPair::take_from(&mut [5; 32]).public());
     let requests = [
@@ -229,6 +237,7 @@ fn build() -> Fixture {
         bundle: new.bundle,
         one_time: new.one_time_prekeys,
         post_quantum,
+        hidden,
         prepared,
         alice_key,
         bob_key,
@@ -262,14 +271,47 @@ fn post_quantum(alice: &Device, bob: &Device, toy: &mut Toy) -> ([PostQuantum; 2
     (known, prepared)
 }
 
+/// A conversation with encrypted headers, from where neither has met the other.
+fn hidden(
+    (alice, at_alice): (Store, Address),
+    (bob, at_bob): (Store, Address),
+    prekeys: &PrekeyUpload,
+    toy: &mut Toy,
+) -> (Moment, Vec<Known>) {
+    let mut alice = Device { store: alice, address: at_alice, sent: Vec::new() };
+    let mut bob = Device { store: bob, address: at_bob, sent: Vec::new() };
+    let start = |alice: &mut Device, place: usize, toy: &mut Toy| {
+        let bytes = [&prekeys.bundle[..], &prekeys.one_time_prekeys[place]].concat();
+        let bundle = VerifiedBundle::verify(&bytes, &at_bob).expect("verifies");
+        let mut hidden = context(toy).with_headers(Headers::Encrypted);
+        alice.store.run(&Restart { bundle: &bundle }, &mut hidden).expect("starts");
+    };
+    for (place, [early, first, answer, late, next]) in
+        [["h0", "h1", "i0", "h2", "h3"], ["j0", "j1", "k0", "j2", "j3"]].into_iter().enumerate()
+    {
+        start(&mut alice, place, toy);
+        [early, first].into_iter().for_each(|name| alice.send(&at_bob, name, toy));
+        bob.receive(&alice, first, toy);
+        bob.send(&at_alice, answer, toy);
+        alice.receive(&bob, answer, toy);
+        [late, next].into_iter().for_each(|name| alice.send(&at_bob, name, toy));
+        bob.receive(&alice, next, toy);
+    }
+    alice.send(&at_bob, "j4", toy);
+    start(&mut alice, 2, toy);
+    ["l0", "l1"].into_iter().for_each(|name| alice.send(&at_bob, name, toy));
+    (Moment { store: bob.store, from: at_alice }, alice.sent)
+}
+
 /// A ratchet alone. Its listener's states: new, after a gap, due to send, in the middle of its own chain.
-fn ratchets(toy: &mut Toy) -> (Vec<Vec<u8>>, Vec<Known>) {
+fn ratchets(headers: Headers, names: [&'static str; 7], toy: &mut Toy) -> (Vec<Vec<u8>>, Vec<Known>) {
+    let [r0, r1, r2, s0, r3, r4, r5] = names;
     let mut random = Random::new(toy);
     let root = || RootSecret::take_from(&mut [7; 32]);
     let listener = KeyPair::generate(&mut random).expect("random");
     let public: PublicKey = *listener.public();
-    let mut one = Ratchet::initiate(root(), &public, &mut random).expect("random");
-    let mut other = Ratchet::respond(root(), listener);
+    let mut one = Ratchet::initiate_with(headers, root(), &public, &mut random).expect("random");
+    let mut other = Ratchet::respond_with(headers, root(), listener);
     let mut states = vec![other.save().to_vec(), one.save().to_vec()];
     let mut messages = Vec::new();
     let mut send = |ratchet: &mut Ratchet, name: &'static str, random: &mut Random<'_>| {
@@ -280,19 +322,19 @@ fn ratchets(toy: &mut Toy) -> (Vec<Vec<u8>>, Vec<Known>) {
     let open = |ratchet: &mut Ratchet, bytes: &[u8]| {
         ratchet.decrypt(bytes, BOUND, NOW, &Limits::DEFAULT).expect("opens");
     };
-    send(&mut one, "r0", &mut random);
-    send(&mut one, "r1", &mut random);
-    let third = send(&mut one, "r2", &mut random);
+    send(&mut one, r0, &mut random);
+    send(&mut one, r1, &mut random);
+    let third = send(&mut one, r2, &mut random);
     open(&mut other, &third);
     states.push(other.save().to_vec());
-    let answer = send(&mut other, "s0", &mut random);
+    let answer = send(&mut other, s0, &mut random);
     states.push(other.save().to_vec());
     open(&mut one, &answer);
     states.push(one.save().to_vec());
-    send(&mut one, "r3", &mut random);
-    let turned = send(&mut one, "r4", &mut random);
+    send(&mut one, r3, &mut random);
+    let turned = send(&mut one, r4, &mut random);
     open(&mut other, &turned);
     states.push(other.save().to_vec());
-    send(&mut one, "r5", &mut random);
+    send(&mut one, r5, &mut random);
     (states, messages)
 }

@@ -57,6 +57,11 @@ pub fn seeds() -> Vec<Seed> {
         seeds.add("differential", &format!("raw-bundle-{name}"), &[&[0], &known.bundle[..]].concat());
     }
 
+    for known in &world.hidden.1 {
+        seeds.add("envelope", &format!("hidden-{}", known.name), &known.bytes);
+        seeds.add("envelope", &format!("hidden-{}-altered", known.name), &nearly(known));
+    }
+
     for known in &world.requests {
         seeds.add("retry_request", known.name, &known.bytes);
         seeds.add("retry_request", &format!("{}-altered", known.name), &nearly(known));

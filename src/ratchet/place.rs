@@ -72,10 +72,13 @@ impl Chains {
     /// Whether a header names the chain whose key it is under, or a new one under the next key.
     fn is_of(&self, header: &Header, under: Under) -> bool {
         let tag = ChainTag::of(&header.ratchet_key);
-        let current = self.receiving_chain().map(|(tag, _)| tag);
+        let is_current = match &self.receiving {
+            Receiving::Chain { peer, .. } => *peer == header.ratchet_key,
+            Receiving::Nothing | Receiving::KeyOnly(_) => false,
+        };
         match under {
-            Under::Current => current == Some(tag),
-            Under::Next => current != Some(tag) && !self.earlier.tags().contains(&tag),
+            Under::Current => is_current,
+            Under::Next => !is_current && !self.earlier.tags().contains(&tag),
             Under::Earlier(place) => self.earlier.tags().get(place) == Some(&tag),
         }
     }

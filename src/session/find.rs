@@ -43,13 +43,13 @@ pub(super) fn find<'a>(
     let (device, archive) =
         (device.value.ok_or(OpenError::NotRegistered)?, archive.value.unwrap_or_default());
     if let Some(note) = open_note(hidden.body(), &device.identity) {
+        let NoteKind::Handshake(suite) = note.kind else { return Err(OpenError::RetryRequest) };
+        let envelope = started(hidden, suite, &note)?;
+        have.slot::<SkippedKeys<'_>>(skipped_key(from, envelope.session_id), needs);
         if let Some(former) = active {
             archive.prepare(former.id, ArchivePlace { have, peer: from }, context, needs)?;
         }
-        return match note.kind {
-            NoteKind::RetryRequest => Err(OpenError::RetryRequest),
-            NoteKind::Handshake(suite) => started(hidden, suite, &note).map(Some),
-        };
+        return Ok(Some(envelope));
     }
     let mut found = None;
     for id in archive.sessions() {
