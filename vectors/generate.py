@@ -6584,10 +6584,17 @@ def post_quantum_file():
     return post_quantum_file()
 
 
+def hidden_file():
+    sys.dont_write_bytecode = True
+    from hidden import hidden_file
+    return hidden_file()
+
+
 FILES = {
     "xeddsa.json": xeddsa_file, "fingerprints.json": fingerprints_file, "prekeys.json": prekeys_file, "x3dh.json": x3dh_file,
     "ratchet.json": ratchet_file, "session.json": session_file, "retry.json": retry_file, "companions.json": companions_file, "code.json": code_file,
     "supply.json": supply_file, "relay.json": relay_file, "post_quantum.json": post_quantum_file,
+    "hidden.json": hidden_file,
 }
 
 
