@@ -6,6 +6,8 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
+use crate::wiped;
+
 /// The system's allocator, counted.
 pub(crate) struct Counting;
 
@@ -30,6 +32,8 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         HELD.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: it is allocated until the next line.
+        unsafe { wiped::look(block, layout.size()) };
         // SAFETY: as above; the block came from `System`.
         unsafe { System.dealloc(block, layout) }
     }
@@ -38,6 +42,8 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         note(size);
         HELD.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: it is allocated until the next line, which may move it and leave behind what it held.
+        unsafe { wiped::look(block, layout.size()) };
         // SAFETY: as above.
         unsafe { System.realloc(block, layout, size) }
     }

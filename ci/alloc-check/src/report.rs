@@ -45,6 +45,13 @@ impl Report {
         println!("{name}{world}\t{measured}\t{limit}\t{verdict}");
     }
 
+    /// A figure that must be reached: of a control, which shows that a check can fail.
+    pub(crate) fn at_least(&mut self, name: &str, measured: usize, least: usize) {
+        let verdict = if measured >= least { "ok" } else { "under" };
+        self.over += usize::from(measured < least);
+        println!("{name}\t{measured}\tat least {least}\t{verdict}");
+    }
+
     /// A figure for information.
     pub(crate) fn note(&self, name: &str, measured: usize) {
         println!("{name}{}\t{measured}\t-\t-", self.world);
