@@ -8,6 +8,7 @@ mod companions;
 mod concurrent;
 mod convergence;
 mod damaged_records;
+mod hidden_ratchet;
 mod hostile_bytes;
 mod hostile_fields;
 mod identity_change;

@@ -37,7 +37,7 @@ pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     mac.chain_update(message).finalize().into_bytes().into()
 }
 
-fn hkdf<const N: usize>(salt: &[u8], ikm: &[u8], info: &[u8]) -> [u8; N] {
+pub(crate) fn hkdf<const N: usize>(salt: &[u8], ikm: &[u8], info: &[u8]) -> [u8; N] {
     let mut out = [0; N];
     Hkdf::<Sha256>::new(Some(salt), ikm).expand(info, &mut out).unwrap();
     out
@@ -70,7 +70,7 @@ fn addr(address: &Address) -> Vec<u8> {
 }
 
 /// The private half of the first ratchet key of every session that is made by hand.
-const RATCHET: [u8; 32] = [0x22; 32];
+pub(super) const RATCHET: [u8; 32] = [0x22; 32];
 
 /// `Encaps(K)` by a library that is not the crate's, of an encoded KEM key: ciphertext, then secret.
 pub(crate) fn encapsulate(encoded: &[u8], message: &[u8; 32]) -> (Vec<u8>, [u8; 32]) {
@@ -121,10 +121,13 @@ impl Kem {
 
 /// A session by hand, at its initiator's side.
 pub(crate) struct ByHand {
-    suite: u8,
+    pub(super) suite: u8,
     pub(crate) handshake: Fields,
-    session_id: [u8; 8],
-    transcript: [u8; 32],
+    pub(super) session_id: [u8; 8],
+    pub(super) transcript: [u8; 32],
+    pub(super) signed: [u8; 32],
+    /// What the ratchet begins with.
+    pub(super) root: [u8; 32],
     chain: [u8; 32],
 }
 
@@ -194,6 +197,8 @@ impl ByHand {
             handshake: Fields { front: Vec::new(), list },
             session_id: expand(b"outrigger v1 session id")[..8].try_into().unwrap(),
             transcript,
+            signed,
+            root,
             chain,
         }
     }

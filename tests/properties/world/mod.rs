@@ -5,6 +5,7 @@
 
 pub(crate) mod cast;
 pub(crate) mod hand;
+pub(crate) mod hidden;
 pub(crate) mod random;
 pub(crate) mod store;
 pub(crate) mod thief;
@@ -58,16 +59,21 @@ pub(crate) fn headers() -> Headers {
         Ok("encrypted") => Headers::Encrypted,
         Ok(other) => panic!("OUTRIGGER_HEADERS={other}"),
     });
-    if IN_CLEAR.get() { Headers::Plain } else { chosen }
+    OF_TEST.get().unwrap_or(chosen)
 }
 
 thread_local! {
-    static IN_CLEAR: Cell<bool> = const { Cell::new(false) };
+    static OF_TEST: Cell<Option<Headers>> = const { Cell::new(None) };
 }
 
 /// From here on this test's headers are in clear: for what takes envelopes apart field by field.
 pub(crate) fn headers_in_clear() {
-    IN_CLEAR.set(true);
+    OF_TEST.set(Some(Headers::Plain));
+}
+
+/// From here on this test's headers are encrypted.
+pub(crate) fn headers_encrypted() {
+    OF_TEST.set(Some(Headers::Encrypted));
 }
 
 /// What the suites of these tests say, in the order of: X3DH, PQXDH with ML-KEM-768, with ML-KEM-1024.
