@@ -9,6 +9,7 @@ mod concurrent;
 mod convergence;
 mod damaged_records;
 mod hidden_ratchet;
+mod hidden_wire;
 mod hostile_bytes;
 mod hostile_fields;
 mod identity_change;

@@ -5,7 +5,7 @@ mod bounds;
 mod damage;
 mod flow;
 mod joining;
-mod office;
+pub(crate) mod office;
 mod printed;
 mod requests;
 mod rows_desktop;

@@ -68,12 +68,12 @@ thread_local! {
 
 /// From here on this test's headers are in clear: for what takes envelopes apart field by field.
 pub(crate) fn headers_in_clear() {
-    OF_TEST.set(Some(Headers::Plain));
+    headers_of_test(Headers::Plain);
 }
 
-/// From here on this test's headers are encrypted.
-pub(crate) fn headers_encrypted() {
-    OF_TEST.set(Some(Headers::Encrypted));
+/// From here on this test's headers are of this form, whatever `OUTRIGGER_HEADERS` says.
+pub(crate) fn headers_of_test(headers: Headers) {
+    OF_TEST.set(Some(headers));
 }
 
 /// What the suites of these tests say, in the order of: X3DH, PQXDH with ML-KEM-768, with ML-KEM-1024.
