@@ -1,4 +1,5 @@
-//! Envelopes with encrypted headers, altered, cut, put together anew, replayed and made up: refused by name, nothing changed, and what was meant opens afterwards.
+//! Envelopes with encrypted headers, altered, cut, put together anew, replayed and made up: refused by name, nothing changed, and what was meant
+//! opens afterwards.
 //!
 //! That a refusal changes no record is asserted by [`Device::run`] for every refusal here.
 

@@ -1,4 +1,5 @@
-//! Key commitment of encrypted headers: GCM opens one ciphertext under two keys where someone has computed it so, and here that is done. The crate takes no such one under both.
+//! Key commitment of encrypted headers: GCM opens one ciphertext under two keys where someone has computed it so, and here that is done. The crate
+//! takes no such one under both.
 
 use aes_gcm::{
     KeyInit,
@@ -100,8 +101,8 @@ fn two_keys(keys: &[Key; 2], nonce: [u8; 16], says: &[u8; 56], free: usize) -> V
     [&nonce[..], &bytes, &tag.to_be_bytes()].concat()
 }
 
-/// GCM commits to no key: here are ciphertexts that it opens under two. With the zeros in front no ratchet of the two takes such a one, or one alone does, whichever block was spent
-/// on the collision.
+/// GCM commits to no key: here are ciphertexts that it opens under two. With the zeros in front no ratchet of the two takes such a one, or one alone
+/// does, whichever block was spent on the collision.
 #[test]
 fn l17_a_ciphertext_under_two_keys_is_a_header_under_one_at_most() {
     let secrets: [Key; 2] = [[0x0a; 32], [0x0b; 32]];

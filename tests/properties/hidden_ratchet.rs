@@ -12,7 +12,7 @@ use crate::world::{
     hand::public,
     hidden::{
         HEADER, Hand, Key, begin, header, keys_that_open, open_header, open_raw, repeats, same_state,
-        seal_message, seal_raw, turn,
+        seal_behind, seal_message, seal_raw, turn,
     },
     random::Seeded,
 };
@@ -262,15 +262,17 @@ fn a_header_with_a_key_that_is_none_is_of_no_chain() {
 fn a_header_without_the_zeros_is_none() {
     let mut talk = Talk::after(2);
     let head = talk.hand.header(1, 0);
-    let honest = talk.hand.says(1, 0);
     for bit in 0..128 {
         let mut text = [&[0; 16][..], &head].concat();
         text[bit / 8] ^= 1 << (bit % 8);
         let sealed = seal_raw(&talk.hand.sending, [0x17; 16], &text);
         assert!(open_raw(&talk.hand.sending, &sealed).is_some());
-        let lie = [&sealed[..], &honest[HEADER..]].concat();
+        // All else is as it should be: without the bit it opens.
+        let lie = seal_behind(&sealed, (&talk.hand.chain, 0), &[], BOUND, b"said");
         assert_eq!(talk.refuses(&lie), DecryptError::OutOfStep, "bit {bit}");
     }
+    let sealed = seal_raw(&talk.hand.sending, [0x17; 16], &[&[0; 16][..], &head].concat());
+    let honest = seal_behind(&sealed, (&talk.hand.chain, 0), &[], BOUND, b"said");
     talk.opens(&honest);
 }
 
@@ -322,7 +324,8 @@ fn l13_no_header_key_and_nonce_twice_on_two_branches() {
     }
 }
 
-/// What a stolen state has of header keys: of the current chain and the four before, and of what comes; of nothing earlier, and of no chain of its own that is over.
+/// What a stolen state has of header keys: of the current chain and the four before, and of what comes; of nothing earlier, and of no chain of its
+/// own that is over.
 #[test]
 fn a_captured_state_reads_no_header_of_a_forgotten_chain() {
     let mut talk = Talk::new();

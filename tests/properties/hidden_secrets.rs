@@ -14,7 +14,8 @@ fn records(device: &Device) -> impl Iterator<Item = &Vec<u8>> {
     device.store.0.values().map(|(_, bytes)| bytes)
 }
 
-/// Everything that is on record after a turn, taken 32 bytes at a time: of what a device has sent no header of an ended chain opens, of what it has received none of a forgotten chain.
+/// Everything that is on record after a turn, taken 32 bytes at a time: of what a device has sent no header of an ended chain opens, of what it has
+/// received none of a forgotten chain.
 #[test]
 fn the_records_open_no_header_of_a_chain_that_is_over() {
     headers_of_test(Headers::Encrypted);

@@ -31,8 +31,8 @@ fn start_anew(ada: &mut Device, ben: &mut Device, server: &mut Server) -> Sessio
     started.session
 }
 
-/// A message of each of seven chains is held back, and one after it delivered: of the current chain and the four before it opens, in whatever order, under header keys that are no longer
-/// current.
+/// A message of each of seven chains is held back, and one after it delivered: of the current chain and the four before it opens, in whatever order,
+/// under header keys that are no longer current.
 #[test]
 fn late_messages_open_in_four_chains_before_the_current_one() {
     headers_of_test(Headers::Encrypted);

@@ -137,11 +137,12 @@ fn distance(counts: &[u32]) -> f64 {
     ((chi / freedom).cbrt() - (1.0 - spread)) / spread.sqrt()
 }
 
-/// A position whose bytes were further than this from equally many of each is no chance: once in 10^9 positions, of which all conversations have some 10^4.
+/// A position whose bytes were further than this from equally many of each is no chance: once in 10^9 positions, of which all conversations have some
+/// 10^4.
 const FAR: f64 = 6.0;
 
-/// Positions behind the two fixed bytes at which messages do not look random: counted from the front, and from the end. Looked at are the bytes, and what each
-/// has more than that of the message before, which finds counters.
+/// Positions behind the two fixed bytes at which messages do not look random: counted from the front, and from the end. Looked at are the bytes, and
+/// what each has more than that of the message before, which finds counters.
 fn told_apart(messages: &[Vec<u8>]) -> Vec<(&'static str, usize, f64)> {
     let shortest = messages.iter().map(Vec::len).min().unwrap() - FRONT.len();
     let front = |message: &[u8], place: usize| message[FRONT.len() + place];
@@ -207,7 +208,8 @@ fn the_same_searches_find_headers_in_clear() {
     }
 }
 
-/// The control of the statistic: it finds one bit that is always 0, one that comes up in three of five, a counter, a byte that never is 0, and nothing in noise.
+/// The control of the statistic: it finds one bit that is always 0, one that comes up in three of five, a counter, a byte that never is 0, and
+/// nothing in noise.
 #[test]
 fn the_statistic_finds_what_it_should() {
     let mut source = Seeded::new(4);
@@ -369,7 +371,8 @@ fn a_relayed_desktop_shows_no_string_twice() {
     assert_eq!((repeats(hidden), repeats(clear) > 300), (0, true));
 }
 
-/// The key in front of a note is a point of the curve, in the large subgroup: of random bytes one in sixteen is. So who sees a few envelopes of one pair can tell that they carry notes.
+/// The key in front of a note is a point of the curve, in the large subgroup: of random bytes one in sixteen is. So who sees a few envelopes of one
+/// pair can tell that they carry notes.
 #[test]
 #[ignore = "a fault of the form: the key of a note is not encoded as a random string (Elligator 2 would)"]
 fn the_key_of_a_note_is_as_often_no_point_of_the_curve_as_random_bytes_are() {

@@ -83,7 +83,18 @@ pub(crate) fn seal_message(
     bound: &[u8],
     text: &[u8],
 ) -> Vec<u8> {
-    let head = [front, &seal_header(header_key, header)].concat();
+    seal_behind(&seal_header(header_key, header), (chain, ahead), front, bound, text)
+}
+
+/// The same with a header that was sealed before.
+pub(crate) fn seal_behind(
+    sealed: &[u8],
+    (chain, ahead): (&Key, u64),
+    front: &[u8],
+    bound: &[u8],
+    text: &[u8],
+) -> Vec<u8> {
+    let head = [front, sealed].concat();
     let associated = [&lp(&head)[..], bound].concat();
     let payload = Payload { msg: text, aad: &associated };
     let key = aead_key(chain, ahead);
