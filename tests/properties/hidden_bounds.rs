@@ -107,9 +107,9 @@ fn hostile_lengths_are_refused() {
         let mut bytes = noise(9, len.max(2));
         bytes.truncate(len);
         let error = ben.refuses(ada.address, &bytes);
-        match len < LEAST || len > MOST {
-            true => assert!(matches!(error, OpenError::Decode(_)), "{len}: {error:?}"),
-            false => assert_eq!(error, OpenError::OutOfStep, "{len}"),
+        match (LEAST..=MOST).contains(&len) {
+            true => assert_eq!(error, OpenError::OutOfStep, "{len}"),
+            false => assert!(matches!(error, OpenError::Decode(_)), "{len}: {error:?}"),
         }
         let answer = AnswerRetry { from: ada.address, request: &bytes, bundle: None, resend_to: None };
         assert!(ben.run(&answer).is_err());

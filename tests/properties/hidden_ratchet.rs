@@ -11,8 +11,8 @@ use crate::world::{
     BOUND, NOON,
     hand::public,
     hidden::{
-        HEADER, Hand, Key, begin, header, keys_that_open, open_header, open_raw, repeats, same_state,
-        seal_behind, seal_message, seal_raw, turn,
+        HEADER, Hand, Key, begin, header, keys_that_open, open_raw, repeats, same_state, seal_behind,
+        seal_message, seal_raw, turn,
     },
     random::Seeded,
 };

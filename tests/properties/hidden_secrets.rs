@@ -73,7 +73,7 @@ fn l22_no_header_key_is_printed() {
     let mut found = 0;
     for _ in 0..5 {
         for (from, to) in [(0, 1), (1, 0)] {
-            let mut devices = [&mut ada, &mut ben];
+            let devices = [&mut ada, &mut ben];
             let address = devices[to].address;
             let message = devices[from].send(address, b"x");
             for device in &devices {

@@ -141,13 +141,16 @@ fn distance(counts: &[u32]) -> f64 {
 /// 10^4.
 const FAR: f64 = 6.0;
 
+/// The byte of a message at a place.
+type At<'a> = &'a dyn Fn(&[u8], usize) -> u8;
+
 /// Positions behind the two fixed bytes at which messages do not look random: counted from the front, and from the end. Looked at are the bytes, and
 /// what each has more than that of the message before, which finds counters.
 fn told_apart(messages: &[Vec<u8>]) -> Vec<(&'static str, usize, f64)> {
     let shortest = messages.iter().map(Vec::len).min().unwrap() - FRONT.len();
     let front = |message: &[u8], place: usize| message[FRONT.len() + place];
     let end = |message: &[u8], place: usize| message[message.len() - 1 - place];
-    let ways: [(&'static str, &dyn Fn(&[u8], usize) -> u8); 2] = [("front", &front), ("end", &end)];
+    let ways: [(&'static str, At<'_>); 2] = [("front", &front), ("end", &end)];
     let mut found = Vec::new();
     for (way, at) in ways {
         for place in 0..shortest {
@@ -277,7 +280,7 @@ fn nothing_but_text_suite_and_note_makes_a_length() {
             let mut note = |ada: &mut Device, ben: &mut Device, counter: u32| {
                 for len in [0, 1, 77] {
                     let envelope = ada.send(ben.address, vec![0; len]);
-                    if counter % 100 == 0 {
+                    if counter.is_multiple_of(100) {
                         ben.opens(ada.address, &envelope, vec![0; len]);
                     }
                     lengths.entry((len, true)).or_default().insert(envelope.len());
@@ -326,7 +329,7 @@ fn an_account_with_a_companion_shows_no_string_twice() {
             ada.hears(ben.address, &sent, TEXT);
             desk.hears(ben.address, &sent, TEXT);
             for (from, other) in [(0, 1), (1, 0)] {
-                let mut devices = [&mut ada, &mut desk];
+                let devices = [&mut ada, &mut desk];
                 let sent = directory.send(devices[from], of_ben, TEXT).unwrap();
                 let address = devices[from].address;
                 wire.extend(sent.copies.iter().map(|(_, copy)| copy.envelope.clone()));
