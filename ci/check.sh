@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-CHECKS=(fmt imports lessons clippy docs test vectors nostd wasm deny benches postgres fuzz)
+CHECKS=(fmt imports lessons clippy docs test vectors nostd alloc wasm deny benches postgres fuzz)
 [ "$#" = 0 ] || CHECKS=("$@")
 
 failed=()

@@ -39,15 +39,16 @@ impl NoteKind {
 
     /// Length of the text with its padding.
     const fn text_len(self) -> usize {
-        1 + match self {
+        let text = match self {
             Self::RetryRequest => Self::RETRY_REQUEST,
-            Self::Handshake(suite) => size_of::<SessionId>() + Handshake::max_len(suite),
-        }
+            Self::Handshake(suite) => Handshake::max_len(suite).saturating_add(size_of::<SessionId>()),
+        };
+        text.saturating_add(1)
     }
 
     /// Length of the whole note.
     pub(crate) const fn len(self) -> usize {
-        PublicKey::LEN + aead::OVERHEAD + self.text_len()
+        self.text_len().saturating_add(PublicKey::LEN + aead::OVERHEAD)
     }
 }
 
@@ -73,7 +74,7 @@ pub(crate) fn seal_note(
     let shared = pair.diffie_hellman(to.public_key()).map_err(|_| SealError::TooLong)?;
     let mut shown = *pair.public().as_bytes();
     if let (Some(last), Some(spare)) = (shown.last_mut(), pair.expose_private().last()) {
-        // The top bit of every key is 0. What shows there instead is the top bit of the private key, which is random and which X25519 takes no notice of.
+        // The top bit of every key is 0, which would give a note away at a glance. What shows there instead is the top bit of the private key, which is random and which X25519 takes no notice of.
         *last |= spare & 0x80;
     }
     let len = text.iter().fold(0_usize, |len, part| len.saturating_add(part.len()));

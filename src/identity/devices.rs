@@ -9,7 +9,7 @@ use super::{
 use crate::{
     step::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
-        RecordWriter, Slot, SuitePolicy, UnixMillis,
+        RecordWriter, Slot, UnixMillis,
     },
     wire::Suite,
 };
@@ -319,10 +319,10 @@ impl Lists {
         }
     }
 
-    /// The suites that the account's list on record says a device accepts, and this one speaks by its policy.
-    pub(crate) fn promised_suites(&self, address: &Address, policy: SuitePolicy) -> Vec<Suite> {
+    /// The suites with a KEM that the account's list on record says a device accepts.
+    pub(crate) fn promised_suites(&self, address: &Address) -> Vec<Suite> {
         let mut suites = self.of(address).map_or(Vec::new(), |known| known.list.suites(address.device));
-        suites.retain(|suite| suite.kem().is_none() || policy.kem().is_some());
+        suites.retain(|suite| suite.kem().is_some());
         suites
     }
 

@@ -93,7 +93,7 @@ impl Prekeys {
         have.read(Self::key(), context, needs)
     }
 
-    fn key() -> RecordKey {
+    pub(crate) fn key() -> RecordKey {
         KeyWriter::new(RecordKind::Prekeys).finish()
     }
 

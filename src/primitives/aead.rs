@@ -32,7 +32,7 @@ type HeaderGcm = AesGcm<Aes256, U16>;
 
 /// Length of a header's nonce in bytes.
 const HEADER_NONCE_LEN: usize = 16;
-/// Zero bytes in front of a header. GCM alone does not commit to its key: with these no one finds a ciphertext that opens under two keys (lesson L17).
+/// Zero bytes in front of a header. GCM alone does not commit to its key: with these it takes about 2^64 trials to find a ciphertext that opens under two keys (lesson L17).
 const COMMITMENT_LEN: usize = 16;
 /// What sealing adds to a header, in bytes.
 pub(crate) const HEADER_OVERHEAD: usize = HEADER_NONCE_LEN + COMMITMENT_LEN + TAG_LEN;

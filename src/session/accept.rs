@@ -94,6 +94,7 @@ impl Accept {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
+        let with_kem = keys.signed.last_resort.is_some();
         let session = self.derive(arrived, envelope, keys, context)?;
         let (session, unsealed, skipped) = open_first(session, envelope, arrived, context)?;
         // Only now: the sender has shown that it holds the key, so that nobody else can make the app ask its user.
@@ -122,8 +123,7 @@ impl Accept {
         let mut opened = Opened::new(unsealed, view, arrived.id, Arrival::NewSession, &session);
         peer.listed |= lists.matter();
         peer.meet(session.suite, false);
-        opened.downgraded =
-            peer.accepts_less(session.suite, &lists.promised_suites(arrived.from, context.suites));
+        opened.downgraded = peer.accepts_less(session.suite, &lists, arrived.from, with_kem);
         let archived = peer.take_in(session);
         if archived.as_ref().is_some_and(|archived| archived.id == opened.session) {
             opened.arrival = Arrival::NewArchived;

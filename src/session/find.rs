@@ -34,7 +34,7 @@ pub(super) fn find<'a>(
     let device = Device::read(have, context, needs)?;
     let archive = Archive::read(have, from, context, needs)?;
     // For what comes after, so that all settles in few rounds.
-    Prekeys::read(have, context, needs)?;
+    have.slot::<Prekeys>(Prekeys::key(), needs);
     Memory::ask_ahead(from, have, needs);
     Lists::ask_ahead(have, &from.account, needs);
     if !needs.is_empty() {
@@ -53,9 +53,10 @@ pub(super) fn find<'a>(
     }
     let mut found = None;
     for id in archive.sessions() {
-        let archived = have.read::<ArchivedSession>(ArchivedSession::key(from, id), context, needs)?;
-        have.slot::<SkippedKeys<'_>>(skipped_key(from, id), needs);
-        let archived = archived.value.filter(|archived| found.is_none() && !archived.expired(context));
+        let key = ArchivedSession::key(from, id);
+        // A record that is damaged stands in the way of its own messages alone.
+        let archived = have.read::<ArchivedSession>(key, context, needs).ok().and_then(|slot| slot.value);
+        let archived = archived.filter(|archived| found.is_none() && !archived.expired(context));
         found = found.or_else(|| reads(&archived?.session, hidden));
     }
     match needs.is_empty() {

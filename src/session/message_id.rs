@@ -20,7 +20,7 @@ impl MessageId {
     /// The id of the message in an envelope, opened or not: for the place where a message will stand that has to be asked for again.
     ///
     /// # Errors
-    /// [`DecodeError`]: not an envelope.
+    /// [`DecodeError`]: not an envelope. Bytes that begin as one with an encrypted header are taken for one.
     pub fn of(envelope: &[u8]) -> Result<Self, DecodeError> {
         Incoming::parse(envelope).map(|incoming| Self::of_parsed(&incoming))
     }

@@ -2,16 +2,16 @@
 
 use super::{accepted::Recent, copies, state::Session};
 use crate::{
-    identity::{Address, IdentityKey, PeerIdentity},
+    identity::{Address, IdentityKey, Lists, PeerIdentity},
     ratchet::SkippedKeys,
     step::{
         Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
-        RecordWriter, Slot, UnixMillis, Write,
+        RecordWriter, Slot, SuitePolicy, UnixMillis, Write,
     },
     wire::{SessionId, Suite},
 };
 
-/// What is known of a peer's device: identity and trust, and the active session. At most 400 bytes once a session is settled.
+/// What is known of a peer's device: identity and trust, and the active session. At most 400 bytes once a session is settled, with encrypted headers 660.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) identity: PeerIdentity,
@@ -72,16 +72,18 @@ impl Peer {
     }
 
     /// Whether a session that this device starts is less than the other has shown that it can, or than its phone has signed for in the list on record.
-    pub(super) fn starts_less(&self, suite: Suite, promised: &[Suite]) -> bool {
+    pub(super) fn starts_less(&self, suite: Suite, lists: &Lists, to: &Address, own: SuitePolicy) -> bool {
         let fallen = self.strongest && !suite.is_strongest();
-        let promised = promised.iter().any(|promised| promised.to_byte() > suite.to_byte());
+        let above = |promised: &Suite| promised.to_byte() > suite.to_byte();
+        let promised = own.kem().is_some() && lists.promised_suites(to).iter().any(above);
         self.has_fallen_back(suite) || fallen || promised
     }
 
-    /// Whether a session that the other has started is less than it has shown that it can, or than its phone has signed for. Of which KEM it is was this device's choice.
-    pub(super) fn accepts_less(&self, suite: Suite, promised: &[Suite]) -> bool {
-        let promised = promised.iter().any(|promised| promised.kem().is_some());
-        self.has_fallen_back(suite) || promised && suite.kem().is_none()
+    /// Whether a session that the other has started is less than it has shown that it can, or than its phone has signed for where it had a KEM prekey at hand. Of which KEM that was is
+    /// this device's choice.
+    pub(super) fn accepts_less(&self, suite: Suite, lists: &Lists, from: &Address, with_kem: bool) -> bool {
+        let unused = with_kem && suite.kem().is_none();
+        self.has_fallen_back(suite) || unused && !lists.promised_suites(from).is_empty()
     }
 
     /// Whether a session is without the post-quantum part that there was before.

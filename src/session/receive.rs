@@ -16,7 +16,7 @@ use super::{
 use crate::{
     identity::{Address, DeviceId, IdentityKey, Lists},
     ratchet::{SkippedKeys, associated_fits},
-    step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, Write},
+    step::{Context, Headers, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, Write},
     wire::{Envelope, HiddenEnvelope, Incoming, SessionId, Suite},
 };
 
@@ -31,7 +31,8 @@ use crate::{
 ///
 /// In order it reads and writes one record (every eighth time, and once a message has come again each time, also the record of what was opened before, 2 KB) and
 /// costs no Diffie-Hellman; a new ratchet key of the peer's costs one. A gap or a late message reads and writes the session's skipped keys too. The first envelope
-/// of a session costs three or four more Diffie-Hellmans; the one-time prekey is deleted in the same step. Draws no randomness.
+/// of a session costs three or four more Diffie-Hellmans; the one-time prekey is deleted in the same step. With encrypted headers each envelope before the first reply costs one more, and what the active session does not open is looked for in the archive,
+/// which reads up to 16 records and takes a round more where a skipped key is wanted. Draws no randomness.
 ///
 /// Opening uses the message's key up: keep the plaintext, or what you make of it, in the same transaction as the step's writes.
 ///
@@ -81,7 +82,9 @@ pub struct Received {
     pub strength: Strength,
     /// What the session's cryptography is made of.
     pub suite: Suite,
-    /// Whether this made a session without the post-quantum part that this device and the peer have had before: tell the user.
+    /// Whether its headers are encrypted.
+    pub headers: Headers,
+    /// Whether this made a session without the post-quantum part that this device and the peer have had before, or that the peer's phone has signed for in the list on record: tell the user.
     /// `SuitePolicy::Require` refuses it.
     pub downgraded: bool,
     /// How the sender sees both accounts' device lists; none where it knows of none.
@@ -98,6 +101,7 @@ pub(super) struct Opened {
     envelope: MessageId,
     strength: Strength,
     suite: Suite,
+    headers: Headers,
     pub(super) downgraded: bool,
     view: Option<View>,
 }
@@ -110,13 +114,13 @@ impl Opened {
         arrival: Arrival,
         session: &Session,
     ) -> Self {
-        let (strength, suite) = (session.strength(), session.suite);
+        let (strength, suite, headers) = (session.strength(), session.suite, session.chains.headers());
         let session = session.id;
-        Self { unsealed, session, arrival, envelope, strength, suite, downgraded: false, view }
+        Self { unsealed, session, arrival, envelope, strength, suite, headers, downgraded: false, view }
     }
 
     fn into_received(self) -> Result<Received, OpenError> {
-        let Self { unsealed, session, arrival, envelope, strength, suite, downgraded, view } = self;
+        let Self { unsealed, session, arrival, envelope, strength, suite, headers, downgraded, view } = self;
         let (message_id, again) = match unsealed.kind {
             Kind::Message => (envelope, false),
             Kind::Named(id) => (id, false),
@@ -132,6 +136,7 @@ impl Opened {
             arrival,
             strength,
             suite,
+            headers,
             downgraded,
             view,
             recovered,

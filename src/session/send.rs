@@ -26,9 +26,9 @@ use crate::{
 /// | in | `plaintext` | 0 to 1,044,463 B, less a stamp | |
 /// | in | `associated_data` | 0 to 4,096 B | bound, not sent: the recipient passes the same bytes |
 /// | in | [`Keep`] | | whether it can be sent again, should the recipient ask |
-/// | out | [`Sent`] | plaintext and 76 to 90 B; 41 B of stamp more where a device list of either account is on record; about 120 B more until the first reply | the envelope |
+/// | out | [`Sent`] | plaintext and 76 to 90 B, with encrypted headers 119; 41 B of stamp more where a device list of either account is on record; until the first reply about 120 B more, of suite 2 and 3 1,230 and 1,710, with encrypted headers 186, 1,293 or 1,773 | the envelope |
 ///
-/// Reads and writes two records: the peer's, at most 400 bytes in a settled session, and the message's copy, about 160 bytes and what is kept. Draws 12 random bytes, and 32
+/// Reads and writes two records: the peer's, at most 400 bytes in a settled session (660 with encrypted headers), and the message's copy, about 160 bytes and what is kept. Draws 12 random bytes (28 with encrypted headers, and until the first reply 44 more, for a key generation and a Diffie-Hellman), and 32
 /// more for the first message after one from the peer's next turn, which also costs one key generation and one Diffie-Hellman.
 ///
 /// # Errors

@@ -12,7 +12,9 @@ use crate::{
     handshake::{Initiated, Party, initiate},
     identity::{Address, Device, Lists},
     prekey::VerifiedBundle,
-    step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, UnixMillis, Write},
+    step::{
+        Context, Headers, Loaded, Needs, Operation, RecordError, Run, Sealed, Slot, Step, UnixMillis, Write,
+    },
     wire::{SessionId, Suite},
 };
 
@@ -57,6 +59,8 @@ pub struct Started {
     pub strength: Strength,
     /// What its cryptography is made of.
     pub suite: Suite,
+    /// Whether its headers are encrypted.
+    pub headers: Headers,
     /// Whether it is less than this device and the peer have had before, or than the peer's phone has signed for in the list on record: an old bundle, by the server's doing or since the peer's app
     /// is another now. Tell the user. `SuitePolicy::Require` refuses one without a post-quantum part.
     pub downgraded: bool,
@@ -111,8 +115,8 @@ fn start(
     };
     let session = peer.session.as_ref().ok_or(StartError::NonContributory)?;
     let (session, strength, suite) = (session.id, session.strength(), session.suite);
-    let downgraded = peer.starts_less(suite, &lists.promised_suites(bundle.address(), context.suites));
-    let started = Started { session, strength, suite, downgraded };
+    let downgraded = peer.starts_less(suite, &lists, bundle.address(), context.suites);
+    let started = Started { session, strength, suite, headers: context.headers, downgraded };
     writes.push(slot.write(peer, context));
     Ok(Run::Done(Step::new(writes, started)))
 }

@@ -148,7 +148,10 @@ impl Session {
     ) -> Result<Vec<u8>, EncryptError> {
         let text = said.text.len().saturating_add(said.stamp.len());
         let front_len = Front::len_of(kind);
-        let padding = behind(text.saturating_add(front_len), padding, MAX_PLAINTEXT);
+        // What shows is padded: the content, and the note before it.
+        let note = self.note().map_or(0, NoteKind::len);
+        let shown = text.saturating_add(front_len).saturating_add(note);
+        let padding = behind(shown, padding, MAX_PLAINTEXT.saturating_add(note));
         let text = text.saturating_add(padding.len());
         let room = text.saturating_add(Front::MAX_LEN + aead::OVERHEAD + Header::MAX_LEN);
         let marks = Marks {
@@ -163,22 +166,27 @@ impl Session {
         self.chains.seal(front, &plaintext, &[&self.transcript.0, associated], random)
     }
 
+    /// The note that its envelopes begin with, if they do.
+    fn note(&self) -> Option<NoteKind> {
+        let hidden = self.chains.headers() == Headers::Encrypted;
+        (hidden && self.is_unanswered()).then_some(NoteKind::Handshake(self.suite))
+    }
+
     /// Begins an envelope.
     fn front(&self, to: &IdentityKey, room: usize, random: &mut Random<'_>) -> Result<Vec<u8>, EncryptError> {
         let handshake = match &self.phase {
             Phase::Initiating { handshake } => Some(handshake.as_slice()),
             Phase::Responding | Phase::Settled => None,
         };
-        Ok(match (self.chains.headers(), handshake) {
-            (Headers::Plain, handshake) => write_front(self.suite, self.id, handshake, room),
-            (Headers::Encrypted, None) => write_hidden_front(room),
-            (Headers::Encrypted, Some(handshake)) => {
-                let note = NoteKind::Handshake(self.suite);
-                let mut front = write_hidden_front(room.saturating_add(note.len()));
-                seal_note(note, &[&self.id.0, handshake], to, random, &mut front)?;
-                front
-            }
-        })
+        if self.chains.headers() == Headers::Plain {
+            return Ok(write_front(self.suite, self.id, handshake, room));
+        }
+        let note = self.note().zip(handshake);
+        let mut front = write_hidden_front(room.saturating_add(note.map_or(0, |(note, _)| note.len())));
+        if let Some((note, handshake)) = note {
+            seal_note(note, &[&self.id.0, handshake], to, random, &mut front)?;
+        }
+        Ok(front)
     }
 
     /// Opens an envelope at its place in the ratchet; the session may be half changed on `Err` and is then to be dropped.

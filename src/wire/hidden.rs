@@ -1,4 +1,4 @@
-//! Envelopes with encrypted headers: behind two fixed bytes nothing shows but a length. `docs/protocol.md`, section 5 "With encrypted headers".
+//! Envelopes with encrypted headers: behind two fixed bytes neither session, key nor number shows. `docs/protocol.md`, section 5 "With encrypted headers".
 
 use alloc::vec::Vec;
 

@@ -5,7 +5,7 @@
 //!            └──────────────── the head, all of it authenticated ──────┘
 //! ```
 //!
-//! With encrypted headers it is `version ‖ 0x80 ‖ [note] ‖ encrypted header ‖ ciphertext`, of which nothing shows but the length.
+//! With encrypted headers it is `version ‖ 0x80 ‖ [note] ‖ encrypted header ‖ ciphertext`, which shows neither session, ratchet key nor number.
 //!
 //! The two messages on every message's path (envelope and ratchet message) have a borrowed codec of their own; everything else goes through
 //! prost and is refused unless it encodes to the very same bytes again. `docs/protocol.md`, sections 4 and 5; `docs/outrigger.proto`.

@@ -23,8 +23,8 @@ fn main() -> ExitCode {
     let mut report = report::Report::default();
     steady::check(&mut report);
     accounts::check(&mut report);
-    hostile::check(&mut report);
     wiped::check(&mut report);
+    hostile::check(&mut report);
     match report.finish() {
         0 => ExitCode::SUCCESS,
         over => {

@@ -56,17 +56,17 @@ impl EnvelopeDescription {
     /// Reads an envelope.
     ///
     /// # Errors
-    /// [`DecodeError`]: not an envelope, or its handshake is none.
+    /// [`DecodeError`]: not an envelope, or its handshake is none. Bytes that begin as one with an encrypted header are taken for one.
     pub fn of(envelope: &[u8]) -> Result<Self, DecodeError> {
         let incoming = Incoming::parse(envelope)?;
         let message_id = MessageId::of_parsed(&incoming);
         let Incoming::Clear(Envelope { suite, session_id, handshake, message }) = incoming else {
             return Ok(Self { message_id, header: None });
         };
-        let handshake = handshake.map(|bytes| Handshake::decode(&bytes, suite)).transpose()?;
         let RatchetHeader::Clear(header) = &message.header else {
             return Ok(Self { message_id, header: None });
         };
+        let handshake = handshake.map(|bytes| Handshake::decode(&bytes, suite)).transpose()?;
         let header = HeaderDescription {
             suite,
             session: session_id,

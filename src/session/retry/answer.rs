@@ -158,8 +158,7 @@ impl Operation for AnswerRetry<'_> {
         let (outcome, outgoing) = answer(&copy, &stamp, context);
         let (sent, copied) = outgoing.seal(&mut peer, &place, context)?;
         let associated_data = copy.associated_data.to_vec();
-        let promised = lists.promised_suites(&self.from, context.suites);
-        let less = |session: &Session| peer.starts_less(session.suite, &promised);
+        let less = |session: &Session| peer.starts_less(session.suite, &lists, &self.from, context.suites);
         let downgraded = broken && peer.session.as_ref().is_some_and(less);
         writes.extend([copied, slot.write(peer, context)]);
         let (reason, session) = (request.reason, sent.session);
