@@ -4,6 +4,8 @@
 //! [`hand`] computes the protocol from `docs/protocol.md` without the crate, [`thief`] uses a stolen ratchet with nothing but that page.
 
 pub(crate) mod cast;
+#[path = "../../stage/chosen.rs"]
+mod chosen;
 pub(crate) mod hand;
 pub(crate) mod hidden;
 pub(crate) mod random;
@@ -16,8 +18,6 @@ use std::{
     cell::Cell,
     collections::{BTreeMap, VecDeque},
     convert::Infallible,
-    env,
-    sync::OnceLock,
 };
 
 use outrigger::{
@@ -30,6 +30,8 @@ use outrigger::{
 use random::Seeded;
 use store::Store;
 
+pub(crate) use chosen::suites;
+
 /// When every world begins.
 pub(crate) const NOON: UnixMillis = UnixMillis(1_800_000_000_000);
 /// A day in milliseconds.
@@ -37,29 +39,9 @@ pub(crate) const DAY: u64 = UnixMillis::DAY;
 /// What every message of these tests binds.
 pub(crate) const BOUND: &[u8] = b"bound, not sent";
 
-/// The suites of every device that says nothing else: those of `OUTRIGGER_SUITES`, which is `classic`, `768` or `1024`, and without it the crate's default.
-pub(crate) fn suites() -> SuitePolicy {
-    static SUITES: OnceLock<SuitePolicy> = OnceLock::new();
-    *SUITES.get_or_init(|| match env::var("OUTRIGGER_SUITES").as_deref() {
-        Err(_) => SuitePolicy::default(),
-        Ok("classic") => SuitePolicy::Classic,
-        #[cfg(feature = "post-quantum")]
-        Ok("768") => SuitePolicy::Prefer(outrigger::KemSize::MlKem768),
-        #[cfg(feature = "post-quantum")]
-        Ok("1024") => SuitePolicy::Prefer(outrigger::KemSize::MlKem1024),
-        Ok(other) => panic!("OUTRIGGER_SUITES={other}"),
-    })
-}
-
-/// The headers of every session of a device that says nothing else: encrypted where `OUTRIGGER_HEADERS` is `encrypted`.
+/// The headers of every session of a device that says nothing else.
 pub(crate) fn headers() -> Headers {
-    static HEADERS: OnceLock<Headers> = OnceLock::new();
-    let chosen = *HEADERS.get_or_init(|| match env::var("OUTRIGGER_HEADERS").as_deref() {
-        Err(_) => Headers::Plain,
-        Ok("encrypted") => Headers::Encrypted,
-        Ok(other) => panic!("OUTRIGGER_HEADERS={other}"),
-    });
-    OF_TEST.get().unwrap_or(chosen)
+    OF_TEST.get().unwrap_or_else(chosen::headers)
 }
 
 thread_local! {
