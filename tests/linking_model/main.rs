@@ -8,6 +8,8 @@
 
 mod acts;
 mod checker;
+#[path = "../stage/chosen.rs"]
+mod chosen;
 mod config;
 mod ends;
 mod names;

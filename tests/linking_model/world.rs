@@ -8,6 +8,7 @@ use outrigger::{
 };
 
 use crate::{
+    chosen::chosen,
     config::{Budget, Config, Fault},
     names::{Bytes, Code, CodeName, Kind, Name, Party, Who},
     store::{Counting, Records, prepare, store},
@@ -51,7 +52,7 @@ impl World {
             let mut records = Records::new();
             let register = Register { address: who.address() };
             let mut source = Counting(&mut draws);
-            let mut context = Context::new(BEGIN, Generation([1; 16]), &mut source);
+            let mut context = chosen(Context::new(BEGIN, Generation([1; 16]), &mut source));
             let (writes, _) = prepare(&records, &register, &mut context).unwrap();
             store(&mut records, &writes);
             records
@@ -115,7 +116,7 @@ impl World {
     ) -> Result<(Vec<Write>, O::Output), O::Error> {
         let mut draws = self.draws;
         let mut source = Counting(&mut draws);
-        let mut context = Context::new(self.clock(party), Generation([1; 16]), &mut source);
+        let mut context = chosen(Context::new(self.clock(party), Generation([1; 16]), &mut source));
         let done = prepare(self.records(party), operation, &mut context);
         drop(context);
         self.draws = draws;
@@ -137,7 +138,7 @@ impl World {
     pub(crate) fn ask<O: Operation>(&self, party: Party, operation: &O) -> Result<O::Output, O::Error> {
         let mut draws = u64::MAX / 2;
         let mut source = Counting(&mut draws);
-        let mut context = Context::new(self.now, Generation([1; 16]), &mut source);
+        let mut context = chosen(Context::new(self.now, Generation([1; 16]), &mut source));
         let (writes, output) = prepare(self.records(party), operation, &mut context)?;
         assert!(writes.is_empty(), "a description writes");
         Ok(output)
@@ -147,7 +148,7 @@ impl World {
     pub(crate) fn read_code(&self, code: &str) -> IdentityKey {
         let mut draws = u64::MAX / 2;
         let mut source = Counting(&mut draws);
-        let mut context = Context::new(self.now, Generation([1; 16]), &mut source);
+        let mut context = chosen(Context::new(self.now, Generation([1; 16]), &mut source));
         prepare(&self.reader, &ScanLinkCode { code }, &mut context).unwrap().1.companion
     }
 

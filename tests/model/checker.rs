@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use outrigger::{Diagnose, SessionId};
+use outrigger::SessionId;
 use stateright::{Checker, Model, Property};
 
 use crate::{
@@ -155,8 +155,7 @@ impl World {
         let active = |who: Who| -> Option<SessionId> {
             let [a, b] = &world.devices;
             let device = if who == Who::A { a } else { b };
-            let diagnose = Diagnose { peer: who.peer().address() };
-            let report = device.prepare(&diagnose, world.config.limits, &mut 0).unwrap().1;
+            let report = device.report(world.config.limits);
             report.active.filter(|_| !report.stale).map(|session| session.id)
         };
         world.wrong.is_none()

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use outrigger::{AccountId, Address, Context, DeviceId, Generation, Limits, Operation, UnixMillis, Write};
+use outrigger::{
+    AccountId, Address, Context, DeviceId, Diagnose, Generation, Limits, Operation, Report, UnixMillis, Write,
+};
 
 use crate::{
+    chosen::chosen,
     store::{Counting, Records, prepare, store},
     view::DatabaseView,
 };
@@ -120,11 +123,38 @@ impl Device {
         limits: Limits,
         draws: &mut u64,
     ) -> Result<(Vec<Write>, O::Output), O::Error> {
+        self.prepare_on(&self.database.records, operation, limits, draws)
+    }
+
+    /// What it reports of its peer.
+    pub(crate) fn report(&self, limits: Limits) -> Report {
+        self.report_of(&self.database.records, limits)
+    }
+
+    /// The same once a step is stored, which it may never be.
+    pub(crate) fn report_after(&self, writes: &[Write], limits: Limits) -> Report {
+        let mut records = self.database.records.clone();
+        store(&mut records, writes);
+        self.report_of(&records, limits)
+    }
+
+    fn report_of(&self, records: &Records, limits: Limits) -> Report {
+        let diagnose = Diagnose { peer: self.who.peer().address() };
+        self.prepare_on(records, &diagnose, limits, &mut 0).unwrap().1
+    }
+
+    fn prepare_on<O: Operation>(
+        &self,
+        records: &Records,
+        operation: &O,
+        limits: Limits,
+        draws: &mut u64,
+    ) -> Result<(Vec<Write>, O::Output), O::Error> {
         let mut source = Counting(draws);
         let now = UnixMillis(1_800_000_000_000);
         let generation = Generation([self.generation; 16]);
-        let mut context = Context::new(now, generation, &mut source).with_limits(limits);
-        prepare(&self.database.records, operation, &mut context)
+        let mut context = chosen(Context::new(now, generation, &mut source)).with_limits(limits);
+        prepare(records, operation, &mut context)
     }
 
     /// Stores a step's writes and changes the app's tables, in one transaction.

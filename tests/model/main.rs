@@ -5,11 +5,15 @@
 //! twice, none missing once all is quiet, none reported lost that was kept, few requests, and that the two go on to talk in one session. Faults that are planted are found.
 
 mod checker;
+#[path = "../stage/chosen.rs"]
+mod chosen;
 mod config;
 mod device;
 #[path = "../stage/store.rs"]
 mod store;
 mod view;
+#[path = "../stage/wire.rs"]
+mod wire;
 mod world;
 
 use checker::check;

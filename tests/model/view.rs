@@ -1,15 +1,16 @@
 //! How a world looks, without a key: two that look alike go on alike, and are one state.
 //!
-//! Envelopes, sessions and chains get names by who made them and in which order; counters and phases come from the device's own report.
+//! Envelopes, sessions and chains get names by who made them and in which order; counters and phases come from the device's own report, so that encrypted headers are no matter.
 //! Left out, and why that is sound:
 //! - bytes of keys, ids and ciphertexts: nothing but the order of two session ids that started at one time steers anything by them, and which of them is active stands in the view;
+//! - which chains have one header key: that follows from the chain that each of them answers;
 //! - which one-time prekey a session used: all are alike, and how many are left stands in the view;
 //! - where in its ring a copy stands: no configuration says as many messages as the ring has places;
 //! - the digests of what was opened: they follow from the envelopes opened.
 
 use std::collections::BTreeMap;
 
-use outrigger::{HeaderDescription, Report, SessionId, SessionPhase, SessionReport};
+use outrigger::{Report, SessionId, SessionPhase, SessionReport};
 
 use crate::device::{Database, Message, Packet, Who};
 
@@ -26,6 +27,23 @@ pub(crate) struct Names {
     chains: BTreeMap<[u8; 8], Name>,
     envelopes: BTreeMap<Vec<u8>, (EnvelopeName, Name, Name, u32)>,
     requests: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// Where a message stands: its session, chain and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) session: SessionId,
+    pub(crate) chain: [u8; 8],
+    pub(crate) counter: u32,
+}
+
+impl Place {
+    /// Where the message stands that was sent last before a report.
+    pub(crate) fn of_last(report: &Report) -> Self {
+        let session = report.active.as_ref().unwrap();
+        let chain = session.sending.unwrap();
+        Self { session: session.id, chain: chain.key, counter: chain.next - 1 }
+    }
 }
 
 /// How a packet looks: what it is about, and whether it is a request.
@@ -63,19 +81,13 @@ fn name<K: Ord + Copy>(names: &mut BTreeMap<K, Name>, key: K, who: Who) -> Name 
 }
 
 impl Names {
-    pub(crate) fn envelope(
-        &mut self,
-        who: Who,
-        message: Message,
-        bytes: &[u8],
-        description: &HeaderDescription,
-    ) {
+    pub(crate) fn envelope(&mut self, who: Who, message: Message, bytes: &[u8], place: Place) {
         // A session is named by who first seals in it, which is who started it.
-        let session = name(&mut self.sessions, description.session, who);
-        let chain = name(&mut self.chains, description.chain, who);
+        let session = name(&mut self.sessions, place.session, who);
+        let chain = name(&mut self.chains, place.chain, who);
         let number = self.envelopes.values().filter(|((of, _), ..)| *of == message).count();
         let envelope = (message, u8::try_from(number).unwrap());
-        self.envelopes.insert(bytes.to_vec(), (envelope, session, chain, description.counter));
+        self.envelopes.insert(bytes.to_vec(), (envelope, session, chain, place.counter));
     }
 
     pub(crate) fn request(&mut self, request: &[u8], envelope: &[u8]) {

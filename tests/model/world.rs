@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use outrigger::{
-    Advice, AnswerRetry, Content, Diagnose, EnvelopeDescription, Keep, OpenError, PrekeyUpload, Receive,
-    RecordKey, RecordKind, Recover, Register, ReplenishPrekeys, RequestRetry, RetryError, RetryOutcome, Send,
-    SendError, Start, VerifiedBundle,
+    Advice, AnswerRetry, Content, EnvelopeDescription, Keep, OpenError, PrekeyUpload, Receive, RecordKey,
+    RecordKind, Recover, Register, ReplenishPrekeys, RequestRetry, RetryError, RetryOutcome, Send, SendError,
+    Start, VerifiedBundle, Write,
 };
 
 use crate::{
+    chosen::assert_form,
     config::{Config, Fault},
     device::{Database, Device, Message, Packet, Who},
-    view::Names,
+    view::{Names, Place},
+    wire::sealed_with,
 };
 
 /// What may still go wrong.
@@ -46,9 +48,6 @@ pub(crate) enum Act {
     Restore(Who, usize),
 }
 
-/// What names the key of a message on the wire: session, counter, chain.
-type KeyName = (Vec<u8>, u32, [u8; 8]);
-
 /// What a server has of a device.
 #[derive(Clone, Debug)]
 struct Shelf {
@@ -68,8 +67,8 @@ pub(crate) struct World {
     pub(crate) budget: Budget,
     draws: u64,
     pub(crate) names: Names,
-    /// Every key and nonce that a message was ever sealed with.
-    sealed: BTreeMap<KeyName, BTreeSet<[u8; 12]>>,
+    /// Every key and nonce that a message was ever sealed with; every nonce, where headers are encrypted.
+    sealed: BTreeSet<Vec<u8>>,
     /// How often each message was asked for and answered.
     pub(crate) requests: BTreeMap<Message, u8>,
     /// What no world may come to.
@@ -88,7 +87,7 @@ impl World {
             budget: config.budget,
             draws: 0,
             names: Names::default(),
-            sealed: BTreeMap::new(),
+            sealed: BTreeSet::new(),
             requests: BTreeMap::new(),
             wrong: None,
             disturbed: false,
@@ -112,7 +111,7 @@ impl World {
         &mut self,
         who: Who,
         operation: &O,
-    ) -> Result<(Vec<outrigger::Write>, O::Output), O::Error> {
+    ) -> Result<(Vec<Write>, O::Output), O::Error> {
         let (limits, mut draws) = (self.config.limits, self.draws);
         let done = self.device(who).prepare(operation, limits, &mut draws);
         self.draws = draws;
@@ -137,15 +136,20 @@ impl World {
         self.server[&who].one_time.len()
     }
 
-    /// Notes what a message was sealed with.
-    fn seal(&mut self, who: Who, message: Message, envelope: &[u8]) {
-        let description = EnvelopeDescription::of(envelope).unwrap().header.unwrap();
-        let key = (description.session.0.to_vec(), description.counter, description.chain);
-        let sealed_at = envelope.len() - description.sealed_len - 28;
-        self.names.envelope(who, message, envelope, &description);
-        let nonce = envelope[sealed_at..sealed_at + 12].try_into().unwrap();
-        if !self.sealed.entry(key).or_default().insert(nonce) {
-            self.wrong = Some("a key and a nonce twice");
+    /// Notes what a message was sealed with, and where its sender says that it stands.
+    fn seal(&mut self, who: Who, message: Message, envelope: &[u8], writes: &[Write]) {
+        let limits = self.config.limits;
+        let place = Place::of_last(&self.device(who).report_after(writes, limits));
+        if let Some(header) = EnvelopeDescription::of(envelope).unwrap().header {
+            let shown = Place { session: header.session, chain: header.chain, counter: header.counter };
+            assert_eq!(place, shown, "a report is of another message");
+        }
+        self.names.envelope(who, message, envelope, place);
+        assert_form(envelope);
+        for sealed in sealed_with(envelope) {
+            if !self.sealed.insert(sealed) {
+                self.wrong = Some("a key and a nonce twice");
+            }
         }
     }
 
@@ -196,8 +200,7 @@ impl World {
     /// Looks at both databases, so that the worlds that look alike are one.
     fn look(&mut self) {
         for device in &mut self.devices {
-            let diagnose = Diagnose { peer: device.who.peer().address() };
-            let report = device.prepare(&diagnose, self.config.limits, &mut 0).unwrap().1;
+            let report = device.report(self.config.limits);
             device.view = self.names.database(&device.database, &report);
         }
     }
@@ -243,7 +246,7 @@ impl World {
             done => done,
         };
         let (writes, sent) = done.unwrap();
-        self.seal(who, message, &sent.envelope);
+        self.seal(who, message, &sent.envelope, &writes);
         let packet = Packet::Envelope { message, bytes: sent.envelope.clone() };
         if dies {
             if self.config.fault == Some(Fault::ReleaseBeforeStore) {
@@ -356,7 +359,7 @@ impl World {
         };
         match done {
             Ok((writes, answer)) => {
-                self.seal(who, message, &answer.envelope);
+                self.seal(who, message, &answer.envelope, &writes);
                 if answer.outcome == RetryOutcome::Lost && (self.config.keeps(who) || !self.disturbed) {
                     self.wrong = Some("a message is reported lost");
                 }

@@ -5,6 +5,7 @@ use outrigger::{
 };
 
 use crate::{
+    chosen::chosen,
     config::Fault,
     lab::{Lab, Outcome},
     names::{Device, Input, PacketId, Party, Text, What, When},
@@ -46,7 +47,7 @@ fn run<O: Operation>(
     let begin = ((1 + device.party as u64) << 48) | (u64::from(device.deaths) * DEATH);
     let mut draws = begin + device.draws;
     let mut source = Counting(&mut draws);
-    let mut context = Context::new(now, generation(), &mut source);
+    let mut context = chosen(Context::new(now, generation(), &mut source));
     let done = prepare(&device.records, operation, &mut context);
     drop(context);
     if done.is_ok() {
@@ -74,7 +75,7 @@ impl<'a> Bench<'a> {
     pub(crate) fn ask<O: Operation>(records: &Records, operation: &O) -> Result<O::Output, O::Error> {
         let mut draws = u64::MAX / 2;
         let mut source = Counting(&mut draws);
-        let mut context = Context::new(UnixMillis(BEGIN), generation(), &mut source);
+        let mut context = chosen(Context::new(UnixMillis(BEGIN), generation(), &mut source));
         let (writes, output) = prepare(records, operation, &mut context)?;
         assert!(writes.is_empty(), "a description writes");
         Ok(output)

@@ -15,9 +15,10 @@ use outrigger::{Address, DescribeRelay, DeviceId, EndOfRelay, RecordKind, RelayS
 
 use crate::{
     bench::{Bench, address},
+    chosen::assert_form,
     config::Config,
     names::{Device, Input, Packet, PacketId, Party, StoreId, Text, What, When},
-    wire::Fields,
+    wire::sealed_with,
 };
 
 /// What a store says of itself.
@@ -126,8 +127,11 @@ impl Lab {
         }
         let id = PacketId::try_from(shelves.packets.len()).unwrap();
         let sealed = match what {
-            What::Envelope(_) => Some(Fields::envelope(&bytes).key_and_nonce().unwrap()),
-            What::List | What::Bundle(_) | What::Aside(_) => None,
+            What::Envelope(_) => {
+                assert_form(&bytes);
+                sealed_with(&bytes)
+            }
+            What::List | What::Bundle(_) | What::Aside(_) => Vec::new(),
         };
         shelves.packet_ids.entry((to, bytes.clone())).or_default().push(id);
         shelves.packets.push(Arc::new(Packet { from, to, what, bytes, sealed }));

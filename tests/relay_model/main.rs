@@ -13,6 +13,8 @@
 mod begin;
 mod bench;
 mod checker;
+#[path = "../stage/chosen.rs"]
+mod chosen;
 mod config;
 mod desk;
 mod ends;

@@ -2,7 +2,7 @@
 
 use outrigger::{MessageId, RequestId, RequestState, SharedId};
 
-use crate::{store::Records, wire::MessageKey};
+use crate::store::Records;
 
 /// Numbers a store.
 pub(crate) type StoreId = u32;
@@ -241,8 +241,8 @@ pub(crate) struct Packet {
     pub(crate) to: Party,
     pub(crate) what: What,
     pub(crate) bytes: Vec<u8>,
-    /// What stands for its key, and its nonce.
-    pub(crate) sealed: Option<(MessageKey, [u8; 12])>,
+    /// What it shows that must come once.
+    pub(crate) sealed: Vec<Vec<u8>>,
 }
 
 impl Packet {

@@ -289,9 +289,12 @@ impl World {
         if self.gone.contains(&id) {
             return;
         }
-        let sealed = lab.packet(id).sealed;
-        let is_same = |other: &PacketId| lab.packet(*other).sealed == sealed;
-        if sealed.is_some() && self.network.iter().chain(&self.gone).any(is_same) {
+        let packet = lab.packet(id);
+        let repeats = |other: &PacketId| {
+            let other = lab.packet(*other);
+            packet.sealed.iter().any(|sealed| other.sealed.contains(sealed))
+        };
+        if self.network.iter().chain(&self.gone).any(repeats) {
             self.wrong = Some("a key and a nonce twice");
         }
         self.network.insert(place, id);

@@ -18,9 +18,46 @@ pub(crate) struct Fields {
 }
 
 const NONCE: usize = 12;
+/// Version, and what stands in a suite's place where the header is encrypted.
+const HIDDEN: [u8; 2] = [1, 0x80];
+/// What stands in front of a retry request in clear.
+pub(crate) const REQUEST: [u8; 2] = [1, 0];
+/// Lengths of the notes that can stand in front of an encrypted header: none, and one of each suite.
+pub(crate) const NOTES: [usize; 4] = [0, 186, 1_293, 1_773];
+/// An encrypted header, and the nonce at its front.
+pub(crate) const HIDDEN_HEADER: usize = 88;
+const HEADER_NONCE: usize = 16;
 
 /// What stands for a message's key.
 pub(crate) type MessageKey = ([u8; 8], [u8; 32], u64);
+
+/// Whether what an envelope's header says cannot be read.
+pub(crate) fn is_hidden(bytes: &[u8]) -> bool {
+    bytes.starts_with(&HIDDEN)
+}
+
+/// What an envelope shows that must come once and never again: what stands for its key, with the nonce. One with an encrypted header does not show what its keys are, nor whether
+/// a note is in front: then all bytes that may be a nonce of the header or of the text. Where all draws differ these do, whatever the keys are: that no nonce comes twice is
+/// more than that none does under one key, which matters for headers, as two chains of a store that went back have one header key.
+/// Of a retry request in clear: nothing.
+pub(crate) fn sealed_with(bytes: &[u8]) -> Vec<Vec<u8>> {
+    if is_hidden(bytes) {
+        let at = |begin: usize, len: usize| bytes.get(begin..begin + len).map(<[u8]>::to_vec);
+        let nonces = |note| {
+            let header = HIDDEN.len() + note;
+            [at(header, HEADER_NONCE), at(header + HIDDEN_HEADER, NONCE)]
+        };
+        return NOTES.into_iter().flat_map(nonces).flatten().collect();
+    }
+    if bytes.starts_with(&REQUEST) {
+        return Vec::new();
+    }
+    let key_and_nonce = Fields::try_parse(bytes, 2).and_then(|fields| fields.key_and_nonce());
+    let joined = key_and_nonce.map(|((session, ratchet_key, counter), nonce)| {
+        [&session[..], &ratchet_key, &counter.to_be_bytes(), &nonce].concat()
+    });
+    joined.into_iter().collect()
+}
 
 /// Field numbers of an envelope.
 pub(crate) mod envelope {
