@@ -82,8 +82,8 @@ impl<const FLAW: u8> Subject for Flawed<FLAW> {
         self.0.stored(device)
     }
 
-    fn key_and_nonce(&self, envelope: &[u8]) -> Option<Vec<u8>> {
-        self.0.key_and_nonce(envelope)
+    fn keys_and_nonces(&self, envelope: &[u8]) -> Vec<Vec<u8>> {
+        self.0.keys_and_nonces(envelope)
     }
 }
 

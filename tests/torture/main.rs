@@ -2,6 +2,8 @@
 //! [`Subject`](subject::Subject).
 
 mod alter;
+#[path = "../stage/chosen.rs"]
+mod chosen;
 mod flawed;
 mod outrigger;
 mod rollbacks;

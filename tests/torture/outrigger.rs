@@ -13,8 +13,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     alter,
+    chosen::{assert_form, chosen},
     runner::NOON,
     subject::{Alteration, Capability, Fetched, Opened, Refusal, Subject, Upload},
+    wire,
 };
 
 /// What every message binds.
@@ -112,7 +114,7 @@ fn verified(peer: &str, fetched: &Fetched) -> VerifiedBundle {
 
 impl Outrigger {
     fn run<O: Operation>(&mut self, device: &mut Device, operation: &O) -> Result<O::Output, O::Error> {
-        let mut context = Context::new(device.now, device.generation, self);
+        let mut context = chosen(Context::new(device.now, device.generation, self));
         let load = |device: &mut Device, key: &RecordKey| Ok::<_, Infallible>(device.load(key));
         match drive(operation, &mut context, device, load, |device, writes, _| device.apply(writes)) {
             Ok(output) => Ok(output),
@@ -125,7 +127,7 @@ impl Outrigger {
     /// What an operation would answer; nothing is stored.
     fn error_of<O: Operation>(&mut self, device: &Device, operation: &O) -> Option<O::Error> {
         let mut have = Loaded::new();
-        let mut context = Context::new(device.now, device.generation, self);
+        let mut context = chosen(Context::new(device.now, device.generation, self));
         loop {
             match operation.run(&have, &mut context) {
                 Ok(Run::Needs(needs)) => {
@@ -180,7 +182,8 @@ impl Subject for Outrigger {
     fn send(&mut self, device: &mut Device, to: &str, text: &str, keep: bool) -> Result<Vec<u8>, Refusal> {
         let keep = if keep { Keep::ForRetry } else { Keep::Nothing };
         let send = Send { to: phone(to), plaintext: text.as_bytes(), associated_data: BOUND, keep };
-        self.run(device, &send).map(|sent| sent.envelope).map_err(|error| {
+        let sent = self.run(device, &send).map(|sent| sent.envelope);
+        sent.inspect(|envelope| assert_form(envelope)).map_err(|error| {
             let offered =
                 if let SendError::IdentityChanged { offered, .. } = error { Some(offered) } else { None };
             device.refused(to, offered, &error)
@@ -230,8 +233,8 @@ impl Subject for Outrigger {
         records.flat_map(|(key, (_, bytes))| [key.as_bytes(), &bytes[..]].concat()).collect()
     }
 
-    fn key_and_nonce(&self, envelope: &[u8]) -> Option<Vec<u8>> {
-        alter::key_and_nonce(envelope)
+    fn keys_and_nonces(&self, envelope: &[u8]) -> Vec<Vec<u8>> {
+        wire::sealed_with(envelope)
     }
 
     fn check_in(&mut self, device: &mut Device, server_has: &Upload) -> bool {

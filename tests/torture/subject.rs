@@ -50,9 +50,9 @@ pub(crate) trait Subject: Clone {
         Vec::new()
     }
 
-    /// What stands for an envelope's key and nonce on the wire: the two must never come twice. Without it that is not checked.
-    fn key_and_nonce(&self, _envelope: &[u8]) -> Option<Vec<u8>> {
-        None
+    /// What stands for each key that an envelope was made with, and its nonce, on the wire: none of it may come twice. Without it that is not checked.
+    fn keys_and_nonces(&self, _envelope: &[u8]) -> Vec<Vec<u8>> {
+        Vec::new()
     }
 
     /// The app starts and is told which upload the server has: whether it must publish anew.

@@ -110,10 +110,10 @@ impl<S: Subject> World<S> {
             None => Ok(Outcome::Crashed),
             Some(Err(refusal)) => Ok(Outcome::Refused(refusal)),
             Some(Ok(bytes)) => {
-                if let Some(key) = self.subject.key_and_nonce(&bytes)
-                    && !self.on_the_wire.insert(key)
-                {
-                    return Err("a key and its nonce came twice".into());
+                for key in self.subject.keys_and_nonces(&bytes) {
+                    if !self.on_the_wire.insert(key) {
+                        return Err("a key and its nonce came twice".into());
+                    }
                 }
                 let packet = Packet { bytes, from, text: text.into() };
                 self.packets.insert(label.into(), Some(packet));
