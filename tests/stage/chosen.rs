@@ -20,11 +20,11 @@ pub(crate) fn suites() -> SuitePolicy {
     })
 }
 
-/// The headers of `OUTRIGGER_HEADERS`, which is `encrypted`; without it they are in clear.
+/// The headers of `OUTRIGGER_HEADERS`, which is `plain` or `encrypted`; without it they are in clear.
 pub(crate) fn headers() -> Headers {
     static HEADERS: OnceLock<Headers> = OnceLock::new();
     *HEADERS.get_or_init(|| match env::var("OUTRIGGER_HEADERS").as_deref() {
-        Err(_) => Headers::Plain,
+        Err(_) | Ok("plain") => Headers::Plain,
         Ok("encrypted") => Headers::Encrypted,
         Ok(other) => panic!("OUTRIGGER_HEADERS={other}"),
     })
