@@ -2,14 +2,15 @@
 
 use outrigger::{
     AnswerRetry, Batch, ChangeNumber, ConfirmPrekeys, DecideIdentity, Decision, DescribeDevice, DescribePeer,
-    DescribePrekeys, Diagnose, HandOutBundle, Keep, LearnNumber, OpenError, Operation, PhoneNumber, Receive,
-    RecordError, RecordKey, RecordKind, Recover, Register, ReplenishPrekeys, RequestRetry, Restart, Send,
-    ShowSafetyNumber, Start, Tidy, UploadId,
+    DescribePrekeys, Diagnose, HandOutBundle, Headers, Keep, LearnNumber, OpenError, Operation, PhoneNumber,
+    Receive, RecordError, RecordKey, RecordKind, Recover, Register, ReplenishPrekeys, RequestRetry, Restart,
+    Send, ShowSafetyNumber, Start, Tidy, UploadId,
 };
 
 use crate::world::{
     BOUND, Device,
     cast::{Cast, cast},
+    headers,
 };
 
 /// An operation of ben's, run to its end; the error as its debug text.
@@ -144,11 +145,18 @@ fn the_cast_has_every_kind_of_record_and_every_act_goes_through() {
     }
 }
 
+/// Those that are read for what they are. An archived session that an envelope with an encrypted header may be of is passed over where it is damaged
+/// (`hidden_sessions`).
+fn kinds() -> impl Iterator<Item = RecordKind> {
+    let hidden = headers() == Headers::Encrypted;
+    KINDS.into_iter().filter(move |kind| !hidden || *kind != RecordKind::ArchivedSession)
+}
+
 #[test]
 fn every_cut_of_every_record_is_corrupt_and_none_panics() {
     let cast = cast();
     let mut accepted = Vec::new();
-    for kind in KINDS {
+    for kind in kinds() {
         let act = cast.acts().into_iter().find(|(name, _)| *name == Cast::reader(kind)).unwrap();
         let (key, bytes) = read_record(&cast, kind);
         let corrupt = format!("Record({:?})", RecordError::Corrupt(key));
@@ -182,7 +190,7 @@ fn no_flipped_bit_in_any_record_makes_any_operation_panic() {
 #[test]
 fn a_damaged_or_foreign_record_gives_its_typed_error_in_every_operation_that_reads_it() {
     let cast = cast();
-    for kind in KINDS {
+    for kind in kinds() {
         let (key, bytes) = read_record(&cast, kind);
         let other_kind = KINDS.into_iter().find(|other| *other != kind).unwrap();
         let foreign = read_record(&cast, other_kind).1;

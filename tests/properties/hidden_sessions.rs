@@ -123,6 +123,34 @@ fn sixteen_archived_sessions_are_found_by_trial() {
     exchange(&mut ben, &mut ada);
 }
 
+/// An archived session whose record is damaged stands in the way of its own messages alone: they are asked for again, and noise is noise.
+#[test]
+fn a_damaged_archived_session_is_passed_over() {
+    headers_of_test(Headers::Encrypted);
+    let (mut ada, mut ben, mut server) = friends();
+    let mut late = Vec::new();
+    for _ in 0..3 {
+        late.push((ben.active(ada.address).unwrap(), ada.send(ben.address, b"late")));
+        start_anew(&mut ada, &mut ben, &mut server);
+    }
+    let damaged = late[1].0;
+    for (key, (_, bytes)) in &mut ben.store.0 {
+        if key.kind() == RecordKind::ArchivedSession && key.as_bytes().ends_with(&damaged.0) {
+            bytes.truncate(bytes.len() - 1);
+        }
+    }
+    assert_eq!(ben.refuses(ada.address, &[&FRONT[..], &[7; 300]].concat()), OpenError::OutOfStep);
+    for (session, message) in &late {
+        match *session == damaged {
+            true => assert_eq!(ben.refuses(ada.address, message), OpenError::OutOfStep),
+            false => assert_eq!(ben.opens(ada.address, message, b"late").session, *session),
+        }
+    }
+    let request = ben.asks(ada.address, &late[1].1);
+    let answer = ada.answers(ben.address, &request, &mut server).unwrap();
+    ben.opens(ada.address, &answer.envelope, b"late");
+}
+
 #[test]
 fn l12_an_archived_session_is_not_tried_after_30_days() {
     headers_of_test(Headers::Encrypted);

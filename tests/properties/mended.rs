@@ -304,7 +304,9 @@ fn four_rounds_for_a_duplicate_in_the_archive() {
     ben.opens(ada.address, &skipped, b"a");
     ben.start(ada.address, &mut server).unwrap();
     let found = rounds(&mut ben, &Receive { from: ada.address, envelope: &next, associated_data: BOUND });
-    assert!(found <= 3, "{found} rounds");
+    // With an encrypted header the archive is read first, and then the keys of the session that was found.
+    let most = if headers() == outrigger::Headers::Encrypted { 4 } else { 3 };
+    assert!(found <= most, "{found} rounds");
 }
 
 /// Four rounds: an answer in a new session, with a full archive.

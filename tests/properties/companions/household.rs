@@ -122,8 +122,11 @@ impl Directory {
             let _ = self.learn(device, account);
         }
         plan = device.run(&PlanMessage { to })?;
+        // One that has published nothing yet is left out.
         for address in plan.missing.clone() {
-            self.start(device, address).unwrap();
+            if self.bundles.0.contains_key(&address) {
+                self.start(device, address).unwrap();
+            }
         }
         plan = device.run(&PlanMessage { to })?;
         device.send_planned(&plan, text)

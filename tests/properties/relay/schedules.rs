@@ -210,7 +210,7 @@ fn acts() -> impl Strategy<Value = Vec<(u8, usize)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Without roll-backs everything arrives, both ways, once and in order.
     #[test]

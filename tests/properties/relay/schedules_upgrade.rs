@@ -424,7 +424,7 @@ impl Street {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Each message of the peer's is shown once on each desktop, by whatever way it came, or is said to be missing; each request is done once, by the phone or by the companion.
     #[test]
