@@ -94,8 +94,7 @@ fn first(headers: Headers) -> (World, Vec<u8>) {
 }
 
 fn send(headers: Headers) -> impl Act {
-    let mut run = sending(headers);
-    Repeat(move || run())
+    Repeat(sending(headers))
 }
 
 fn send_sum() -> impl Act {
