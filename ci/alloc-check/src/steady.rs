@@ -21,6 +21,9 @@ const EIGHTH_CALLS: usize = 8;
 const ADDED: usize = 84;
 /// Bytes written to the peer's record by a message.
 const WRITTEN: usize = 400;
+/// With encrypted headers: what one adds, and what it writes.
+const HIDDEN_ADDED: usize = 119;
+const HIDDEN_WRITTEN: usize = 660;
 /// Bytes of a copy beyond the text and the associated data.
 const COPY: usize = 180;
 /// Bytes of the memory of what was opened: 512 digests, 255 of what came again, their count and the record's head.
@@ -56,6 +59,7 @@ pub(crate) fn check(report: &mut Report) {
     }
     report.at_most("receives of eight that write two records", eighth, 1);
     archived(report);
+    hidden(report);
 
     report.at_most("bytes added to 64 bytes", sent.envelope.len() - 64, ADDED);
     // A counter takes a third byte from 16,384 on, in this chain and the one before.
@@ -124,6 +128,23 @@ fn archived(report: &mut Report) {
     for (name, (many, none)) in names.zip(figures(16).into_iter().zip(figures(0))) {
         report.at_most(&name, many, none);
     }
+}
+
+/// A message with encrypted headers.
+fn hidden(report: &mut Report) {
+    let mut world = World::hidden();
+    let (to, from) = (world.bob.address, world.alice.address);
+    let send = Send { to, plaintext: &[1; TEXT], associated_data: BOUND, keep: Keep::ForRetry };
+    let [calls, _, _, written] = figures_of(&mut world.alice, &send);
+    report.at_most("allocations: send, encrypted header, with the round that asks for it", calls, 9);
+    let of_copy = COPY + TEXT + BOUND.len();
+    report.at_most("bytes written: send, encrypted header, copy included", written, HIDDEN_WRITTEN + of_copy);
+    let sent = world.alice.run(&send);
+    report.at_most("bytes added to 64 bytes, encrypted header", sent.envelope.len() - TEXT, HIDDEN_ADDED);
+    let receive = Receive { from, envelope: &sent.envelope, associated_data: BOUND };
+    let [calls, _, _, written] = figures_of(&mut world.bob, &receive);
+    report.at_most("allocations: receive, encrypted header, with the round that asks for it", calls, 6);
+    report.at_most("bytes written: receive, encrypted header", written, HIDDEN_WRITTEN);
 }
 
 /// Allocations, bytes allocated, bytes loaded, bytes written.

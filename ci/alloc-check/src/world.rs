@@ -4,9 +4,9 @@ use std::convert::Infallible;
 
 use outrigger::{
     AccountId, Address, ConfirmLink, Consent, Consequence, Context, ContinueLinking, DeviceId, DeviceList,
-    Generation, GrantLink, Keep, LearnDevices, LinkProgress, Loaded, MemoryStore, OpenError, Operation,
-    Receive, Received, Register, ReplenishPrekeys, Run, ScanLinkCode, Send, Sent, ShowLinkCode, Start, Step,
-    SuitePolicy, UnixMillis, VerifiedBundle,
+    Generation, GrantLink, Headers, Keep, LearnDevices, LinkProgress, Loaded, MemoryStore, OpenError,
+    Operation, Receive, Received, Register, ReplenishPrekeys, Run, ScanLinkCode, Send, Sent, ShowLinkCode,
+    Start, Step, SuitePolicy, UnixMillis, VerifiedBundle,
 };
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -51,6 +51,8 @@ pub(crate) struct Device {
     pub(crate) store: MemoryStore,
     /// Bytes that the last operation loaded.
     pub(crate) loaded: usize,
+    /// Of the sessions that it starts.
+    pub(crate) headers: Headers,
     source: Source,
     now: u64,
 }
@@ -65,7 +67,8 @@ impl Device {
 
     fn empty(name: u8, seed: u64) -> Self {
         let address = Address::new(AccountId::new(&[name; 64]).unwrap(), DeviceId::PHONE);
-        Self { address, store: MemoryStore::new(), loaded: 0, source: Source(seed), now: 1_000 }
+        let headers = Headers::Plain;
+        Self { address, store: MemoryStore::new(), loaded: 0, headers, source: Source(seed), now: 1_000 }
     }
 
     /// Links four companions; the last list.
@@ -93,14 +96,15 @@ impl Device {
     }
 
     /// Of X3DH, which the limits are of; a KEM changes what the first messages of a session cost, and nothing after them.
-    fn context<'a>(source: &'a mut Source, now: &mut u64) -> Context<'a> {
+    fn context<'a>(source: &'a mut Source, now: &mut u64, headers: Headers) -> Context<'a> {
         *now += 1;
-        Context::new(UnixMillis(*now), Generation([1; 16]), source).with_suites(SuitePolicy::Classic)
+        let context = Context::new(UnixMillis(*now), Generation([1; 16]), source);
+        context.with_suites(SuitePolicy::Classic).with_headers(headers)
     }
 
     /// Load, step, save.
     pub(crate) fn run<O: Operation>(&mut self, operation: &O) -> O::Output {
-        self.store.run(operation, &mut Self::context(&mut self.source, &mut self.now)).unwrap()
+        self.store.run(operation, &mut Self::context(&mut self.source, &mut self.now, self.headers)).unwrap()
     }
 
     /// What a step allocates in all its rounds, without the loading and saving of its records. Nothing is stored.
@@ -117,7 +121,7 @@ impl Device {
         let (mut have, mut total) = (Loaded::new(), Cost::default());
         self.loaded = 0;
         loop {
-            let mut context = Self::context(&mut self.source, &mut self.now);
+            let mut context = Self::context(&mut self.source, &mut self.now, self.headers);
             let (run, cost) = counted(|| operation.run(&have, &mut context));
             round(cost);
             total += cost;
@@ -192,6 +196,16 @@ impl World {
     /// After some turns, so that all four earlier chains are remembered; Bob has opened all of Alice's.
     pub(crate) fn settled(accounts: Accounts) -> Self {
         Self::archived(0, accounts)
+    }
+
+    /// The same with encrypted headers, which the session before has not.
+    pub(crate) fn hidden() -> Self {
+        let mut world = Self::settled(Accounts::Phones);
+        world.alice.headers = Headers::Encrypted;
+        world.start();
+        (0..6).for_each(|_| world.turn());
+        world.deliver();
+        world
     }
 
     /// The same with so many sessions archived on both sides.
