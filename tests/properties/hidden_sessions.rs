@@ -25,7 +25,8 @@ fn form(device: &mut Device, peer: Address) -> Headers {
 /// Ada starts anew in the form that she has, and both answer.
 fn start_anew(ada: &mut Device, ben: &mut Device, server: &mut Server) -> SessionId {
     let started = ada.restart(ben.address, server).unwrap();
-    exchange(ada, ben);
+    assert_eq!(started.headers, ada.headers);
+    assert_eq!(exchange(ada, ben).headers, ada.headers);
     exchange(ben, ada);
     assert_eq!(form(ben, ada.address), ada.headers);
     started.session

@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, num::NonZeroU16};
 
 use outrigger::{
-    EnvelopeDescription, Keep, OpenError, Padding, PlanMessage, RetryOutcome, Send, VerifiedBundle,
+    EnvelopeDescription, Headers, Keep, OpenError, Padding, PlanMessage, RetryOutcome, Send, VerifiedBundle,
 };
 
 use crate::{
     companions::household::Directory,
-    world::{BOUND, friends},
+    world::{BOUND, friends, headers_of_test, strangers},
 };
 
 fn multiple(bytes: u16) -> Padding {
@@ -41,6 +41,27 @@ fn short_messages_look_alike() {
         let unpadded = ben.send(ada.address, text);
         ada.opens(ben.address, &unpadded, text);
     }
+}
+
+/// With encrypted headers an envelope that carries a note has no length of its own.
+#[test]
+fn a_note_is_padded_with_what_is_behind_it() {
+    headers_of_test(Headers::Encrypted);
+    let (mut ada, mut ben, mut server) = strangers();
+    (ada.padding, ben.padding) = (multiple(2_048), multiple(2_048));
+    ada.start(ben.address, &mut server).unwrap();
+    let mut lengths = BTreeSet::new();
+    for len in [0, 1, 100, 200] {
+        let text = vec![b'x'; len];
+        let with_note = ada.send(ben.address, &text);
+        lengths.insert(with_note.len());
+        ben.opens(ada.address, &with_note, &text);
+    }
+    let answer = ben.send(ada.address, b"answer");
+    lengths.insert(answer.len());
+    ada.opens(ben.address, &answer, b"answer");
+    lengths.insert(ada.send(ben.address, [b'x'; 2_000]).len());
+    assert_eq!(lengths.into_iter().collect::<Vec<_>>(), [2 + 88 + 12 + 2_048 + 16]);
 }
 
 /// By PADMÉ a text grows by at most 12 %, and few lengths are left.

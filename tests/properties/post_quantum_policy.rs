@@ -221,6 +221,7 @@ fn l4_an_old_bundle_is_told_of_and_refused_where_pqxdh_is_required() {
         assert_eq!((refused, refused.advice()), (StartError::NoCommonSuite, Advice::Update));
         let started = ada.start_from(&old, ben.address).unwrap();
         assert_eq!((started.suite, started.downgraded), (Suite::Classic, true));
+        assert!(ada.describe(ben.address).session.unwrap().downgraded);
         let first = ada.send(ben.address, b"hello");
         let mut strict = ben.clone();
         strict.suites = SuitePolicy::Require(size);
@@ -234,6 +235,7 @@ fn l4_an_old_bundle_is_told_of_and_refused_where_pqxdh_is_required() {
         // And told again of the next.
         assert!(ada.start_from(&old, ben.address).unwrap().downgraded);
         assert!(!ada.restart(ben.address, &mut server).unwrap().downgraded);
+        assert!(!ada.describe(ben.address).session.unwrap().downgraded);
     }
 }
 
