@@ -24,7 +24,7 @@ use outrigger::{
 
 use super::{
     differential::sent_is_as_documented,
-    world::{Choices, Failing, NOW, Refusal, Store, Toy, address, low_limits},
+    world::{Choices, Failing, NOW, ROUNDS, Refusal, Store, Toy, address, low_limits},
 };
 
 /// Most moves of one run, so that an input has an end.
@@ -753,7 +753,7 @@ impl World {
         let store = &mut self.devices[at].held.store;
         let together = {
             let context = &mut Context::new(self.now, generation, &mut self.toy);
-            let Ok(step) = store.step_in(3 * count, &Batch(&operations), context);
+            let Ok(step) = store.step_in(ROUNDS * count, &Batch(&operations), context);
             store.commit(step)
         };
         assert!(store.contents().eq(one_by_one.contents()), "a batch stores something else");
