@@ -31,8 +31,8 @@ use crate::{
 ///
 /// In order it reads and writes one record (every eighth time, and once a message has come again each time, also the record of what was opened before, 2 KB) and
 /// costs no Diffie-Hellman; a new ratchet key of the peer's costs one. A gap or a late message reads and writes the session's skipped keys too. The first envelope
-/// of a session costs three or four more Diffie-Hellmans; the one-time prekey is deleted in the same step. With encrypted headers each envelope before the first reply costs one more, and what the active session does not open is looked for in the archive,
-/// which reads up to 16 records and takes a round more where a skipped key is wanted. Draws no randomness.
+/// of a session costs three or four more Diffie-Hellmans; the one-time prekey is deleted in the same step. With encrypted headers what the active session does not open costs one more, each
+/// envelope before the first reply too, and is looked for in the archive, which reads up to 16 records and takes a round more where a skipped key is wanted. Draws no randomness.
 ///
 /// Opening uses the message's key up: keep the plaintext, or what you make of it, in the same transaction as the step's writes.
 ///
