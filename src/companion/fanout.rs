@@ -197,18 +197,33 @@ pub(crate) struct Audience<'a> {
 }
 
 impl<'a> Audience<'a> {
-    pub(crate) fn read(
+    fn read(
         to: &AccountId,
         have: &'a Loaded,
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<Option<Self>, FanOutError> {
         let device = Device::read(have, context, needs)?;
+        if !needs.is_empty() {
+            Lists::ask_ahead(have, to, needs);
+            return Ok(None);
+        }
+        let this = device.value.ok_or(FanOutError::NotRegistered)?.address;
+        Self::of(&this, to, have, context, needs)
+    }
+
+    /// The same, where it is known which device this is.
+    pub(crate) fn of(
+        this: &Address,
+        to: &AccountId,
+        have: &'a Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<Option<Self>, FanOutError> {
         let lists = Lists::read(have, to, context, needs)?;
         if !needs.is_empty() {
             return Ok(None);
         }
-        let this = device.value.ok_or(FanOutError::NotRegistered)?.address;
         let own = this.account;
         let both = [Some(*to), (own != *to).then_some(own)];
         let phones = both.iter().flatten().map(|account| Address::new(*account, DeviceId::PHONE));
@@ -217,7 +232,7 @@ impl<'a> Audience<'a> {
             let companions = lists.of(&phone).map_or(&[][..], |known| known.list.entries());
             let companions = companions.iter().map(|entry| Address::new(phone.account, entry.device));
             // An own phone without a list has no sibling to tell.
-            addresses.extend(core::iter::once(phone).chain(companions).filter(|address| *address != this));
+            addresses.extend(core::iter::once(phone).chain(companions).filter(|address| address != this));
         }
         // Nothing is decoded before all of it is there; a record that cannot be used is found then, for its device alone.
         for address in &addresses {
@@ -231,11 +246,6 @@ impl<'a> Audience<'a> {
         let view = |account| Known::view(lists.of(&Address::new(account, DeviceId::PHONE)));
         let views = [view(*to), view(own)];
         Ok(Some(Self { lists, own, views, devices }))
-    }
-
-    /// The account that says it.
-    pub(crate) fn own(&self) -> AccountId {
-        self.own
     }
 
     /// All but one device.

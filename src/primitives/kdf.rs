@@ -21,14 +21,19 @@ fn keyed(key: &[u8; 32]) -> HmacSha256 {
 
 /// `HMAC(key, message)`, 32 bytes.
 pub(crate) fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
-    keyed(key).chain_update(message).finalize().into_bytes().into()
+    finish(keyed(key), message)
+}
+
+/// Fed in place: `chain_update` would move the whole state each time.
+fn finish(mut mac: HmacSha256, last: &[u8]) -> [u8; 32] {
+    mac.update(last);
+    mac.finalize().into_bytes().into()
 }
 
 /// `HMAC(key, first)` and `HMAC(key, second)` for one key schedule.
 pub(crate) fn hmac_pair(key: &[u8; 32], first: &[u8], second: &[u8]) -> ([u8; 32], [u8; 32]) {
     let mac = keyed(key);
-    let one = mac.clone().chain_update(first).finalize().into_bytes().into();
-    (one, mac.chain_update(second).finalize().into_bytes().into())
+    (finish(mac.clone(), first), finish(mac, second))
 }
 
 /// `HKDF(salt, ikm, info, 32 N)`, the ikm in parts, the output in N keys.
@@ -47,24 +52,28 @@ pub(crate) fn hkdf<const N: usize>(salt: &[u8; 32], ikm: &[&[u8]], info: &[u8]) 
 
 /// `Expand(prk, info, 32)`, the info in parts: the single block `HMAC(prk, info ‖ 0x01)` (RFC 5869, 2.3).
 pub(crate) fn expand(prk: &[u8; 32], info: &[&[u8]]) -> [u8; 32] {
-    let mac = info.iter().fold(keyed(prk), |mac, part| mac.chain_update(part));
-    mac.chain_update([1]).finalize().into_bytes().into()
+    let mut mac = keyed(prk);
+    info.iter().for_each(|part| mac.update(part));
+    finish(mac, &[1])
 }
 
 /// SHA-256 over `lp(label)` and then the parts as they are.
 pub(crate) fn sha256(label: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let hash = Sha256::new().chain_update(length_prefix(label)).chain_update(label);
-    parts.iter().fold(hash, |hash, part| hash.chain_update(part)).finalize().into()
+    let mut hash = Sha256::new();
+    hash.update(length_prefix(label));
+    hash.update(label);
+    parts.iter().for_each(|part| hash.update(part));
+    hash.finalize().into()
 }
 
 /// SHA-256 over length-prefixed parts, the first of them the label.
 pub(crate) fn sha256_prefixed(parts: &[&[u8]]) -> [u8; 32] {
-    let start = Sha256::new();
-    parts
-        .iter()
-        .fold(start, |hash, part| hash.chain_update(length_prefix(part)).chain_update(part))
-        .finalize()
-        .into()
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(length_prefix(part));
+        hash.update(part);
+    }
+    hash.finalize().into()
 }
 
 /// `u32be(length)`. Nothing in the protocol is longer than a u32 tells: envelopes end at 2^20 bytes.

@@ -6,7 +6,7 @@
 //!                                       ──grant─────────────────────────▶ JoinPhone
 //! ──envelope────────────▶  RelayReceive ──numbered frames, kept until ──▶ TakeFromPhone
 //!                                         they are acknowledged
-//! ◀──envelopes──────────── TakeFromDesktop ◀──numbered requests─────────── RequestRelay
+//! ◀──envelopes──────────── TakeFromDesktop ◀──numbered requests─────────── RelayRequest
 //! ```
 //! The two speak in one session of the ratchet, which the desktop starts: each session begins what is under way anew. Each direction is numbered without holes; a frame
 //! that comes early changes nothing and opens later. What went missing is a `Gap` that says so, and a request whose fate nobody knows is `Unknown`; nothing is silent.

@@ -209,18 +209,16 @@ impl Outbox {
     }
 
     /// The writes of everything that was changed, and what goes out.
-    pub(super) fn finish(mut self, context: &Context<'_>) -> (Vec<Write>, Vec<Vec<u8>>) {
+    pub(super) fn finish(&mut self, context: &Context<'_>) -> (Vec<Write>, Vec<Vec<u8>>) {
         self.writes.extend(self.line.write(context));
-        let frames = core::mem::take(&mut self.frames);
-        (self.finish_apart(context), frames)
+        (self.finish_apart(context), core::mem::take(&mut self.frames))
     }
 
     /// The same where the session was not used.
-    pub(super) fn finish_apart(mut self, context: &Context<'_>) -> Vec<Write> {
+    pub(super) fn finish_apart(&mut self, context: &Context<'_>) -> Vec<Write> {
         self.desktop.latest = self.desktop.now(context);
-        let mut writes = self.writes;
-        writes.push(self.slot.write(self.desktop, context));
-        writes
+        self.writes.push(self.slot.write_in_place(&mut self.desktop, context));
+        core::mem::take(&mut self.writes)
     }
 }
 
@@ -335,7 +333,7 @@ impl Roster {
         for outbox in &mut self.relayed {
             outbox.tell_event(event, context)?;
         }
-        for outbox in self.relayed {
+        for mut outbox in self.relayed {
             if matches!(outbox.desktop.phase, Phase::Granted(_) | Phase::Ended(_)) {
                 continue;
             }

@@ -90,7 +90,7 @@ impl Operation for TakeFromDesktop<'_> {
         let mut outbox = Outbox::new(self.desktop, slot, desktop, line);
         outbox.writes = writes;
         let taking = Taking { take: self, phone, have, needs };
-        taking.take(outbox, opened, context)
+        taking.take(&mut outbox, opened, context)
     }
 }
 
@@ -119,7 +119,7 @@ fn let_go(
 /// A desktop's frame on its way into the phone's records.
 pub(super) struct Taking<'a> {
     pub(super) take: &'a TakeFromDesktop<'a>,
-    phone: Address,
+    pub(super) phone: Address,
     pub(super) have: &'a Loaded,
     pub(super) needs: Needs,
 }
@@ -127,7 +127,7 @@ pub(super) struct Taking<'a> {
 impl Taking<'_> {
     fn take(
         mut self,
-        mut outbox: Outbox,
+        outbox: &mut Outbox,
         opened: OpenedFrame,
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
@@ -161,7 +161,7 @@ impl Taking<'_> {
             let (writes, _) = outbox.finish(context);
             return Ok(Run::Done(Step::new(writes, FromDesktop::Suspended(Suspension::Session))));
         }
-        self.acknowledge(&mut outbox, shown, context)?;
+        self.acknowledge(outbox, shown, context)?;
         let results = match &frame {
             Up::Ask { first, next, .. } => {
                 Seen::outcomes(self.take.desktop, *first..*next, self.have, context, &mut self.needs)?
@@ -223,13 +223,13 @@ impl Taking<'_> {
     /// Answers an ask in the session that the desktop is in.
     fn status(
         self,
-        mut outbox: Outbox,
+        outbox: &mut Outbox,
         nonce: u64,
         results: Vec<Outcome>,
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
         // The status goes first: it may be what lets the desktop show the rest.
-        say_status(&mut outbox, nonce, results, context)?;
+        say_status(outbox, nonce, results, context)?;
         outbox.tell_gap(context)?;
         let suspended = outbox.desktop.suspended();
         let (writes, frames) = outbox.finish(context);
@@ -240,7 +240,7 @@ impl Taking<'_> {
     /// Takes a desktop in that asks in a new session: what was under way is dropped and told as a gap, and what became of its requests is told.
     fn join(
         mut self,
-        mut outbox: Outbox,
+        outbox: &mut Outbox,
         (shown, nonce): (u64, u64),
         asked: core::ops::Range<u64>,
         context: &mut Context<'_>,
@@ -261,7 +261,7 @@ impl Taking<'_> {
             }
         }
         let results = Seen::outcomes(self.take.desktop, asked.clone(), self.have, context, &mut self.needs)?;
-        let list = self.list_that_names(&outbox, context)?;
+        let list = self.list_that_names(outbox, context)?;
         // As it was before this step.
         let address = Address::new(self.phone.account, outbox.id);
         let mut former = Line::read(&address, self.have, context, &mut self.needs)?;
@@ -285,7 +285,7 @@ impl Taking<'_> {
         outbox.desktop.phase = Phase::Attached;
         outbox.desktop.offered = None;
         // The status goes first: it says from where the numbers go on.
-        say_status(&mut outbox, nonce, results, context)?;
+        say_status(outbox, nonce, results, context)?;
         if forgot {
             outbox.tell_unknown_gap(context)?;
         }
@@ -294,14 +294,15 @@ impl Taking<'_> {
         if let (Some(certificate), Some(list)) = (told.filter(|certificate| !certificate.is_empty()), &list) {
             let number = outbox.desktop.next;
             outbox.append(&Numbered::Upgraded { certificate: &certificate, list }, context)?;
-            outbox.desktop.upgraded = outbox.desktop.upgraded.map(|upgraded| Upgraded { number, ..upgraded });
+            outbox.desktop.upgraded =
+                outbox.desktop.upgraded.take().map(|upgraded| Upgraded { number, ..upgraded });
         }
         let (writes, frames) = outbox.finish(context);
         Ok(Run::Done(Step::new(writes, FromDesktop::Joined { frames, again })))
     }
 
     /// The desktop has left: its session and what waits go.
-    fn leave(mut self, mut outbox: Outbox, context: &Context<'_>) -> Result<Run<FromDesktop>, RelayError> {
+    fn leave(mut self, outbox: &mut Outbox, context: &Context<'_>) -> Result<Run<FromDesktop>, RelayError> {
         let address = Address::new(self.phone.account, outbox.id);
         outbox.writes = end_sessions(&address, self.have, context, &mut self.needs)?;
         outbox.forget(self.have, &mut self.needs);

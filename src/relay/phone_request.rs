@@ -23,7 +23,7 @@ impl Taking<'_> {
     /// A request that was taken before: the same again, or another under its number.
     pub(super) fn repeated(
         mut self,
-        mut outbox: Outbox,
+        outbox: &mut Outbox,
         number: u64,
         digest: [u8; 32],
         context: &Context<'_>,
@@ -48,7 +48,7 @@ impl Taking<'_> {
     /// Does what is asked for next.
     pub(super) fn request(
         mut self,
-        outbox: Outbox,
+        outbox: &mut Outbox,
         asking: Asking<'_>,
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
@@ -69,7 +69,7 @@ impl Taking<'_> {
         if outbox.desktop.consent == DesktopConsent::Never || self.take.verdict == Some(Verdict::Deny) {
             return self.refuse(outbox, &asking, &seen, RefusedRequest::NoConsent, context);
         }
-        if let Some(wanted) = self.undecided(&outbox, &asking)? {
+        if let Some(wanted) = self.undecided(outbox, &asking)? {
             return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Undecided(wanted))));
         }
         match asking.body {
@@ -121,7 +121,7 @@ impl Taking<'_> {
     /// Answers what is for the phone's app to do.
     fn hand_over(
         self,
-        mut outbox: Outbox,
+        outbox: &mut Outbox,
         asking: &Asking<'_>,
         seen: &Slot<Seen>,
         context: &mut Context<'_>,
@@ -130,7 +130,7 @@ impl Taking<'_> {
         if !self.needs.is_empty() {
             return Ok(Run::Needs(self.needs));
         }
-        answer(&mut outbox, asking, seen, RequestState::Accepted, context)?;
+        answer(outbox, asking, seen, RequestState::Accepted, context)?;
         let (writes, frames) = outbox.finish(context);
         Ok(Run::Done(Step::new(writes, output(asking.number(), frames))))
     }
@@ -138,21 +138,21 @@ impl Taking<'_> {
     /// Sends a message for the desktop, answers it, and shows the message to the other desktops.
     fn send(
         mut self,
-        mut outbox: Outbox,
+        outbox: &mut Outbox,
         asking: &Asking<'_>,
         seen: &Slot<Seen>,
         (to, associated_data, text): (AccountId, &[u8], &[u8]),
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
         let others = Roster::read(Some(self.take.desktop), self.have, context, &mut self.needs)?;
-        let Some(audience) = Audience::read(&to, self.have, context, &mut self.needs)? else {
+        let Some(audience) = Audience::of(&self.phone, &to, self.have, context, &mut self.needs)? else {
             return Ok(Run::Needs(self.needs));
         };
         if !self.needs.is_empty() {
             return Ok(Run::Needs(self.needs));
         }
         // What the desktop has asked for it has from the answer, whatever the list says of it.
-        let asking_desktop = Address::new(audience.own(), self.take.desktop);
+        let asking_desktop = Address::new(self.phone.account, self.take.desktop);
         let audience = audience.without(&asking_desktop);
         let plan = audience.plan(to)?;
         if !plan.ready.iter().any(|address| address.account == to) {
@@ -170,17 +170,17 @@ impl Taking<'_> {
             associated_data,
             keep: Keep::ForRetry,
         };
-        let (mut writes, sent) = match message.send_to(audience, context) {
+        let (copies, sent) = match message.send_to(audience, context) {
             Ok(sent) => sent,
             Err(FanOutError::TooLong) => {
                 return self.refuse(outbox, asking, seen, RefusedRequest::TooLong, context);
             }
             Err(error) => return Err(error.into()),
         };
-        answer(&mut outbox, asking, seen, RequestState::Accepted, context)?;
+        answer(outbox, asking, seen, RequestState::Accepted, context)?;
+        outbox.writes.extend(copies);
         let desktop = outbox.id;
-        let (changed, frames) = outbox.finish(context);
-        writes.extend(changed);
+        let (mut writes, frames) = outbox.finish(context);
         let mut desktops = Vec::from([ForDesktop { desktop, frames, suspended: false, passed_on: false }]);
         let shown = Numbered::Event { at: context.now, origin: Origin::Own { to, shared: sent.id }, text };
         desktops.extend(others.without(&sent).tell(&shown, &mut writes, context)?);
@@ -190,7 +190,7 @@ impl Taking<'_> {
 
     pub(super) fn refuse(
         self,
-        mut outbox: Outbox,
+        outbox: &mut Outbox,
         asking: &Asking<'_>,
         seen: &Slot<Seen>,
         why: RefusedRequest,
@@ -202,7 +202,7 @@ impl Taking<'_> {
         if let Body::Accept(_) = asking.body {
             outbox.desktop.offered = None;
         }
-        answer(&mut outbox, asking, seen, RequestState::Refused(why), context)?;
+        answer(outbox, asking, seen, RequestState::Refused(why), context)?;
         let (writes, frames) = outbox.finish(context);
         let request = asking.number();
         Ok(Run::Done(Step::new(writes, FromDesktop::Refused { request, why, frames })))

@@ -81,7 +81,7 @@ impl Taking<'_> {
     /// Offers to a desktop what its user and the phone's want.
     pub(super) fn offer(
         mut self,
-        mut outbox: Outbox,
+        outbox: &mut Outbox,
         asking: &Asking<'_>,
         seen: &Slot<Seen>,
         context: &mut Context<'_>,
@@ -91,7 +91,7 @@ impl Taking<'_> {
             return Ok(Run::Needs(self.needs));
         };
         let offer = certifier.offer(outbox.id, &outbox.desktop.key, context)?;
-        answer(&mut outbox, asking, seen, RequestState::Accepted, context)?;
+        answer(outbox, asking, seen, RequestState::Accepted, context)?;
         outbox.append(&Numbered::Offer { request: asking.id, offer: offer.clone() }, context)?;
         let until = outbox.desktop.now(context).plus(PATIENCE);
         outbox.desktop.offered = Some(Offered { offer, until });
@@ -102,7 +102,7 @@ impl Taking<'_> {
     /// Takes a desktop in that has signed for itself: the list that names it, and the last that the relay tells.
     pub(super) fn take_in(
         mut self,
-        mut outbox: Outbox,
+        outbox: &mut Outbox,
         asking: &Asking<'_>,
         seen: &Slot<Seen>,
         signature: &Signature,
@@ -128,7 +128,7 @@ impl Taking<'_> {
         if untold || !outbox.has_room_for_events(1) {
             return Err(RelayError::Full);
         }
-        answer(&mut outbox, asking, seen, RequestState::Accepted, context)?;
+        answer(outbox, asking, seen, RequestState::Accepted, context)?;
         let list = signed.list.as_bytes();
         let number = outbox.desktop.next;
         outbox.append(&Numbered::Upgraded { certificate: &certificate, list }, context)?;

@@ -321,7 +321,8 @@ impl Heading {
     const SUPPLY_TAKEN: u8 = 5;
     const ASK_HISTORY: u8 = 6;
     const HISTORY: u8 = 7;
-    const RELAY: u8 = 8;
+    /// Before a frame, which is written behind it: nothing follows but the frame.
+    pub(crate) const RELAY: u8 = 8;
     const PASSED_ON: u8 = 9;
 
     /// The heading and the text behind it.

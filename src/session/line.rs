@@ -3,11 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    Arrival, OpenError, SendError,
-    content::{Heading, Kind},
-    peer::Peer,
-    receive::Arrived,
-    send::Said,
+    Arrival, OpenError, SendError, content::Kind, peer::Peer, receive::Arrived, send::Said,
     start::start_scanned,
 };
 use crate::{
@@ -48,13 +44,12 @@ impl Line {
         self.0.value.as_mut()?.speaking().map(|session| session.id)
     }
 
-    /// The text of a frame in an envelope: for no one but the other end, whatever device lists say.
+    /// A frame behind its heading in an envelope: for no one but the other end, whatever device lists say.
     pub(crate) fn seal(&mut self, frame: &[u8], context: &mut Context<'_>) -> Result<Vec<u8>, SendError> {
         let peer = self.0.value.as_mut().ok_or(SendError::NoSession)?;
         let to = peer.identity.key();
         let session = peer.speaking().ok_or(SendError::NoSession)?;
-        let text = Heading::Relay.before(frame);
-        let said = Said { text: &text, headed: true, stamp: &[] };
+        let said = Said { text: frame, headed: true, stamp: &[] };
         // Frames are padded by themselves.
         Ok(session.seal(&to, Kind::Message, &said, &[], Padding::None, &mut context.random)?)
     }

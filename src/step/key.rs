@@ -139,7 +139,7 @@ impl RecordKey {
 
 impl PartialEq for RecordKey {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.cmp(other) == Ordering::Equal
     }
 }
 
@@ -152,8 +152,9 @@ impl PartialOrd for RecordKey {
 }
 
 impl Ord for RecordKey {
+    /// The order of the bytes, the first of which is the kind: most keys that are compared differ in it.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_bytes().cmp(other.as_bytes())
+        (self.kind as u8).cmp(&(other.kind as u8)).then_with(|| self.as_bytes().cmp(other.as_bytes()))
     }
 }
 

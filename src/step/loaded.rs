@@ -276,6 +276,11 @@ impl<'a, R: RecordType<'a>> Slot<R> {
 
     /// The write that puts `value` here.
     pub(crate) fn write(&self, mut value: R, context: &Context<'_>) -> Write {
+        self.write_in_place(&mut value, context)
+    }
+
+    /// The same, of a value that is used up where it stands.
+    pub(crate) fn write_in_place(&self, value: &mut R, context: &Context<'_>) -> Write {
         let head = RecordHead::new(R::KIND, context.generation);
         Write::new(self.key, self.revision, Some(value.take_record(head)))
     }

@@ -15,7 +15,7 @@ use super::{RefusedRequest, RequestId, RequestState, Suspension};
 use crate::{
     companion::Offer,
     primitives::{SecretBytes, Signature},
-    session::padme,
+    session::{Heading, padme},
     step::{RecordReader, RecordWriter},
     wire::{DecodeError, Field, MAX_CERTIFICATE},
 };
@@ -42,18 +42,19 @@ fn padded(len: usize) -> usize {
     padme(len).max(SMALLEST).min(len.max(super::MAX_FRAME))
 }
 
-/// Writes a frame whose body has at most `room` bytes.
+/// Writes a frame whose body has at most `room` bytes, behind its heading in a message.
 fn frame(kind: u8, ack: u64, room: usize, body: impl FnOnce(&mut RecordWriter)) -> SecretBytes {
-    let mut writer = RecordWriter::with_capacity(padded(room.saturating_add(FRONT)));
-    writer.u8(kind).u64(ack).u32(0);
+    let headed = |frame: usize| frame.saturating_add(1);
+    let mut writer = RecordWriter::with_capacity(headed(padded(room.saturating_add(FRONT))));
+    writer.u8(Heading::RELAY).u8(kind).u64(ack).u32(0);
     body(&mut writer);
     let mut bytes = writer.finish();
-    let filled = bytes.len();
+    let filled = bytes.len().saturating_sub(1);
     let body = u32::try_from(filled.saturating_sub(FRONT)).unwrap_or(u32::MAX);
-    if let Some(place) = bytes.as_mut_vec().get_mut(9..).and_then(|rest| rest.first_chunk_mut()) {
+    if let Some(place) = bytes.as_mut_vec().get_mut(10..).and_then(|rest| rest.first_chunk_mut()) {
         *place = body.to_be_bytes();
     }
-    bytes.as_mut_vec().resize(padded(filled), 0);
+    bytes.as_mut_vec().resize(headed(padded(filled)), 0);
     bytes
 }
 
@@ -220,13 +221,13 @@ mod tests {
     #[test]
     fn numbers_beyond_all_are_refused() {
         let ask = Up::Ask { nonce: 1, first: 1, next: 1 };
-        assert!(Up::decode(&ask.encode(MAX_NUMBER)).is_ok());
+        assert!(Up::decode(&ask.encode(MAX_NUMBER)[1..]).is_ok());
         for shown in [MAX_NUMBER + 1, u64::MAX - 1, u64::MAX] {
-            assert!(Up::decode(&ask.encode(shown)).is_err());
-            assert!(Down::decode(&Down::Superseded.encode(shown)).is_err());
+            assert!(Up::decode(&ask.encode(shown)[1..]).is_err());
+            assert!(Down::decode(&Down::Superseded.encode(shown)[1..]).is_err());
         }
         for (first, next) in [(0, 1), (2, 1), (1, 66), (MAX_NUMBER + 1, MAX_NUMBER + 1)] {
-            assert!(Up::decode(&Up::Ask { nonce: 1, first, next }.encode(0)).is_err());
+            assert!(Up::decode(&Up::Ask { nonce: 1, first, next }.encode(0)[1..]).is_err());
         }
     }
 
