@@ -148,7 +148,7 @@ fn ask(relay: &mut Relay, line: &mut Line, context: &mut Context<'_>) -> Result<
         Upgrading::Accepted(number) => number.min(unanswered),
         Upgrading::No | Upgrading::Offered(_) => unanswered,
     };
-    let frame = Up::Ask { nonce: relay.asked, first, next: relay.number };
+    let frame = Up::Ask { nonce: relay.asked, first, next: relay.number, lacks: relay.lacks };
     // Where it joins, what was passed over is told again.
     let shown = if relay.phase == Phase::Joining { relay.sure } else { relay.shown };
     line.seal(&frame.encode(shown), context)
@@ -297,5 +297,6 @@ impl Desk {
     /// Notes that the relay is suspended.
     pub(super) fn suspend(&mut self, why: Suspension) {
         self.relay.phase = Phase::Suspended(why);
+        self.relay.lacks |= why == Suspension::PhoneWentBack;
     }
 }

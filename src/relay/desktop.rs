@@ -15,7 +15,7 @@ use super::{
     EndOfRelay, FrameNumber, RefusedRequest, RelayError, RequestId, RequestState, Suspension,
     ask::Desk,
     desktop_record::{Asked, AskedStage, Phase, Upgrading},
-    frame::{Down, Numbered, Outcome, Status},
+    frame::{Down, Link, Numbered, Outcome, Status},
     from_phone::{FromPhone, TakenFromPhone, Unsent},
 };
 use crate::{
@@ -78,21 +78,24 @@ impl Operation for TakeFromPhone<'_> {
         if opened.session != desk.relay.session && !matches!(frame, Down::Ended { .. }) {
             return Ok(Run::Done(Step::new(writes, TakenFromPhone { said: FromPhone::Late, owes: false })));
         }
-        let mut taking = Taking { desk: &mut desk, places, have, needs, writes: Vec::new() };
+        let link = Link::to(self.envelope);
+        let mut taking = Taking { desk: &mut desk, link, places, have, needs, writes: Vec::new() };
         let said = match frame {
             Down::Status(status) => taking.status(&status, context)?,
-            Down::Numbered(number, Numbered::Upgraded { certificate, list })
-                if taking.is_next(number, context)? =>
-            {
-                let said = taking.upgraded(FrameNumber(number), (certificate, list), &mut writes, context)?;
-                if !taking.needs.is_empty() {
-                    return Ok(Run::Needs(taking.needs));
+            Down::Numbered(place, numbered) => match (taking.place(place, context)?, numbered) {
+                (Place::Shown, _) => FromPhone::Late,
+                (Place::BehindAnother, _) => taking.suspend(Suspension::PhoneWentBack),
+                (Place::Next(number), Numbered::Upgraded { certificate, list }) => {
+                    let said = taking.upgraded(number, (certificate, list), &mut writes, context)?;
+                    if !taking.needs.is_empty() {
+                        return Ok(Run::Needs(taking.needs));
+                    }
+                    writes.extend(taking.writes);
+                    writes.push(desk.write(context));
+                    return Ok(Run::Done(Step::new(writes, TakenFromPhone { said, owes: true })));
                 }
-                writes.extend(taking.writes);
-                writes.push(desk.write(context));
-                return Ok(Run::Done(Step::new(writes, TakenFromPhone { said, owes: true })));
-            }
-            Down::Numbered(number, numbered) => taking.numbered(number, &numbered, context)?,
+                (Place::Next(number), numbered) => taking.numbered(number, &numbered, context)?,
+            },
             Down::Superseded => {
                 taking.desk.is_joined()?;
                 taking.desk.suspend(Suspension::TakenOver);
@@ -152,9 +155,20 @@ impl Places {
     }
 }
 
+/// Where a numbered frame stands.
+enum Place {
+    /// It was shown.
+    Shown,
+    Next(FrameNumber),
+    /// It would be next, and is told behind another frame than the one that was shown: the phone's store went back.
+    BehindAnother,
+}
+
 /// A frame on its way into the desktop's records.
 struct Taking<'a> {
     desk: &'a mut Desk,
+    /// Names the frame.
+    link: Link,
     places: Places,
     have: &'a Loaded,
     needs: Needs,
@@ -198,6 +212,8 @@ impl Taking<'_> {
         if joined {
             relay.phase = Phase::Attached;
             relay.shown = status.from.saturating_sub(1);
+            // A later status names a frame that is still to come.
+            relay.link = if status.from == status.next { status.link } else { Link::default() };
             relay.owed = 0;
             relay.number = relay.number.max(status.taken.saturating_add(1));
             relay.answered = relay.number.saturating_sub(1);
@@ -214,6 +230,8 @@ impl Taking<'_> {
         } else if status.from > relay.shown.saturating_add(1) || status.taken >= relay.number {
             // The phone remembers more of this desktop than it does itself.
             return Ok(self.suspend(Suspension::DesktopWentBack));
+        } else if status.next == next && !relay.link.is(status.link) {
+            return Ok(self.suspend(Suspension::PhoneWentBack));
         }
         Ok(FromPhone::Status { good_until: self.desk.relay.good_until, joined, settled })
     }
@@ -266,15 +284,11 @@ impl Taking<'_> {
 
     fn numbered(
         &mut self,
-        number: u64,
+        number: FrameNumber,
         numbered: &Numbered<'_>,
         context: &Context<'_>,
     ) -> Result<FromPhone, RelayError> {
-        if !self.is_next(number, context)? {
-            return Ok(FromPhone::Late);
-        }
         let text = |text: &[u8]| SecretBytes::new(text.to_vec());
-        let number = FrameNumber(number);
         let said = match numbered {
             &Numbered::Event { at, origin: Origin::Peer { from, message, shared }, text: said } => {
                 FromPhone::Event { number, at, from, message, shared, text: text(said) }
@@ -282,7 +296,10 @@ impl Taking<'_> {
             &Numbered::Event { at, origin: Origin::Own { to, shared }, text: said } => {
                 FromPhone::OwnSent { number, at, to, shared, text: text(said) }
             }
-            &Numbered::Gap { count, first, last } => FromPhone::Gap { number, missed: count, first, last },
+            &Numbered::Gap { count, first, last } => {
+                self.desk.relay.lacks &= count != 0;
+                FromPhone::Gap { number, missed: count, first, last }
+            }
             &Numbered::Found { request, text: found } => {
                 FromPhone::Found { number, request, text: text(found) }
             }
@@ -290,7 +307,7 @@ impl Taking<'_> {
                 let kept = self.offered(offer, context)?;
                 if kept { FromPhone::Offered { number, request: *request } } else { FromPhone::Late }
             }
-            // Taken before, or not next.
+            // Taken by itself.
             Numbered::Upgraded { .. } => return Ok(FromPhone::Late),
             Numbered::Answer(outcome) => {
                 if !self.answer(outcome, context)? {
@@ -303,13 +320,14 @@ impl Taking<'_> {
         Ok(said)
     }
 
-    /// Whether a numbered frame is the next one; false where it was shown.
-    fn is_next(&self, number: u64, context: &Context<'_>) -> Result<bool, RelayError> {
+    /// Where a frame of this number stands, which is told behind the one that `link` names.
+    fn place(&self, (number, link): (u64, Link), context: &Context<'_>) -> Result<Place, RelayError> {
         self.desk.is_attached(context)?;
         let next = self.desk.relay.shown.saturating_add(1);
         match number.cmp(&next) {
-            Ordering::Less => Ok(false),
-            Ordering::Equal => Ok(true),
+            Ordering::Less => Ok(Place::Shown),
+            Ordering::Equal if !self.desk.relay.link.is(link) => Ok(Place::BehindAnother),
+            Ordering::Equal => Ok(Place::Next(FrameNumber(number))),
             Ordering::Greater => Err(RelayError::Early { next: FrameNumber(next) }),
         }
     }
@@ -317,6 +335,7 @@ impl Taking<'_> {
     fn shown(&mut self, FrameNumber(number): FrameNumber) {
         self.desk.relay.shown = number;
         self.desk.relay.sure = number;
+        self.desk.relay.link = self.link;
         self.desk.relay.owed = self.desk.relay.owed.saturating_add(1);
     }
 

@@ -1,6 +1,9 @@
 //! What a desktop keeps of the phone that relays for it. `docs/relay.md`, "At the desktop".
 
-use super::{EndOfRelay, RequestId, RequestState, Suspension, frame::MAX_REQUESTS};
+use super::{
+    EndOfRelay, RequestId, RequestState, Suspension,
+    frame::{Link, MAX_REQUESTS},
+};
 use crate::{
     companion::Offer,
     identity::AccountId,
@@ -44,6 +47,10 @@ pub(super) struct Relay {
     pub(super) shown: u64,
     /// The last number that was shown indeed: what a status has passed over is not, until the gap is that tells of it.
     pub(super) sure: u64,
+    /// Names the frame of the last number.
+    pub(super) link: Link,
+    /// Whether the phone's store went back, and no frame has said yet that something is missing.
+    pub(super) lacks: bool,
     /// Frames since the phone was last told what was shown.
     pub(super) owed: u8,
     /// Places of requests: of the first that has no answer, and of the next.
@@ -155,7 +162,7 @@ impl RecordType<'_> for Relay {
     const KIND: RecordKind = RecordKind::Relay;
 
     fn max_body_len(&self) -> usize {
-        1 + 1 + 2 + AccountId::MAX_LEN + 8 + 8 + 8 + 1 + 6 * 8 + 1 + 8 + 8 + 1 + Offer::MAX_LEN
+        1 + 1 + 2 + AccountId::MAX_LEN + 8 + 8 + 8 + 8 + 1 + 1 + 6 * 8 + 1 + 8 + 8 + 1 + Offer::MAX_LEN
     }
 
     fn encode(&self, body: &mut RecordWriter) {
@@ -168,6 +175,8 @@ impl RecordType<'_> for Relay {
         body.u8(phase).u8(detail).prefixed(self.account.as_bytes()).bytes(&self.session.0);
         body.u64(self.shown)
             .u64(self.sure)
+            .bytes(&self.link.0)
+            .flag(self.lacks)
             .u8(self.owed)
             .u64(self.first)
             .u64(self.next)
@@ -192,6 +201,8 @@ impl RecordType<'_> for Relay {
             session: SessionId(body.array()?),
             shown: body.u64()?,
             sure: body.u64()?,
+            link: Link(body.array()?),
+            lacks: body.flag()?,
             owed: body.u8()?,
             first: body.u64()?,
             next: body.u64()?,

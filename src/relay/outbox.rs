@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     RelayError,
-    frame::{Down, Numbered},
+    frame::{Down, Link, Numbered},
     phone_record::{
         Desktop, Desktops, Kept, MAX_KEPT, MAX_KEPT_BYTES, Missed, Phase, REMEMBERED, RESERVED, Seen,
         Upgraded, WINDOW,
@@ -160,6 +160,7 @@ impl Outbox {
         let kept = Kept { bytes: self.desktop.bytes, frame: &frame };
         self.writes.push(Slot::absent(Kept::key(self.id, number)).write(kept, context));
         self.desktop.next = after;
+        self.desktop.link = Link::to(&frame);
         if number <= self.desktop.acked.saturating_add(WINDOW) {
             self.frames.push(frame);
         }
@@ -172,7 +173,7 @@ impl Outbox {
         numbered: &Numbered<'_>,
         context: &mut Context<'_>,
     ) -> Result<Vec<u8>, RelayError> {
-        let text = numbered.encode(number, self.desktop.taken);
+        let text = numbered.encode((number, self.desktop.link), self.desktop.taken);
         Ok(self.line.seal(&text, context)?)
     }
 

@@ -139,13 +139,13 @@ impl Taking<'_> {
             return Ok(Run::Done(Step::new(writes, FromDesktop::Late { notice })));
         }
         if session != outbox.desktop.session {
-            let Up::Ask { nonce, first, next } = frame else {
+            let Up::Ask { nonce, first, next, lacks } = frame else {
                 return Err(RelayError::EarlyRequest {
                     next: RequestNumber(outbox.desktop.taken.saturating_add(1)),
                 });
             };
             outbox.desktop.session = session;
-            return self.join(outbox, (shown, nonce), first..next, context);
+            return self.join(outbox, (shown, lacks), nonce, first..next, context);
         }
         if let Up::Bye = frame {
             return self.leave(outbox, context);
@@ -241,7 +241,8 @@ impl Taking<'_> {
     fn join(
         mut self,
         outbox: &mut Outbox,
-        (shown, nonce): (u64, u64),
+        (shown, lacks): (u64, bool),
+        nonce: u64,
         asked: core::ops::Range<u64>,
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
@@ -275,7 +276,7 @@ impl Taking<'_> {
             None => None,
         };
         // What this phone has told and forgotten nobody can count.
-        let forgot = again && (former.session().is_none() || shown >= outbox.desktop.next);
+        let forgot = lacks || again && (former.session().is_none() || shown >= outbox.desktop.next);
         outbox.miss_above(shown, context);
         if shown >= outbox.desktop.next {
             outbox.desktop.next = shown.saturating_add(1);
@@ -359,6 +360,7 @@ fn say_status(
         },
         from: desktop.acked.saturating_add(1),
         next: desktop.next,
+        link: desktop.link,
         taken: desktop.taken,
         results,
     };

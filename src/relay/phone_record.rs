@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use super::{
     DesktopConsent, EndOfRelay, RequestId, RequestState, Suspension,
-    frame::{MAX_REQUESTS, Outcome},
+    frame::{Link, MAX_REQUESTS, Outcome},
 };
 use crate::{
     companion::Offer,
@@ -89,6 +89,8 @@ pub(super) struct Desktop {
     /// The number of the next frame, and of the last that was acknowledged.
     pub(super) next: u64,
     pub(super) acked: u64,
+    /// Names the last frame.
+    pub(super) link: Link,
     /// Bytes of all frames so far, and of those that were acknowledged.
     pub(super) bytes: u64,
     pub(super) bytes_acked: u64,
@@ -284,7 +286,7 @@ impl RecordType<'_> for Desktop {
             .saturating_add(offered)
             .saturating_add(upgraded)
             .saturating_add(1 + 1 + 4 + 8 + 8 + 2)
-            .saturating_add(1 + 8 + 32 + 16 + 8 + 4 * 8 + 3 * 8 + 4 * 8 + 8 + 1 + 8 + 8 + 2)
+            .saturating_add(1 + 8 + 32 + 16 + 8 + 5 * 8 + 3 * 8 + 4 * 8 + 8 + 1 + 8 + 8 + 2)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
@@ -299,7 +301,7 @@ impl RecordType<'_> for Desktop {
             .bytes(self.key.public_key().as_bytes())
             .bytes(&self.pairing)
             .bytes(&self.session.0);
-        body.u64(self.next).u64(self.acked).u64(self.bytes).u64(self.bytes_acked);
+        body.u64(self.next).u64(self.acked).bytes(&self.link.0).u64(self.bytes).u64(self.bytes_acked);
         for Missed { count, first, last } in [self.missed, self.gap] {
             body.u64(count).u64(first.0).u64(last.0);
         }
@@ -332,6 +334,7 @@ impl RecordType<'_> for Desktop {
             session: SessionId(body.array()?),
             next: body.u64().filter(|next| *next > 0)?,
             acked: body.u64()?,
+            link: Link(body.array()?),
             bytes: body.u64()?,
             bytes_acked: body.u64()?,
             missed: Missed::decode(body)?,

@@ -3,15 +3,15 @@
 use alloc::vec::Vec;
 
 use super::{
-    ANSWER, ENDED, EVENT, FOUND, GAP, MAX_NUMBER, OFFER, OWN_SENT, Outcome, STATUS, SUPERSEDED, UPGRADED,
-    frame, split, whole,
+    ANSWER, ENDED, EVENT, FOUND, GAP, Link, MAX_NUMBER, OFFER, OWN_SENT, Outcome, STATUS, SUPERSEDED,
+    UPGRADED, frame, split, whole,
 };
 use crate::{
     companion::Offer,
     primitives::SecretBytes,
     relay::{RequestId, Suspension},
     session::Origin,
-    step::{RecordReader, UnixMillis},
+    step::{RecordReader, RecordWriter, UnixMillis},
     wire::{DecodeError, Field},
 };
 
@@ -19,8 +19,13 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::relay) enum Down<'a> {
     Status(Status),
-    Numbered(u64, Numbered<'a>),
-    Ended { why: u8, taken: u64, results: Vec<Outcome> },
+    /// Under its number, and what names the one before it.
+    Numbered((u64, Link), Numbered<'a>),
+    Ended {
+        why: u8,
+        taken: u64,
+        results: Vec<Outcome>,
+    },
     Superseded,
 }
 
@@ -65,8 +70,9 @@ pub(in crate::relay) struct Status {
     pub(in crate::relay) good_for: u64,
     /// The number of the first frame that follows.
     pub(in crate::relay) from: u64,
-    /// The number of the next frame that will be told.
+    /// The number of the next frame that will be told, and what names the one before it.
     pub(in crate::relay) next: u64,
+    pub(in crate::relay) link: Link,
     /// The last request that was taken.
     pub(in crate::relay) taken: u64,
     pub(in crate::relay) results: Vec<Outcome>,
@@ -77,14 +83,14 @@ impl<'a> Down<'a> {
     pub(in crate::relay) fn encode(&self, taken: u64) -> SecretBytes {
         match self {
             Self::Status(status) => {
-                let room = status.results.len().saturating_mul(Outcome::LEN).saturating_add(34);
+                let room = status.results.len().saturating_mul(Outcome::LEN).saturating_add(42);
                 frame(STATUS, taken, room, |body| {
                     body.u64(status.nonce).u8(status.suspended.map_or(0, Suspension::to_byte));
-                    body.u64(status.good_for).u64(status.from).u64(status.next);
+                    body.u64(status.good_for).u64(status.from).u64(status.next).bytes(&status.link.0);
                     Outcome::encode_all(&status.results, body);
                 })
             }
-            Self::Numbered(number, numbered) => numbered.encode(*number, taken),
+            Self::Numbered(place, numbered) => numbered.encode(*place, taken),
             Self::Ended { why, taken, results } => {
                 let room = results.len().saturating_mul(Outcome::LEN).saturating_add(2);
                 frame(ENDED, *taken, room, |body| {
@@ -106,6 +112,7 @@ impl<'a> Down<'a> {
                     good_for: body.u64()?,
                     from: body.u64().filter(|number| *number <= MAX_NUMBER)?,
                     next: body.u64().filter(|number| *number <= MAX_NUMBER)?,
+                    link: Link(body.array()?),
                     taken,
                     results: Outcome::decode_all(body)?,
                 }))
@@ -116,7 +123,8 @@ impl<'a> Down<'a> {
             SUPERSEDED => whole(body, |_| Some(Self::Superseded))?,
             EVENT | OWN_SENT | ANSWER | GAP | FOUND | OFFER | UPGRADED => whole(body, |body| {
                 let number = body.u64().filter(|number| *number <= MAX_NUMBER)?;
-                Some(Self::Numbered(number, Numbered::decode(kind, body)?))
+                let place = (number, Link(body.array()?));
+                Some(Self::Numbered(place, Numbered::decode(kind, body)?))
             })?,
             _ => return Err(DecodeError::Malformed(Field::Frame)),
         };
@@ -125,36 +133,37 @@ impl<'a> Down<'a> {
 }
 
 impl<'a> Numbered<'a> {
-    pub(in crate::relay) fn encode(&self, number: u64, taken: u64) -> SecretBytes {
+    pub(in crate::relay) fn encode(&self, (number, link): (u64, Link), taken: u64) -> SecretBytes {
+        let numbered = |kind, room: usize, write: &dyn Fn(&mut RecordWriter)| {
+            frame(kind, taken, room.saturating_add(16), |body| write(body.u64(number).bytes(&link.0)))
+        };
         match self {
             Self::Event { at, origin, text } => {
                 let kind = match origin {
                     Origin::Peer { .. } => EVENT,
                     Origin::Own { .. } => OWN_SENT,
                 };
-                frame(kind, taken, text.len().saturating_add(16 + Origin::MAX_LEN), |body| {
-                    origin.encode(body.u64(number).u64(at.0));
+                numbered(kind, text.len().saturating_add(8 + Origin::MAX_LEN), &|body| {
+                    origin.encode(body.u64(at.0));
                     body.bytes(text);
                 })
             }
-            Self::Answer(outcome) => frame(ANSWER, taken, 8 + Outcome::LEN, |body| {
-                outcome.encode(body.u64(number));
+            Self::Answer(outcome) => numbered(ANSWER, Outcome::LEN, &|body| outcome.encode(body)),
+            Self::Gap { count, first, last } => numbered(GAP, 24, &|body| {
+                body.u64(*count).u64(first.0).u64(last.0);
             }),
-            Self::Gap { count, first, last } => frame(GAP, taken, 32, |body| {
-                body.u64(number).u64(*count).u64(first.0).u64(last.0);
-            }),
-            Self::Found { request, text } => frame(FOUND, taken, text.len().saturating_add(24), |body| {
-                body.u64(number).bytes(&request.0).bytes(text);
+            Self::Found { request, text } => numbered(FOUND, text.len().saturating_add(16), &|body| {
+                body.bytes(&request.0).bytes(text);
             }),
             Self::Offer { request, offer } => {
-                frame(OFFER, taken, offer.body.len().saturating_add(8 + 16 + 2 + 64), |body| {
-                    offer.encode(body.u64(number).bytes(&request.0));
+                numbered(OFFER, offer.body.len().saturating_add(16 + 2 + 64), &|body| {
+                    offer.encode(body.bytes(&request.0));
                 })
             }
             Self::Upgraded { certificate, list } => {
-                let room = certificate.len().saturating_add(list.len()).saturating_add(8 + 2 + 2);
-                frame(UPGRADED, taken, room, |body| {
-                    body.u64(number).prefixed(certificate).prefixed(list);
+                let room = certificate.len().saturating_add(list.len()).saturating_add(2 + 2);
+                numbered(UPGRADED, room, &|body| {
+                    body.prefixed(certificate).prefixed(list);
                 })
             }
         }

@@ -29,6 +29,24 @@ const MAX_NUMBER: u64 = 1 << 62;
 /// Requests that a desktop can have without an answer.
 pub(super) const MAX_REQUESTS: u64 = 64;
 
+/// Names a numbered frame to the one behind it: the last eight bytes of its envelope; zeros where none was told, or it is not known. A phone whose store went back tells other frames
+/// under numbers that it has used; by this its desktop sees that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Link(pub(super) [u8; Self::LEN]);
+
+impl Link {
+    pub(super) const LEN: usize = 8;
+
+    pub(super) fn to(envelope: &[u8]) -> Self {
+        envelope.last_chunk().copied().map_or(Self::default(), Self)
+    }
+
+    /// Whether this can be the frame that the phone names.
+    pub(super) fn is(self, named: Self) -> bool {
+        self == named || self == Self::default()
+    }
+}
+
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Outcome {
@@ -220,14 +238,14 @@ mod tests {
     /// Numbers that no honest end comes to would bring counters to their end.
     #[test]
     fn numbers_beyond_all_are_refused() {
-        let ask = Up::Ask { nonce: 1, first: 1, next: 1 };
+        let ask = Up::Ask { nonce: 1, first: 1, next: 1, lacks: false };
         assert!(Up::decode(&ask.encode(MAX_NUMBER)[1..]).is_ok());
         for shown in [MAX_NUMBER + 1, u64::MAX - 1, u64::MAX] {
             assert!(Up::decode(&ask.encode(shown)[1..]).is_err());
             assert!(Down::decode(&Down::Superseded.encode(shown)[1..]).is_err());
         }
         for (first, next) in [(0, 1), (2, 1), (1, 66), (MAX_NUMBER + 1, MAX_NUMBER + 1)] {
-            assert!(Up::decode(&Up::Ask { nonce: 1, first, next }.encode(0)[1..]).is_err());
+            assert!(Up::decode(&Up::Ask { nonce: 1, first, next, lacks: false }.encode(0)[1..]).is_err());
         }
     }
 

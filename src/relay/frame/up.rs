@@ -20,6 +20,8 @@ pub(in crate::relay) enum Up<'a> {
         nonce: u64,
         first: u64,
         next: u64,
+        /// Whether the phone told something under used numbers, and has not said yet that it is missing.
+        lacks: bool,
     },
     Ack,
     Request {
@@ -54,8 +56,8 @@ impl<'a> Up<'a> {
     /// The frame, and the last number that was shown, which it acknowledges.
     pub(in crate::relay) fn encode(&self, shown: u64) -> SecretBytes {
         match self {
-            Self::Ask { nonce, first, next } => frame(ASK, shown, 24, |body| {
-                body.u64(*nonce).u64(*first).u64(*next);
+            Self::Ask { nonce, first, next, lacks } => frame(ASK, shown, 25, |body| {
+                body.u64(*nonce).u64(*first).u64(*next).flag(*lacks);
             }),
             Self::Ack => frame(ACK, shown, 0, |_| {}),
             Self::Bye => frame(BYE, shown, 0, |_| {}),
@@ -74,12 +76,10 @@ impl<'a> Up<'a> {
         let frame = match kind {
             ASK => whole(body, |body| {
                 let (nonce, first, next) = (body.u64()?, body.u64()?, body.u64()?);
+                let lacks = body.flag()?;
                 let count = next.checked_sub(first)?;
-                (count <= MAX_REQUESTS && first > 0 && next <= MAX_NUMBER).then_some(Self::Ask {
-                    nonce,
-                    first,
-                    next,
-                })
+                let counts = count <= MAX_REQUESTS && first > 0 && next <= MAX_NUMBER;
+                counts.then_some(Self::Ask { nonce, first, next, lacks })
             })?,
             ACK => whole(body, |_| Some(Self::Ack))?,
             BYE => whole(body, |_| Some(Self::Bye))?,
