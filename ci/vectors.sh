@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The vectors are what the independent implementation makes today: vectors/generate.py, with post_quantum.py and hidden.py, in Python, on other libraries.
+# The vectors are what the independent implementation makes today: vectors/generate.py and the modules beside it, in Python, on other libraries.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

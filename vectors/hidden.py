@@ -1,6 +1,6 @@
 """Encrypted headers for the vectors: the header AEAD and the ratchet alone. generate.py calls this and writes hidden.json; notes and sessions are in hidden_sessions.py.
 
-What a ratchet with headers in clear has too comes from generate.py.
+What a ratchet with headers in clear has too comes from ratchet.py.
 
 Licence: MIT OR Apache-2.0.
 """
@@ -10,18 +10,15 @@ import copy
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from generate import (
-    HAND_MADE, KEY_GONE, MAX_ASSOCIATED_DATA, MAX_ENVELOPE, MAX_SEALED, MAX_SKIP, MAX_STORED, NO_CHAIN, OLD_CHAINS, P, TOO_FAR, RatchetCase, Refused,
-    Ratchet, check_public, dh, draw, filler, hkdf, hmac_sha256, kdf_ck, lp, public_key, refuse_if, seed, u32be,
+from generate import HAND_MADE, RatchetCase
+from keys import P, check_public, dh, public_key
+from notation import (
+    MAX_ASSOCIATED_DATA, MAX_ENVELOPE, MAX_SEALED, NO_CHAIN, TOO_FAR, Draws, Refused, draw, filler, flip, hkdf, lp, refuse_if, seed, u32be,
 )
+from ratchet import MAX_SKIP, OLD_CHAINS, Ratchet, kdf_ck, seal_behind
 
 ZEROS, SEALED_HEADER = 16, 88
 NEVER = 2**32 - 1                   # as PN or N
-
-
-def flip(data, at, bit=1):
-    at %= len(data)
-    return data[:at] + bytes([data[at] ^ bit]) + data[at + 1:]
 
 
 # -1 as a private key has the base point, u = 9, as its public key, and the other's key as the shared secret: the one honest use of a key that has a second encoding.
@@ -96,35 +93,31 @@ class Hidden(Ratchet):
         self.root, self.send_chain, self.nhks = kdf_rk_he(self.root, shared)
         return shared
 
+    def receiving_half(self, key):
+        shared = dh(self.private, key)
+        self.hkr, self.hks = self.nhkr, None
+        self.root, self.recv_chain, self.nhkr = kdf_rk_he(self.root, shared)
+        return shared
+
+    def retire(self):
+        super().retire()
+        self.old_header_keys = [self.hkr, *self.old_header_keys][:OLD_CHAINS]
+
     def step_and_key(self, fresh):
-        out = {"root_before": self.root, "dh": None}
-        if self.due:
-            self.private, self.pn, self.send_n, self.due = fresh(), self.send_n, 0, False
-            out["dh"] = self.sending_half()
-        refuse_if(self.send_chain is None, "the responder cannot send before it has received")
-        out |= {"root_after": self.root, "chain_before": self.send_chain}
-        message_key, self.send_chain = kdf_ck(self.send_chain)
-        out |= {"chain_after": self.send_chain, "ratchet_private": self.private, "ratchet_public": public_key(self.private)}
-        out |= {"previous_counter": self.pn, "counter": self.send_n, "header_key": self.hks, "next_header_key": self.nhks}
-        self.send_n += 1
-        return out, message_key
+        out, message_key = super().step_and_key(fresh)
+        in_order = {k: out[k] for k in ("root_before", "dh")} | out
+        return in_order | {"header_key": self.hks, "next_header_key": self.nhks}, message_key
 
     def send(self, name, content, t, associated_data, front=None):
         """`front(take)` makes what stands before the header, and its values."""
-        draws = []
-
-        def take(what, length):
-            draws.append(draw(f"{name} {what}", length))
-            return draws[-1]
-
-        due = self.due
+        take, due = Draws(name), self.due
         out, message_key = self.step_and_key(lambda: take("ratchet key", 32))
         start, values = front(take) if front else (b"", {})
         header = encode_header(out["ratchet_public"], out["previous_counter"], out["counter"])
         nonce = take("header nonce", 16)
         sealed = {"header": header, "header_nonce": nonce, "sealed_header": hencrypt(self.hks, nonce, header)}
-        rest = seal_text(message_key, take("nonce", 12), start + sealed["sealed_header"], content, t, associated_data)
-        return {"draws": draws, "step_due": due} | out | values | sealed | rest
+        rest = seal_behind(message_key, take("nonce", 12), start + sealed["sealed_header"], content, t, associated_data)
+        return {"draws": take.made, "step_due": due} | out | values | sealed | rest
 
     def find(self, data):
         """(its place, header) where one of the keys opens the header that `data` begins with. Places: HKr, NHKr, then the earlier chains."""
@@ -160,49 +153,13 @@ class Hidden(Ratchet):
         else:
             refuse_if(self.private and key == public_key(self.private), "own ratchet key")
             refuse_if(key == self.peer or any(key[:8] == old[:8] for old in self.old_peers), "names a key that is not new", NO_CHAIN)
-            out["chain"] = "new"
-            refuse_if(self.due, "a new chain while the sending step is due", NO_CHAIN)
-            old = self.recv_chain is not None and pn > self.recv_n
-            refuse_if(old and pn - self.recv_n > MAX_SKIP, "too many skipped keys in the old chain", TOO_FAR)
-            refuse_if(n > MAX_SKIP, "too many skipped keys", TOO_FAR)
-            if old:
-                self._skip_to(pn, out)
-            if self.recv_chain is not None:
-                self.old_peers, self.old_header_keys = [self.peer, *self.old_peers], [self.hkr, *self.old_header_keys]
-                for gone in self.old_peers[OLD_CHAINS:]:
-                    self.skipped = {k: v for k, v in self.skipped.items() if k[0] != gone[:8]}
-                del self.old_peers[OLD_CHAINS:], self.old_header_keys[OLD_CHAINS:]
-            out["dh"] = dh(self.private, key)
-            self.hkr, self.hks = self.nhkr, None
-            self.root, self.recv_chain, self.nhkr = kdf_rk_he(self.root, out["dh"])
-            out |= {"root_after": self.root, "next_header_key": self.nhkr}
-            self.peer, self.recv_n, self.private, self.send_chain, self.due = key, 0, None, None, True
-        if out["chain"] == "late":
-            if (key[:8], n) not in self.skipped:
-                raise Refused("late, and its key is gone", "repeat", KEY_GONE)
-            message_key = self.skipped.pop((key[:8], n))
-        else:
-            self._skip_to(n, out)
-            message_key, self.recv_chain = kdf_ck(self.recv_chain)
-            self.recv_n += 1
-            assert len(self.skipped) <= MAX_STORED
-        try:
-            content = AESGCM(hmac_sha256(message_key, b"outrigger v1 message aead")).decrypt(sealed[:12], sealed[12:], lp(head) + rest)
-        except InvalidTag:
-            raise Refused("the tag does not verify", ask=NO_CHAIN if out["chain"] == "new" and not first else None) from None
-        return out | {"message_key": message_key, "chain_after": None if out["chain"] == "late" else self.recv_chain, "content": content}
+            self._new_chain(key, pn, n, out)
+            out["next_header_key"] = self.nhkr
+        return self._open(key, n, sealed, lp(head) + rest, out, first)
 
     def receive_alone(self, message, associated_data):
         refuse_if(len(message) > MAX_ENVELOPE, "message too long")
         return self.receive(message, 0, b"", associated_data)
-
-
-def seal_text(message_key, nonce, head, content, t, associated_data):
-    aead_key, aad = hmac_sha256(message_key, b"outrigger v1 message aead"), lp(head) + t + associated_data
-    return {
-        "message_key": message_key, "aead_key": aead_key, "nonce": nonce, "head": head, "aead_associated_data": aad,
-        "wire": head + nonce + AESGCM(aead_key).encrypt(nonce, content, aad),
-    }
 
 
 # ---------------------------------------------------------------------------------------------------------------------------
@@ -228,7 +185,7 @@ def new_key(r, key, n=0):
 
 def craft(name, header_key, header, message_key, front=b"", content=b"text", t=b"", associated_data=b"data", **wrong):
     sealed = hencrypt(header_key, draw(f"{name} header nonce", 16), header, **wrong)
-    return seal_text(message_key, draw(f"{name} nonce", 12), front + sealed, content, t, associated_data)["wire"]
+    return seal_behind(message_key, draw(f"{name} nonce", 12), front + sealed, content, t, associated_data)["wire"]
 
 
 BAD_KEYS = {
@@ -307,7 +264,7 @@ class First:
         header = header or encode_header(self.public, pn, n)
         sealed = hencrypt(header_key or self.a.hks, nonce, header, **wrong)
         text = filler(f"{self.name} text", 20)
-        wire = seal_text(in_chain(self.a.send_chain, n), draw(f"{self.name} {nonce.hex()} {len(wrong)} {wrong} nonce", 12), sealed, text, b"", b"")["wire"]
+        wire = seal_behind(in_chain(self.a.send_chain, n), draw(f"{self.name} {nonce.hex()} {len(wrong)} {wrong} nonce", 12), sealed, text, b"", b"")["wire"]
         return {"nonce": nonce, "header": header, "sealed_header": sealed, "message": wire, "plaintext": text}
 
     def opens(self, message):
@@ -352,7 +309,7 @@ def header_aead():
     mk = in_chain(first.a.send_chain, 0)
     for what, nonce in (("and zeros", short + bytes(4)), ("and a counter", short + u32be(1))):
         head = nonce + sealed
-        refuse(f"nonce of 96 bits {what}", "the nonce has 128 bits", seal_text(mk, draw(f"header AEAD {what} nonce", 12), head, b"", b"", b"")["wire"])
+        refuse(f"nonce of 96 bits {what}", "the nonce has 128 bits", seal_behind(mk, draw(f"header AEAD {what} nonce", 12), head, b"", b"", b"")["wire"])
     return {
         "cases": cases,
         "refused": first.fields() | {"header_key": first.a.hks, "honest": honest["message"], "sealed_header_length": SEALED_HEADER, "messages": refused},

@@ -1,6 +1,6 @@
 """Notes, and sessions with encrypted headers, for hidden.json.
 
-Handshakes, prekeys, retry requests and what a session with headers in clear has too come from generate.py and post_quantum.py.
+Handshakes, prekeys, retry requests and what a session with headers in clear has too come from sessions.py and post_quantum.py.
 
 Licence: MIT OR Apache-2.0.
 """
@@ -10,15 +10,16 @@ import copy
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from generate import (
-    AGAIN, ENVELOPE, KEY_GONE, MAX_ENVELOPE, NAMED, NO_CHAIN, NO_PREKEY, NO_SESSION, NOW, Q, TIME, Device, Refused, Session, SessionCase,
-    bytes_field, check_public, dh, draw, enc, encode_request, envelope_digest, expand, filler, fixed64_field, hkdf, lp, message_id, need,
-    open_request, public_key, read_header, read_message, refuse_if, request_body, sha256,
-)
-from hidden import (
-    NINE_AGAIN, SEALED_HEADER, Hidden, bad_headers, craft, encode_header, first_keys, flip, good_headers, hencrypt, seal_text,
+from generate import NOW, TIME, SessionCase
+from hidden import NINE_AGAIN, SEALED_HEADER, Hidden, bad_headers, craft, encode_header, first_keys, flip, good_headers, hencrypt, seal_behind
+from keys import Q, check_public, dh, enc, public_key
+from notation import (
+    KEY_GONE, MAX_ENVELOPE, NO_CHAIN, NO_PREKEY, NO_SESSION, Refused, bytes_field, draw, expand, filler, fixed64_field, hkdf, lp, need, read_message,
+    refuse_if, sha256,
 )
 from post_quantum import PQ_BUNDLE, PqDevice, read_handshake
+from ratchet import ENVELOPE, read_header
+from sessions import Device, Session, encode_request, envelope_digest, message_id, open_request, request_body
 
 FRONT = b"\x01\x80"
 MINUS_ONE = (5 * Q - 1).to_bytes(32, "little")   # modulo the group's order; its public key is 9
@@ -140,32 +141,12 @@ class Hides:
             session, hs_ik, hs_opk = self.made_by(peer, suite, handshake, session_id)
             session = HiddenSession(session, Hidden.responder(session.ratchet.root, session.ratchet.private))
             session.suite = suite
-        work = copy.deepcopy(session.ratchet)
-        first_key = work.peer is None
-        out = work.receive(envelope, at, session.t, associated_data)
-        kind, recovered, first, text = read(out["content"])
-        if made:
-            self.pin(peer, hs_ik)
-        opened = self.opened.get(peer, set())
-        if (first or message_id(envelope))[:4] in opened:
-            raise Refused("its message came before by another envelope", "repeat")
-        self.opened[peer] = opened | {message_id(envelope)[:4]} | ({first[:4]} if kind in (AGAIN, NAMED) else set())
-        session.ratchet = work
-        if session.initiator:
-            session.answered, session.weak = True, False
-        elif out["chain"] == "new" and not first_key:
-            session.weak = False
-        if made:
-            self.pinned[peer] = hs_ik
-            if hs_opk:
-                del self.one_time_prekeys[hs_opk]
-            else:
-                self.remembered.setdefault(peer, []).append(session.id)
-            self.settle(peer, session, time)
-        return {
-            "session_id": session.id, "makes_session": made, "message_id": first or message_id(envelope), "kind": kind, "recovered": recovered,
-            "plaintext": text,
-        } | out | {"weak": session.weak} | self.standing(peer)
+        made_of = (hs_ik, hs_opk) if made else None
+        return self.take_in(peer, session, made_of, envelope, (envelope, at), associated_data, time, read) | self.standing(peer)
+
+    def use_up(self, opk):
+        super().use_up(opk)
+        return {}   # nothing is said of it in hidden.json
 
     def ask(self, name, peer, envelope, reason, time):
         draws = [draw(f"{name} salt", 32), draw(f"{name} nonce", 12), draw(f"{name} note key", 32), draw(f"{name} note nonce", 12)]
@@ -246,7 +227,7 @@ class HiddenSessionCase(SessionCase):
         header = encode_header(out["ratchet_public"], out["previous_counter"], out["counter"])
         sealed = hencrypt(header_key or out["header_key"], draw(f"{name} header nonce", 16), header, **wrong)
         whole = front + note + sealed
-        sealed_text = seal_text(key, draw(f"{name} nonce", 12), head(front, note, sealed) if head else whole, content, t or session.t, b"data")["wire"]
+        sealed_text = seal_behind(key, draw(f"{name} nonce", 12), head(front, note, sealed) if head else whole, content, t or session.t, b"data")["wire"]
         return whole + sealed_text[-len(content) - 28:]
 
     @staticmethod

@@ -1,6 +1,6 @@
 """PQXDH for the vectors: prekeys, bundles, handshakes and sessions of the suites 2 and 3. generate.py calls this and writes post_quantum.json.
 
-What is as of X3DH comes from generate.py. ML-KEM is `kyber-py`; each key and each decapsulation is checked against that of `cryptography`, and
+What is as of X3DH comes from handshake.py and sessions.py. ML-KEM is `kyber-py`; each key and each decapsulation is checked against that of `cryptography`, and
 what a rejected ciphertext gives against FIPS 203, algorithm 18, written out here.
 
 Licence: MIT OR Apache-2.0.
@@ -13,12 +13,15 @@ import hashlib
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM1024PrivateKey
 from kyber_py.ml_kem import ML_KEM_768, ML_KEM_1024
 
-from generate import (
-    BUNDLE, ENVELOPE, F, HANDSHAKE, MAX_BUNDLE, MAX_ENVELOPE, MAX_HANDSHAKE, NO_PREKEY, NOW, TIME, Device, Ratchet, Refused,
-    Session, addr, bytes_field, check_public, dh, draw, enc, encode_bundle, encode_handshake, encode_header, expand, filler,
-    fixed64_field, hkdf, lp, message_id, need, next_start, parse_enc, prekey_id, public_key, read_content, read_message,
-    refuse_if, seal, sha256, sign_deployed, sign_published, suites_statement, tag, varint, x3dh, xeddsa_verify,
+from generate import NOW, TIME
+from handshake import BUNDLE, F, addr, encode_bundle, encode_handshake, initiator_dhs, prekey_id, read_bundle, responder_dhs, suites_statement, x3dh
+from keys import check_public, enc, parse_enc, public_key, sign_deployed, sign_published, xeddsa_verify
+from notation import (
+    MAX_ENVELOPE, MAX_HANDSHAKE, NO_PREKEY, Refused, bytes_field, draw, expand, filler, fixed64_field, flip, hkdf, lp, need, read_message, refuse_if,
+    sha256, tag, varint,
 )
+from ratchet import ENVELOPE, HANDSHAKE, Ratchet, encode_header, seal
+from sessions import Device, Session, next_start
 
 
 # ---------------------------------------------------------------------------------------------------------------------------
@@ -130,18 +133,8 @@ def kem_statement(opk, encoded, flag=None):
 
 def check_pq_bundle(bundle, account, device):
     """(IK, SPK, OPK or None, (parameter set, Enc(KEM)) or None), or a refusal."""
-    refuse_if(len(bundle) > MAX_BUNDLE, "bundle too long")
-    refuse_if(bundle[:1] != b"\x01", "version")
-    m = read_message(bundle[1:], PQ_BUNDLE)
-    identity = parse_enc(need(m, "identity_key", 33))
-    suites = need(m, "suites", 1, 16)
-    refuse_if(suites[0] == 0 or list(suites) != sorted(set(suites)), "suites not ascending or zero")
-    refuse_if("issued_at" not in m, "issued_at is 0")
-    spk = parse_enc(need(m, "signed_prekey", 33))
-    opk = parse_enc(m["one_time_prekey"]) if "one_time_prekey" in m else None
-    signed = suites_statement(account, device, m["issued_at"], suites)
-    refuse_if(xeddsa_verify(identity, signed, need(m, "suites_signature", 64)), "suites signature")
-    refuse_if(xeddsa_verify(identity, enc(spk), need(m, "signed_prekey_signature", 64)), "signed prekey signature")
+    m, identity, spk, opk = read_bundle(bundle, account, device, PQ_BUNDLE)
+    suites = m["suites"]
     if "kem_prekey" not in m:
         refuse_if(any(suite in KEMS for suite in suites), "a KEM prekey is promised, and there is none")
         return identity, spk, opk, None
@@ -183,14 +176,6 @@ def read_handshake(suite, handshake):
     refuse_if(("pq" in hs) != (suite in KEMS), "pq is there under the suites 2 and 3 and under no other")
     pq = need(hs, "pq", 16 + KEMS[suite].ciphertext_len) if suite in KEMS else None
     return ik, ek, spk, opk, pq, hs["started_at"]
-
-
-def initiator_dhs(ik_private, ek_private, ikb, spk, opk):
-    return [dh(ik_private, spk), dh(ek_private, ikb), dh(ek_private, spk)] + ([dh(ek_private, opk)] if opk else [])
-
-
-def responder_dhs(ik_private, spk_private, opk_private, ika, ek):
-    return [dh(spk_private, ika), dh(ik_private, ek), dh(spk_private, ek)] + ([dh(opk_private, ek)] if opk_private else [])
 
 
 # ---------------------------------------------------------------------------------------------------------------------------
@@ -303,33 +288,13 @@ class PqDevice(Device):
         else:
             refuse_if("handshake" not in m, "no such session", 1)
             session, hs_ik, hs_opk = self.from_pq_handshake(peer, suite, m["handshake"], session_id)
-        work = copy.deepcopy(session.ratchet)
-        first_key = work.peer is None
-        out = work.receive(key, pn, n, envelope[:at], sealed, session.t, associated_data)
-        kind, recovered, first, text = read(out["content"])
-        if not known:
-            self.pin(peer, hs_ik)
-        opened = self.opened.get(peer, set())
-        assert message_id(envelope)[:4] not in opened
-        self.opened[peer] = opened | {message_id(envelope)[:4]}
-        session.ratchet = work
-        if session.initiator:
-            session.answered, session.weak = True, False
-        elif out["chain"] == "new" and not first_key:
-            session.weak = False
-        deleted = None
-        if not known:
-            self.pinned[peer] = hs_ik
-            if hs_opk:
-                del self.one_time_prekeys[hs_opk]
-                deleted = [hs_opk] + [self.kem_keys.pop(hs_opk).id] * (hs_opk in self.kem_keys)
-            else:
-                self.remembered.setdefault(peer, []).append(session.id)
-            self.settle(peer, session, time)
-        return {
-            "session_id": session.id, "makes_session": not known, "one_time_prekeys_deleted": deleted, "message_id": message_id(envelope),
-            "kind": kind, "recovered": recovered, "plaintext": text,
-        } | out | {"weak": session.weak}
+        made_of = None if known else (hs_ik, hs_opk)
+        return self.take_in(peer, session, made_of, envelope, (key, pn, n, envelope[:at], sealed), associated_data, time, read)
+
+    def use_up(self, opk):
+        super().use_up(opk)
+        self.kem_keys.pop(opk, None)   # it goes with the other; the list has the first alone
+        return {"one_time_prekeys_deleted": [opk] if opk else None}
 
     def from_pq_handshake(self, peer, suite, handshake, session_id):
         """The session that a handshake makes; nothing is kept yet. (session, IKa, the one-time prekey's id or None)"""
@@ -406,11 +371,6 @@ class Blobs:
 
 def account_of(name, length=16):
     return filler(f"account pq {name}", length)
-
-
-def flip(data, at):
-    at %= len(data)
-    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
 
 
 # ---------------------------------------------------------------------------------------------------------------------------
