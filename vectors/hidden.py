@@ -10,7 +10,7 @@ import copy
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from generate import HAND_MADE, RatchetCase
+from ratchet_cases import HAND_MADE, RatchetCase
 from keys import P, check_public, dh, public_key
 from notation import (
     MAX_ASSOCIATED_DATA, MAX_ENVELOPE, MAX_SEALED, NO_CHAIN, TOO_FAR, Draws, Refused, draw, filler, flip, hkdf, lp, refuse_if, seed, u32be,

@@ -10,7 +10,8 @@ import copy
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from generate import NOW, TIME, SessionCase
+from notation import NOW, TIME
+from session_cases import SessionCase
 from hidden import NINE_AGAIN, SEALED_HEADER, Hidden, bad_headers, craft, encode_header, first_keys, flip, good_headers, hencrypt, seal_behind
 from keys import Q, check_public, dh, enc, public_key
 from notation import (

@@ -65,6 +65,10 @@ def filler(name, length):
     return out[:length]
 
 
+TIME = 1_767_225_600_000  # 2026-01-01, in milliseconds
+NOW = TIME + 60_000           # the time of a case of session.json
+
+
 # ---------------------------------------------------------------------------------------------------------------------------
 # protocol.md, 1: notation
 
