@@ -9,7 +9,7 @@ use outrigger::{
 };
 use serde_json::Value;
 
-use crate::{Script, Store, address, array, classic, file, hex, knows_phone, list, number, text};
+use crate::{Script, Store, address, array, classic, file, hex, list, number, prekeys::knows_phone, text};
 
 fn account(entry: &Value) -> AccountId {
     AccountId::new(&hex(&entry["account_id"])).unwrap()

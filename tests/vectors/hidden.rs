@@ -1,13 +1,15 @@
 //! `vectors/hidden.json`: encrypted headers. Its ratchets and sessions are played as those with headers in clear are.
 
 use outrigger::{
-    Advice, AnswerRetry, DriveError, EnvelopeDescription, Headers, Limits, MessageId, OpenError, PrekeyId,
-    RequestRetry, RetryError, RootSecret, UnixMillis, VerifiedBundle,
+    Advice, EnvelopeDescription, Headers, Limits, MessageId, RetryError, RootSecret, UnixMillis,
     ratchet::{DecryptError, Ratchet},
 };
 use serde_json::Value;
 
-use crate::{Script, address, array, classic, file, hex, list, means, number, pair, play, play_alone, text};
+use crate::{
+    array, companions::altered, file, hex, list, number, pair, ratchet::play_alone, retry::Asked,
+    sessions::play,
+};
 
 fn vectors() -> Value {
     file(include_str!("../../vectors/hidden.json"))
@@ -85,63 +87,21 @@ fn envelopes_show_a_length() {
 fn retry_requests_in_notes() {
     let file = vectors();
     let file = &file["requests"];
-    let case = &file["case"];
-    let stores = play(case);
-    let at = |name: &str| address(&case["devices"][name]);
-    let bundle = VerifiedBundle::verify(&hex(&case["devices"]["b"]["prekeys"]["bundle"]), &at("b")).unwrap();
-    let now = UnixMillis(number(&case["time"]));
-    // Each is tried at the store as it is after the steps.
-    let answers = |request: &[u8]| {
-        let mut store = stores["a"].clone();
-        let mut source = getrandom::SysRng;
-        let mut context = classic(now, store.generation, &mut source).with_headers(Headers::Encrypted);
-        let answer = AnswerRetry { from: at("b"), request, bundle: Some(&bundle), resend_to: None };
-        match store.run(&answer, &mut context) {
-            Ok(answer) => Ok(answer),
-            Err(DriveError::Refused(error)) => {
-                assert!(store == stores["a"], "{error}: a refusal changed a record");
-                Err(error)
-            }
-            Err(other) => panic!("{other}"),
-        }
-    };
+    let asked = Asked::after(&file["case"]);
+    let envelope = hex(&file["envelope"]);
     for entry in list(&file["requests"]) {
-        let (name, request) = (text(&entry["name"]), hex(&entry["request"]));
-        let answered = answers(&request).expect(name);
-        assert_eq!(answered.message_id.as_bytes()[..], hex(&file["message_id"]), "{name}");
-        assert_eq!(answered.restarted, entry["restarts"].as_bool().unwrap(), "{name}");
-        assert_eq!(means(answered.reason), number(&entry["means"]), "{name}");
-        if entry["made_by_b"] == false {
-            continue;
-        }
-        let error = match number(&entry["reason"]) {
-            2 => OpenError::KeyGone,
-            4 => OpenError::MissingPrekey(PrekeyId::of(bundle.signed_prekey())),
-            _ => OpenError::OutOfStep,
-        };
-        let draws = ["salt", "nonce"].map(|draw| &entry[draw]).into_iter();
-        let draws: Vec<_> =
-            draws.chain(["private", "nonce"].map(|draw| &entry["note"][draw])).map(hex).collect();
-        let mut source = Script(draws.into_iter().rev().collect());
-        let mut store = stores["b"].clone();
-        let mut context = classic(UnixMillis(number(&entry["asked_at"])), store.generation, &mut source);
-        let ask = RequestRetry { from: at("a"), envelope: &hex(&file["envelope"]), error };
-        assert_eq!(store.run(&ask, &mut context).unwrap().request, request, "{name}");
+        let note = &entry["note"];
+        let draws = [&entry["salt"], &entry["nonce"], &note["private"], &note["nonce"]];
+        asked.is_answered(entry, &file["message_id"], &envelope, &draws);
     }
     for entry in list(&file["refused"]) {
         let name = format!("{}: {}", entry["name"], entry["why"]);
-        let error = answers(&hex(&entry["request"])).expect_err(&name);
+        let error = asked.answers("a", "b", &hex(&entry["request"])).expect_err(&name);
         let identity = matches!(error, RetryError::IdentityChanged { .. });
         assert_eq!(identity, entry["name"] == "by another device", "{name}: {error}");
         assert!(identity || matches!(error.advice(), Advice::Drop | Advice::Update), "{name}: {error}");
     }
-    let request = hex(&file["requests"][0]["request"]);
-    for bit in 0..8 * request.len() {
-        let mut flipped = request.clone();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        answers(&flipped).expect_err("a bit flipped");
-    }
-    for len in 0..request.len() {
-        answers(&request[..len]).expect_err("cut");
-    }
+    altered(&hex(&file["requests"][0]["request"]), |request| {
+        asked.answers("a", "b", request).expect_err("altered");
+    });
 }

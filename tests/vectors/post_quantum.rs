@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use outrigger::{
-    Advice, BundleError, Context, DriveError, Generation, Headers, Keep, KemPair, KemSeed, KemSize, Limits,
-    MessageId, OpenError, Random, Receive, Register, ReplenishPrekeys, RootSecret, Send, Start, Strength,
-    Suite, SuitePolicy, UnixMillis, VerifiedBundle,
+    BundleError, Context, DriveError, Generation, Keep, KemPair, KemSeed, KemSize, Limits, MessageId,
+    OpenError, Random, Receive, Register, ReplenishPrekeys, RootSecret, Send, Start, Strength, Suite,
+    SuitePolicy, UnixMillis, VerifiedBundle,
     handshake::{Established, Handshake, HandshakeError, Party, Prekeys, initiate, respond},
     ratchet::Ratchet,
 };
 use serde_json::Value;
 
-use crate::{Script, Store, address, array, file, hex, identity, list, number, pair, text};
+use crate::{
+    Script, Store, address, array, file, hex, identity, list, number, pair,
+    sessions::{headers, kind},
+    text,
+};
 
 /// The file. Long values are lists of parts, of which `=name` stands for a KEM key or a ciphertext, and `=name from..to` for some bytes of one.
 pub(crate) struct Vectors(pub(crate) Value);
@@ -249,7 +253,7 @@ pub(crate) fn play(vectors: &Vectors, case: &Value) {
         let mut source = step.get("draws").map_or(Script(Vec::new()), Script::new);
         let mut context = Context::new(UnixMillis(number(&case["time"])), store.generation, &mut source)
             .with_suites(policy(&devices[by]["prekeys"]["policy"]))
-            .with_headers(if case["headers"] == "encrypted" { Headers::Encrypted } else { Headers::Plain });
+            .with_headers(headers(case));
         match step["op"].as_str().unwrap_or("try") {
             "start" => {
                 let bundle = VerifiedBundle::verify(&vectors.bytes(&step["bundle"]), &at(&step["with"]));
@@ -300,13 +304,5 @@ pub(crate) fn play(vectors: &Vectors, case: &Value) {
         }
         drop(context);
         source.assert_drawn(&step["name"]);
-    }
-}
-
-fn kind(error: OpenError) -> &'static str {
-    match (error, error.advice()) {
-        (OpenError::Duplicate, _) => "repeat",
-        (_, Advice::RequestRetry) => "ask",
-        _ => "refused",
     }
 }
