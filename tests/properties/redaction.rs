@@ -294,6 +294,21 @@ pub(crate) fn stages<O: Operation + Debug>(
     }
 }
 
+/// Runs an operation whose stages and output are formatted.
+pub(crate) fn runs<O>(printed: &mut Printed, name: &str, device: &mut Device, operation: &O) -> O::Output
+where
+    O: Operation + Debug,
+    O::Output: Debug,
+    O::Error: Debug,
+{
+    stages(printed, name, device, operation);
+    let output = device.run(operation).unwrap();
+    // What it drew is a secret from now on.
+    printed.plant_device(device);
+    printed.debug(name, &output);
+    output
+}
+
 /// What the crate says of a refusal goes into logs as it is.
 #[test]
 fn l22_no_error_prints_a_secret() {

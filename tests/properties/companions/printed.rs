@@ -1,11 +1,9 @@
 //! L22 for companions: codes, keys, texts and what the phone tells are in no form of any operation, of what it loads, writes or gives.
 
-use std::fmt::Debug;
-
 use outrigger::{
     AskHistory, ConfirmLink, Content, ContinueLinking, DescribeGranting, DescribeLinking, EnterLinkCode,
-    FinishHistory, GrantLink, HistoryManifest, Keep, LinkProgress, OpenHistory, OpenSynced, Operation,
-    PlanMessage, Receive, ScanLinkCode, SealHistory, SealSynced, SendToAccount, ShowLinkCode, ShowTypedCode,
+    FinishHistory, GrantLink, HistoryManifest, Keep, LinkProgress, OpenHistory, OpenSynced, PlanMessage,
+    Receive, ScanLinkCode, SealHistory, SealSynced, SendToAccount, ShowLinkCode, ShowTypedCode,
     SupplyCompanion, SupplyFrame, TakeHistory, TakeInvitation, TakeSupply,
 };
 
@@ -14,26 +12,11 @@ use super::{
     household::{Directory, consent},
 };
 use crate::{
-    redaction::{Printed, stages},
+    redaction::{Printed, runs, stages},
     world::{BOUND, Device},
 };
 
 const TEXT: &[u8] = b"meet me at the old mill at nine";
-
-/// Runs an operation whose stages and output are formatted.
-fn runs<O>(printed: &mut Printed, name: &str, device: &mut Device, operation: &O) -> O::Output
-where
-    O: Operation + Debug,
-    O::Output: Debug,
-    O::Error: Debug,
-{
-    stages(printed, name, device, operation);
-    let output = device.run(operation).unwrap();
-    // What it drew is a secret from now on.
-    printed.plant_device(device);
-    printed.debug(name, &output);
-    output
-}
 
 /// The keys that two devices of a linking draw, and the code of the screen.
 #[test]

@@ -12,28 +12,13 @@ use outrigger::{
 
 use super::office::{EVER, Office, office};
 use crate::{
-    redaction::{Printed, stages},
+    redaction::{Printed, runs},
     world::{BOUND, Device, Server},
 };
 
 const TEXT: &[u8] = b"meet me at the old mill at nine";
 const REPLY: &[u8] = b"bring the brown umbrella along";
 const QUERY: &[u8] = b"everything from last wednesday";
-
-/// Runs an operation whose stages and output are formatted.
-fn runs<O>(printed: &mut Printed, name: &str, device: &mut Device, operation: &O) -> O::Output
-where
-    O: Operation + Debug,
-    O::Output: Debug,
-    O::Error: Debug,
-{
-    stages(printed, name, device, operation);
-    let output = device.run(operation).unwrap();
-    // What it drew is a secret from now on.
-    printed.plant_device(device);
-    printed.debug(name, &output);
-    output
-}
 
 /// Formats the refusal of an operation, and the operation.
 fn is_refused<O>(printed: &mut Printed, name: &str, device: &mut Device, operation: &O)
