@@ -12,23 +12,28 @@
 //! And as long as the network only loses, and keeps the order of, what is sent in each direction, and no store goes back ("calm"): every first
 //! delivery opens, and when both sides have heard each other they agree on the active session.
 
+mod deliveries;
+mod devices;
+mod moves;
+mod retries;
+
 use std::{collections::BTreeSet, sync::OnceLock};
 
 use outrigger::{
-    Address, Advice, AnswerRetry, Batch, ConfirmPrekeys, Context, DecideIdentity, Decision, DescribeDevice,
-    DescribePeer, Generation, HandOutBundle, Headers, Keep, Limits, MessageId, OneTimePrekeyFields,
-    OpenError, Receive, Received, Recover, Register, ReplenishPrekeys, RequestRetry, Restart, RetryError,
-    RetryOutcome, Send, SendError, SessionId, Start, StartError, Step, TrustMark, UnixMillis, UploadId,
-    VerifiedBundle,
+    Address, ConfirmPrekeys, Context, DecideIdentity, Decision, DescribeDevice, DescribePeer, Generation,
+    HandOutBundle, Headers, Keep, Limits, MessageId, OneTimePrekeyFields, OpenError, Receive, Received,
+    Restart, RetryOutcome, Send, SendError, SessionId, Start, StartError, Step, TrustMark, UnixMillis,
+    UploadId,
 };
+
+use moves::MOVES;
+pub(crate) use moves::Move;
 
 use super::{
     differential::sent_is_as_documented,
-    world::{Choices, Failing, NOW, ROUNDS, Refusal, Store, Toy, address, low_limits},
+    world::{Choices, Failing, NOW, Refusal, Store, Toy, address, low_limits, moves},
 };
 
-/// Most moves of one run, so that an input has an end.
-const LONGEST: usize = 200;
 const DEVICES: usize = 3;
 
 /// Three registered devices: where every conversation begins.
@@ -36,97 +41,10 @@ static START: OnceLock<World> = OnceLock::new();
 
 /// `move (1) ‖ its choices`, over and over.
 pub fn conversation(data: &[u8]) {
-    let mut choices = Choices(data);
     let mut world = START.get_or_init(World::new).clone();
-    for _ in 0..LONGEST {
-        match choices.more() {
-            Some(kind) => world.play(kind, &mut choices),
-            None => break,
-        }
-    }
+    moves(data, |kind, choices| world.play(kind, choices));
     if world.calm {
         world.settle();
-    }
-}
-
-/// What can happen. Each is followed by a byte that says to whom, and by its own choices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Move {
-    Start,
-    StartWeak,
-    /// Start, giving up a session without an answer.
-    Restart,
-    Send,
-    SendAndCrash,
-    /// The oldest message in flight between two devices: in order, with loss.
-    DeliverNext,
-    /// Any message in flight.
-    DeliverAny,
-    /// Any message that was ever sent.
-    DeliverAgain,
-    Lose,
-    DeliverAltered,
-    DeliverMisdirected,
-    DeliverBatch,
-    DeliverAndCrash,
-    DeliverLowLimits,
-    Replenish,
-    BackUp,
-    RollBack,
-    TurnClock,
-    /// Any message that was ever sent and does not open is asked for again.
-    Ask,
-    /// A request arrives, perhaps not for the first time.
-    Answer,
-    AnswerAltered,
-    /// A backup comes back and is taken over; without one, the store as it is.
-    Recover,
-    /// The server says which upload it has; and a bundle is handed out.
-    Confirm,
-    /// A new device under an old address, or a decision about a key.
-    Rarely,
-}
-
-/// The moves by their byte; those that make a conversation stand more than once.
-const MOVES: [Move; 32] = [
-    Move::Start,
-    Move::StartWeak,
-    Move::Restart,
-    Move::Send,
-    Move::Send,
-    Move::Send,
-    Move::Send,
-    Move::SendAndCrash,
-    Move::DeliverNext,
-    Move::DeliverNext,
-    Move::DeliverNext,
-    Move::DeliverAny,
-    Move::DeliverAgain,
-    Move::Lose,
-    Move::DeliverAltered,
-    Move::DeliverMisdirected,
-    Move::DeliverBatch,
-    Move::DeliverAndCrash,
-    Move::DeliverLowLimits,
-    Move::Replenish,
-    Move::BackUp,
-    Move::RollBack,
-    Move::TurnClock,
-    Move::Ask,
-    Move::Ask,
-    Move::Ask,
-    Move::Answer,
-    Move::Answer,
-    Move::AnswerAltered,
-    Move::Recover,
-    Move::Confirm,
-    Move::Rarely,
-];
-
-impl Move {
-    /// The byte of this move.
-    pub(crate) fn byte(self) -> u8 {
-        MOVES.iter().zip(0..).find(|(other, _)| **other == self).map_or(0, |(_, byte)| byte)
     }
 }
 
@@ -361,154 +279,6 @@ impl World {
         }
     }
 
-    fn register(&mut self, at: usize) {
-        let address = self.devices[at].address;
-        self.run(at, &Register { address }).expect("an empty store");
-        self.server[at] = Shelf::default();
-        self.replenish(at, 2);
-    }
-
-    fn replenish(&mut self, at: usize, one_time: u16) {
-        let upload = self.run(at, &ReplenishPrekeys { one_time }).expect("registered");
-        // Beyond 500 the oldest go, used by a message in flight or not.
-        self.calm = self.calm && upload.one_time_alive < 450;
-        let shelf = &mut self.server[at];
-        shelf.bundle = upload.bundle;
-        shelf.last_resort = upload.last_resort;
-        if upload.replaces {
-            shelf.one_time.clear();
-        }
-        shelf.upload = upload.id;
-        shelf.one_time.extend(upload.one_time_prekeys);
-    }
-
-    /// Takes over the store of a device whose generation is another than that of its records.
-    fn take_over(&mut self, at: usize) {
-        let keys = self.devices[at].held.store.0.keys().copied().collect::<Vec<_>>();
-        let recovered = self.run(at, &Recover { records: &keys }).expect("sound records");
-        assert_eq!(recovered.kept + recovered.deleted, keys.len());
-        for other in (0..DEVICES).filter(|other| *other != at) {
-            let peer = self.devices[other].address;
-            let session = self.run(at, &DescribePeer { peer }).expect("readable").session;
-            assert!(session.is_none_or(|session| session.stale));
-        }
-        self.replenish(at, 2);
-    }
-
-    /// Asks for a message that its recipient cannot open.
-    fn ask(&mut self, message: usize) {
-        let sent = self.messages[message].clone();
-        let Err(error) = self.open(message, Limits::DEFAULT) else { return };
-        let ask = RequestRetry { from: self.devices[sent.from].address, envelope: &sent.envelope, error };
-        match self.run(sent.to, &ask) {
-            Ok(asked) => {
-                assert_eq!(error.advice(), Advice::RequestRetry);
-                assert_eq!(MessageId::of(&sent.envelope), Ok(asked.message_id));
-                let in_note = sent.envelope.starts_with(&[1, 0x80]);
-                let len = asked.request.len();
-                assert!(if in_note { len == 228 } else { (149..=160).contains(&len) }, "{len} bytes");
-                self.requests.push(Request { message, bytes: asked.request, answered: false });
-                let again = self.run(sent.to, &ask).expect_err("asked twice");
-                assert!(matches!(again, RetryError::AlreadyAsked), "{again}");
-            }
-            Err(RetryError::NotRetryable) => assert_ne!(error.advice(), Advice::RequestRetry),
-            Err(
-                RetryError::UnknownPeer
-                | RetryError::AlreadyAsked
-                | RetryError::TooMany { .. }
-                | RetryError::IdentityChanged { .. },
-            ) => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// A request comes to the device that it is for.
-    fn answer(&mut self, place: usize, choice: u8) {
-        let Request { message, bytes, answered } = self.requests[place].clone();
-        let wanted = self.messages[message].clone();
-        let (at, asks) = (wanted.from, wanted.to);
-        let field = if choice.is_multiple_of(2) { self.server[asks].one_time.pop() } else { None };
-        let bundle = self.bundle(asks, field.as_ref());
-        let bare =
-            AnswerRetry { from: self.devices[asks].address, request: &bytes, bundle: None, resend_to: None };
-        let answer = match self.run(at, &bare) {
-            Err(RetryError::NoBundle) => self.run(at, &AnswerRetry { bundle: Some(&bundle), ..bare }),
-            other => other,
-        };
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                error.show();
-                let allowed = matches!(
-                    error,
-                    RetryError::NotAuthentic
-                        | RetryError::UnknownMessage
-                        | RetryError::AnsweredEnough
-                        | RetryError::IdentityChanged { .. }
-                        | RetryError::SentToAnotherKey { .. }
-                );
-                assert!(allowed, "{error}");
-                return;
-            }
-        };
-        // From here on a message can come by two ways, and old sessions go.
-        self.calm = false;
-        self.requests[place].answered = true;
-        assert!(!answered || self.devices[at].went_back, "answered twice");
-        let first = wanted.answers.map_or(message, |(first, _)| first);
-        let root = self.messages[first].clone();
-        assert_eq!((answer.message_id, &answer.associated_data), (root.id, &root.bound));
-        let carried =
-            1 + self.messages.iter().filter(|sent| sent.answers.is_some_and(|(of, _)| of == first)).count();
-        assert!(carried < 5 || self.devices[at].went_back, "{carried} envelopes for one message");
-        assert!(answer.outcome == RetryOutcome::Lost || root.kept, "a text that was not kept");
-        let plaintext = if answer.outcome == RetryOutcome::Again { root.plaintext } else { Vec::new() };
-        self.in_flight.push(self.messages.len());
-        self.messages.push(Message {
-            incarnation: self.devices[asks].incarnation,
-            envelope: answer.envelope,
-            plaintext,
-            session: answer.session,
-            answers: Some((first, answer.outcome)),
-            ..wanted
-        });
-        let last = self.messages.len() - 1;
-        (self.messages[last].id, self.messages[last].bound) = (answer.message_id, answer.associated_data);
-    }
-
-    /// A request that somebody has altered, or said to come from another device, or sent to another.
-    fn answer_altered(&mut self, choices: &mut Choices<'_>) {
-        if self.requests.is_empty() {
-            return;
-        }
-        let Request { message, bytes, .. } = self.requests[choices.below(self.requests.len())].clone();
-        let (mut at, mut asks) = (self.messages[message].from, self.messages[message].to);
-        let mut request = bytes.clone();
-        let (kind, place) = (choices.byte(), usize::from(choices.byte()) % request.len());
-        match kind % 8 {
-            0 => at = (at + 1) % DEVICES,
-            1 => asks = (asks + 1) % DEVICES,
-            2 => (at, asks) = (asks, at),
-            3 => request.truncate(place),
-            4 => request.insert(place, kind),
-            _ => request[place] ^= 1 << (kind / 8 % 8),
-        }
-        let bundle = self.bundle(asks, None);
-        let answer = AnswerRetry {
-            from: self.devices[asks].address,
-            request: &request,
-            bundle: Some(&bundle),
-            resend_to: None,
-        };
-        self.run(at, &answer).expect_err("altered and answered").show();
-    }
-
-    fn bundle(&self, of: usize, one_time: Option<&OneTimePrekeyFields>) -> VerifiedBundle {
-        let shelf = &self.server[of];
-        let bytes = [&shelf.bundle[..], one_time.unwrap_or(&shelf.last_resort)].concat();
-        VerifiedBundle::verify(&bytes, &self.devices[of].address).expect("from the device")
-    }
-
     fn start(&mut self, at: usize, other: usize, one_time: bool) {
         let field = if one_time { self.server[other].one_time.pop() } else { None };
         let bundle = self.bundle(other, field.as_ref());
@@ -665,128 +435,6 @@ impl World {
                 | OpenError::Record(_)
         );
         assert!(!wrong, "{error}");
-    }
-
-    /// A forger's delivery: bits turned, cut off, made longer, or the head of one message with the body of another.
-    fn deliver_altered(&mut self, choices: &mut Choices<'_>) {
-        if self.messages.is_empty() {
-            return;
-        }
-        let sent = &self.messages[choices.below(self.messages.len())];
-        let other = &self.messages[choices.below(self.messages.len())];
-        let place = usize::from(choices.u16()) % sent.envelope.len();
-        let mut envelope = sent.envelope.clone();
-        match choices.byte() {
-            choice @ 0..=127 => envelope[place] ^= 1 << (choice % 8),
-            128..=159 => envelope.truncate(place),
-            160..=191 => envelope.push(choices.byte()),
-            192..=223 => envelope.insert(place, choices.byte()),
-            _ => {
-                let body = other.envelope.get(place..).unwrap_or_default();
-                envelope = [&sent.envelope[..place], body].concat();
-            }
-        }
-        if self.messages.iter().any(|sent| sent.envelope == envelope) {
-            return;
-        }
-        let receive = Receive {
-            from: self.devices[sent.from].address,
-            envelope: &envelope,
-            associated_data: &sent.bound,
-        };
-        let context = &mut Context::new(self.now, self.devices[sent.to].generation, &mut self.toy);
-        let error = self.devices[sent.to].held.store.step(&receive, context).expect_err("altered and opened");
-        error.show();
-    }
-
-    /// A real envelope at another device, under another sender's name, or with other associated data.
-    fn deliver_misdirected(&mut self, at: usize, choices: &mut Choices<'_>) {
-        if self.messages.is_empty() {
-            return;
-        }
-        let sent = &self.messages[choices.below(self.messages.len())];
-        let kind = choices.byte();
-        let (mut to, mut from, mut bound) = (sent.to, sent.from, sent.bound.clone());
-        match kind % 3 {
-            0 => to = at,
-            1 => from = at,
-            _ => bound.push(kind),
-        }
-        if (to, from, &bound) == (sent.to, sent.from, &sent.bound) {
-            return;
-        }
-        let from = self.devices[from].address;
-        let receive = Receive { from, envelope: &sent.envelope, associated_data: &bound };
-        let context = &mut Context::new(self.now, self.devices[to].generation, &mut self.toy);
-        let error = self.devices[to].held.store.step(&receive, context).expect_err("misdirected and opened");
-        error.show();
-    }
-
-    /// Several messages in one commit, against the same one by one.
-    fn deliver_batch(&mut self, at: usize, choices: &mut Choices<'_>) {
-        let to_me = |place: &usize| self.messages[*place].to == at;
-        let all = (0..self.messages.len()).filter(to_me).collect::<Vec<_>>();
-        if all.is_empty() {
-            return;
-        }
-        let count = 1 + choices.below(4);
-        let chosen = (0..count).map(|_| all[choices.below(all.len())]).collect::<Vec<_>>();
-        let generation = self.devices[at].generation;
-        let mut one_by_one = self.devices[at].held.store.clone();
-        let mut apart = Vec::new();
-        for message in &chosen {
-            let sent = &self.messages[*message];
-            let receive = Receive {
-                from: self.devices[sent.from].address,
-                envelope: &sent.envelope,
-                associated_data: &sent.bound,
-            };
-            apart.push(one_by_one.run(&receive, &mut Context::new(self.now, generation, &mut self.toy)));
-        }
-        let operations = chosen
-            .iter()
-            .map(|message| &self.messages[*message])
-            .map(|sent| Receive {
-                from: self.devices[sent.from].address,
-                envelope: &sent.envelope,
-                associated_data: &sent.bound,
-            })
-            .collect::<Vec<_>>();
-        let store = &mut self.devices[at].held.store;
-        let together = {
-            let context = &mut Context::new(self.now, generation, &mut self.toy);
-            let Ok(step) = store.step_in(ROUNDS * count, &Batch(&operations), context);
-            store.commit(step)
-        };
-        assert!(store.contents().eq(one_by_one.contents()), "a batch stores something else");
-        for ((message, apart), together) in chosen.into_iter().zip(apart).zip(together) {
-            let newest = self.newest_of(message);
-            *newest = (*newest).max(Some(message));
-            match (apart, together) {
-                (Ok(apart), Ok(together)) => {
-                    assert_eq!(apart.content.text(), together.content.text());
-                    assert_eq!((apart.arrival, apart.strength), (together.arrival, together.strength));
-                    self.opened(message, &together);
-                }
-                (Err(apart), Err(together)) => assert_eq!(apart, together),
-                (apart, together) => panic!("one by one {apart:?}, in a batch {together:?}"),
-            }
-        }
-    }
-
-    /// A step that was computed and not stored has not happened: the same message opens in the same way again.
-    fn deliver_and_crash(&mut self, choices: &mut Choices<'_>) {
-        let Some(message) = self.pick(choices) else { return };
-        let first = self.open(message, Limits::DEFAULT).map(|step| step.split().1.release_after_store());
-        let second = self.open(message, Limits::DEFAULT).map(|step| step.split().1.release_after_store());
-        match (first, second) {
-            (Ok(first), Ok(second)) => {
-                assert_eq!(first.content.text(), second.content.text());
-                assert_eq!((first.message_id, first.arrival), (second.message_id, second.arrival));
-            }
-            (Err(first), Err(second)) => assert_eq!(first, second),
-            (first, second) => panic!("{first:?}, then {second:?}"),
-        }
     }
 
     fn turn_clock(&mut self, choices: &mut Choices<'_>) {

@@ -9,26 +9,29 @@
 //! And as long as no store goes back ("calm"): each event is shown once or told as a gap, whether through the relay or, once the desktop is a companion, passed on; and what became
 //! of a request only moves forward.
 
+mod ends;
+mod moves;
+mod settle;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::OnceLock,
 };
 
 use outrigger::{
-    AcceptUpgrade, AckPhone, Address, Advice, Advise, AskPhone, CancelRequest, Consent, Consequence, Content,
-    Context, DescribeDesktops, DescribeRelay, DesktopConsent, DetachDesktop, EndOfRelay, FlushRequests,
-    ForDesktop, FromDesktop, FromPhone, GrantDesktop, JoinPhone, JoinProgress, Keep, LeavePhone, MessageId,
-    News, Operation, PlanMessage, Receive, RefusedRequest, Register, RejoinPhone, RelayError, RelayOutbox,
-    RelayReceive, RelayRequest, RelaySend, RelayStanding, RenewDesktop, RenewDevices, ReplenishPrekeys,
-    Request, RequestId, RequestNumber, RequestState, Restart, ScanLinkCode, Send, SentToAccount,
-    SetDesktopConsent, ShowDesktopCode, Start, TakeFromDesktop, TakeFromPhone, TellDesktop, UnixMillis,
-    Verdict, VerifiedBundle, Wanted, WhileAway,
+    AcceptUpgrade, AckPhone, Address, Advise, AskPhone, CancelRequest, Consent, Consequence, Context,
+    DesktopConsent, DetachDesktop, FlushRequests, ForDesktop, GrantDesktop, JoinPhone, JoinProgress, Keep,
+    LeavePhone, MessageId, News, Operation, PlanMessage, Register, RejoinPhone, RelayOutbox, RelayReceive,
+    RelayRequest, RelaySend, RenewDesktop, ReplenishPrekeys, Request, RequestId, RequestNumber, RequestState,
+    ScanLinkCode, Send, SentToAccount, SetDesktopConsent, ShowDesktopCode, Start, TellDesktop, UnixMillis,
+    Verdict, VerifiedBundle, WhileAway,
 };
 
-use super::world::{BOUND, Choices, GENERATION, NOW, Store, Toy, address};
+use moves::MOVES;
+pub(crate) use moves::Move;
 
-/// Most moves of one run, so that an input has an end.
-const LONGEST: usize = 200;
+use super::world::{BOUND, Choices, GENERATION, NOW, Store, Toy, address, moves};
+
 /// Rounds in which operations of the relay settle.
 const ROUNDS: usize = 7;
 const PHONE: usize = 0;
@@ -40,96 +43,9 @@ static START: OnceLock<World> = OnceLock::new();
 
 /// `move (1) ‖ its choices`, over and over.
 pub fn relay(data: &[u8]) {
-    let mut choices = Choices(data);
     let mut world = START.get_or_init(World::new).clone();
-    for _ in 0..LONGEST {
-        match choices.more() {
-            Some(kind) => world.play(kind, &mut choices),
-            None => break,
-        }
-    }
+    moves(data, |kind, choices| world.play(kind, choices));
     world.settle();
-}
-
-/// What can happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Move {
-    /// The peer says something, and the phone takes it.
-    Event,
-    /// The peer says something.
-    Say,
-    /// The phone takes any message of the peer's.
-    Take,
-    /// The phone says something of its own.
-    Own,
-    /// The desktop asks for something.
-    Request,
-    Flush,
-    Cancel,
-    Ask,
-    Acknowledge,
-    /// The oldest frame in flight, up or down: in order, with loss.
-    Up,
-    Down,
-    /// Any frame that was ever sent, to the end that it is for.
-    Again,
-    /// Any frame, to the other end.
-    Astray,
-    Altered,
-    Lose,
-    /// What the phone keeps goes out again.
-    Outbox,
-    Tell,
-    /// The peer takes any message of the phone's.
-    Hear,
-    BackUp,
-    RollBack,
-    Rejoin,
-    /// Another time, or another consent, a renewal, other prekeys, the end.
-    Rarely,
-}
-
-/// The moves by their byte; those that make a relay stand more than once.
-const MOVES: [Move; 32] = [
-    Move::Event,
-    Move::Event,
-    Move::Event,
-    Move::Say,
-    Move::Take,
-    Move::Own,
-    Move::Request,
-    Move::Request,
-    Move::Request,
-    Move::Flush,
-    Move::Cancel,
-    Move::Ask,
-    Move::Acknowledge,
-    Move::Acknowledge,
-    Move::Up,
-    Move::Up,
-    Move::Up,
-    Move::Down,
-    Move::Down,
-    Move::Down,
-    Move::Again,
-    Move::Astray,
-    Move::Altered,
-    Move::Lose,
-    Move::Outbox,
-    Move::Tell,
-    Move::Hear,
-    Move::BackUp,
-    Move::RollBack,
-    Move::Rejoin,
-    Move::Rejoin,
-    Move::Rarely,
-];
-
-impl Move {
-    /// The byte of this move.
-    pub(crate) fn byte(self) -> u8 {
-        MOVES.iter().zip(0..).find(|(other, _)| **other == self).map_or(0, |(_, byte)| byte)
-    }
 }
 
 /// What a backup of one of the three brings back: its records, and what its user has seen.
@@ -437,156 +353,6 @@ impl World {
         assert!(self.deliver(&Frame { up, bytes }, Some(Verdict::Allow)).is_none(), "an altered frame");
     }
 
-    /// A frame to its end; whether it did anything.
-    fn deliver(&mut self, frame: &Frame, verdict: Option<Verdict>) -> Option<()> {
-        match frame.up {
-            true => self.up(&frame.bytes, verdict),
-            false => self.down(&frame.bytes).map(drop),
-        }
-    }
-
-    fn up(&mut self, envelope: &[u8], verdict: Option<Verdict>) -> Option<()> {
-        let before = self.held[PHONE].store.clone();
-        let desktop = self.desk.device;
-        let done = self.run(PHONE, &TakeFromDesktop { desktop, envelope, verdict }).ok()?;
-        match done {
-            FromDesktop::Late { notice } => self.send(false, notice),
-            // It says so to whatever comes.
-            FromDesktop::Ended { notice } => {
-                assert_eq!(self.held[PHONE].store, before);
-                self.send(false, notice);
-                return None;
-            }
-            FromDesktop::Heard { frames, .. } | FromDesktop::Joined { frames, .. } => {
-                self.send(false, frames)
-            }
-            FromDesktop::Undecided(Wanted::Upgrade(consent)) if verdict == Some(Verdict::Allow) => {
-                return self.up(envelope, Some(Verdict::Upgrade(consent)));
-            }
-            FromDesktop::Undecided(_) | FromDesktop::Unready(_) => {
-                assert_eq!(self.held[PHONE].store, before);
-            }
-            FromDesktop::Sent { request, sent, desktops } => {
-                self.taken.push(request);
-                self.posted(&sent);
-                self.told(&desktops);
-            }
-            FromDesktop::Read { request, frames, .. } | FromDesktop::Query { request, frames, .. } => {
-                self.taken.push(request);
-                self.send(false, frames);
-            }
-            FromDesktop::Refused { request, frames, .. } | FromDesktop::Offered { request, frames } => {
-                self.taken.push(request);
-                self.send(false, frames);
-            }
-            FromDesktop::Upgraded { frames, .. } => self.send(false, frames),
-            FromDesktop::Repeated | FromDesktop::Denied | FromDesktop::Left | FromDesktop::LeftCompanion => {}
-            FromDesktop::Suspended(why) => assert!(!self.calm, "{why:?}"),
-            other => panic!("{other:?}"),
-        }
-        Some(())
-    }
-
-    fn down(&mut self, envelope: &[u8]) -> Option<FromPhone> {
-        let taken = match self.run(DESK, &TakeFromPhone { envelope }) {
-            Ok(taken) => taken,
-            Err(RelayError::Ended(EndOfRelay::Upgraded)) => return self.passed_on(envelope),
-            Err(_) => return None,
-        };
-        let calm = self.calm;
-        let desk = &mut self.held[DESK];
-        let number = match &taken.said {
-            FromPhone::Event { number, text, .. } | FromPhone::OwnSent { number, text, .. } => {
-                assert!(self.relayed.contains(&**text), "shown, and nobody said it");
-                assert!(desk.events.insert(text.to_vec()) || !calm, "shown twice");
-                Some(number.0)
-            }
-            FromPhone::Answer { number, request, state } => {
-                let before = desk.states.insert(*request, *state);
-                assert!(!calm || before.is_none_or(|before| before < *state), "{before:?}, then {state:?}");
-                Some(number.0)
-            }
-            FromPhone::Found { number, .. } | FromPhone::Offered { number, .. } => Some(number.0),
-            FromPhone::Upgraded { number, settled, unsent, .. } => {
-                desk.states.extend(settled.iter().copied());
-                let refused = RequestState::Refused(RefusedRequest::Upgraded);
-                desk.states.extend(unsent.iter().map(|one| (one.request, refused)));
-                Some(number.0)
-            }
-            FromPhone::Gap { number, missed, .. } => {
-                assert!(number.0 > desk.number, "gap {} after {}", number.0, desk.number);
-                assert!(*missed > 0 || !calm, "a gap of nothing");
-                desk.gaps += 1;
-                (desk.number, desk.late) = (number.0, false);
-                None
-            }
-            FromPhone::Status { settled, .. } | FromPhone::Ended { settled, .. } => {
-                desk.states.extend(settled.iter().copied());
-                None
-            }
-            FromPhone::Late => {
-                desk.late |= desk.has_accepted();
-                None
-            }
-            FromPhone::Suspended(_) | _ => None,
-        };
-        if let Some(number) = number {
-            desk.shows(number);
-        }
-        Some(taken.said)
-    }
-
-    /// A companion takes what is passed on, or what its phone has sent.
-    fn passed_on(&mut self, envelope: &[u8]) -> Option<FromPhone> {
-        let calm = self.calm;
-        for associated_data in [&[], BOUND] {
-            let receive = Receive { from: self.phone, envelope, associated_data };
-            let received = match self.run(DESK, &receive) {
-                Ok(received) => received,
-                Err(error) => {
-                    // Come too late: the app is told so, and asks for it again.
-                    self.held[DESK].gaps += u64::from(error.advice() == Advice::RequestRetry);
-                    continue;
-                }
-            };
-            let desk = &mut self.held[DESK];
-            if let Content::PassedOn { missed, .. } = received.content {
-                desk.gaps += missed;
-            }
-            let text = received.content.text().expect("a message").to_vec();
-            assert!(self.relayed.contains(&text), "passed on, and nobody said it");
-            assert!(desk.events.insert(text) || !calm, "shown twice");
-            return Some(FromPhone::Late);
-        }
-        None
-    }
-
-    fn hear(&mut self, envelope: &[u8]) -> Option<()> {
-        let receive = Receive { from: self.phone, envelope, associated_data: BOUND };
-        let heard = self.run(PEER, &receive).ok()?;
-        let (Content::ForAccount { text, .. } | Content::Message(text)) = &heard.content else {
-            panic!("{heard:?}")
-        };
-        assert!(self.asked.contains(&**text), "nobody asked for it");
-        assert!(self.held[PEER].ids.insert(heard.message_id), "shown twice: {:?}", heard.message_id);
-        assert!(self.held[PEER].texts.insert(text.to_vec()), "one request, two messages");
-        Some(())
-    }
-
-    /// The oldest frame in flight of a direction.
-    fn next(&mut self, up: bool, verdict: Option<Verdict>) -> Option<()> {
-        let place = self.in_flight.iter().position(|place| self.frames[*place].up == up)?;
-        let frame = self.frames[self.in_flight.remove(place)].clone();
-        self.deliver(&frame, verdict)
-    }
-
-    fn deliver_all(&mut self) {
-        while !self.in_flight.is_empty() {
-            let frame = self.frames[self.in_flight.remove(0)].clone();
-            let _ = self.deliver(&frame, Some(Verdict::Allow));
-        }
-    }
-
     fn pick(&self, choices: &mut Choices<'_>) -> Option<Frame> {
         let place = usize::from(choices.u16()).checked_rem(self.frames.len())?;
         self.frames.get(place).cloned()
@@ -630,111 +396,6 @@ impl World {
 
     fn verified(&self) -> VerifiedBundle {
         VerifiedBundle::verify(&self.bundle, &self.phone).expect("verifies")
-    }
-
-    /// Unless the relay has ended, the desktop joins anew, all that waits passes, and new things do, both ways.
-    fn settle(&mut self) {
-        let ended = |standing| matches!(standing, RelayStanding::Ended(_));
-        let at_phone = self.must(PHONE, &DescribeDesktops).remove(0).standing;
-        let at_desk = self.must(DESK, &DescribeRelay).standing;
-        if at_desk == RelayStanding::Ended(EndOfRelay::Upgraded) {
-            return self.settle_companion();
-        }
-        if ended(at_phone) || ended(at_desk) {
-            return;
-        }
-        self.in_flight.clear();
-        // Sessions are ordered by when they started: a desktop that went back has to start later than it ever did.
-        self.now = self.latest.max(self.now).plus(1_000);
-        let desktop = self.desk.device;
-        self.must(PHONE, &RenewDesktop { desktop });
-        self.must(PHONE, &SetDesktopConsent { desktop, may: DesktopConsent::Always });
-        self.replenish();
-        let bundle = self.verified();
-        let ask = self.must(DESK, &RejoinPhone { bundle: &bundle });
-        self.up(&ask, Some(Verdict::Allow)).expect("taken in");
-        self.pass();
-        let frames = self.must(DESK, &FlushRequests);
-        for frame in frames {
-            self.up(&frame, Some(Verdict::Allow)).expect("taken");
-        }
-        self.pass();
-        let relay = self.must(DESK, &DescribeRelay);
-        assert_eq!((relay.standing, relay.waiting), (RelayStanding::Attached, 0));
-        if self.calm {
-            let lost = self.relayed.iter().any(|text| !self.held[DESK].events.contains(text));
-            assert!(!lost || self.held[DESK].gaps > 0, "an event was lost, and no gap tells of it");
-            for request in &self.requests {
-                let ended = self.held[DESK].states.contains_key(request);
-                assert_eq!(
-                    ended,
-                    !self.cancelled.contains(request),
-                    "a request without an end, or cancelled"
-                );
-            }
-        }
-
-        self.must(PEER, &Restart { bundle: &bundle });
-        self.say();
-        let told = self.take(self.said.len() - 1).expect("opens");
-        let said = self.down(&told[0].frames[0]);
-        assert!(matches!(said, Some(FromPhone::Event { .. })), "{said:?}");
-        let text = self.text("asked");
-        let request = Request::Send { to: self.peer.account, plaintext: &text, associated_data: BOUND };
-        let (not_after, while_away) = (UnixMillis(u64::MAX), WhileAway::Refuse);
-        let made = self.must(DESK, &RelayRequest { request, not_after, while_away });
-        self.asked.insert(text);
-        let posted = self.posted.len();
-        self.up(&made.frames[0], None).expect("taken");
-        let envelope = self.posted[posted].clone();
-        self.hear(&envelope).expect("opens");
-        self.pass();
-        assert_eq!(self.held[DESK].states.get(&made.request), Some(&RequestState::Accepted));
-    }
-
-    /// What was lost on its way to a companion comes again; then it has been shown all, or told how much is missing: with what is passed on next, once the list is renewed.
-    fn settle_companion(&mut self) {
-        if self.calm {
-            self.now = self.latest.max(self.now).plus(1_000);
-            self.must(PHONE, &RenewDevices);
-            self.replenish();
-            let bundle = self.verified();
-            self.must(PEER, &Restart { bundle: &bundle });
-            self.say();
-            let passed_on = self.take(self.said.len() - 1).expect("opens");
-            assert_eq!(passed_on[0].frames.len(), 1, "{passed_on:?}");
-        }
-        for place in 0..self.frames.len() {
-            let frame = self.frames[place].clone();
-            if !frame.up {
-                let _ = self.down(&frame.bytes);
-            }
-        }
-        if self.calm {
-            let lost = self.relayed.iter().any(|text| !self.held[DESK].events.contains(text));
-            assert!(!lost || self.held[DESK].gaps > 0, "an event was lost, and nothing tells of it");
-        }
-    }
-
-    /// Everything in flight arrives in order, and the outbox runs empty.
-    fn pass(&mut self) {
-        self.deliver_all();
-        let mut before = Vec::new();
-        loop {
-            let frames = self.must(PHONE, &RelayOutbox { desktop: self.desk.device });
-            if frames.is_empty() {
-                break;
-            }
-            assert_ne!(frames, before, "it is stuck");
-            for frame in &frames {
-                // One that has come before opens no more.
-                let _ = self.down(frame);
-            }
-            before = frames;
-            let acknowledgement = self.must(DESK, &AckPhone);
-            self.up(&acknowledgement, None).expect("taken");
-        }
-        self.in_flight.clear();
     }
 
     fn run<O: Operation>(&mut self, at: usize, operation: &O) -> Result<O::Output, O::Error> {

@@ -245,3 +245,17 @@ impl<'a> Choices<'a> {
         head
     }
 }
+
+/// Most moves of one run, so that an input has an end.
+const LONGEST: usize = 200;
+
+/// Plays `move (1) ‖ its choices`, over and over.
+pub(crate) fn moves(data: &[u8], mut play: impl FnMut(u8, &mut Choices<'_>)) {
+    let mut choices = Choices(data);
+    for _ in 0..LONGEST {
+        match choices.more() {
+            Some(kind) => play(kind, &mut choices),
+            None => break,
+        }
+    }
+}
