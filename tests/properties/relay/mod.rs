@@ -10,6 +10,8 @@ mod printed;
 mod requests;
 mod rows_desktop;
 mod rows_phone;
+mod rows_phone_asked;
+mod rows_phone_upgrade;
 mod rows_races;
 mod schedules;
 mod schedules_upgrade;

@@ -2,20 +2,15 @@
 
 use outrigger::{
     AckPhone, AskPhone, DescribeDesktops, DesktopConsent, DesktopDescription, DetachDesktop, EndOfRelay,
-    FlushRequests, FromDesktop, FromPhone, Keep, LeavePhone, LinkError, ListError, News, PlanMessage,
-    RecordKind, RefusedRequest, RejoinPhone, RelayError, RelayOutbox, RelayRequest, RelaySend, RelayStanding,
-    RemoveCompanion, RenewDesktop, Request, RequestNumber, Suspension, TellDesktop, Verdict, Wanted,
-    WhileAway,
+    FromDesktop, FromPhone, Keep, LeavePhone, News, PlanMessage, RecordKind, RejoinPhone, RelayError,
+    RelayOutbox, RelaySend, RelayStanding, RenewDesktop, RequestNumber, Suspension, TellDesktop, Verdict,
 };
 
 use super::{
-    office::{EVER, Office, grant, later, office},
-    upgrade::{MINUTE, consent},
+    office::{Office, grant, later, office},
+    upgrade::MINUTE,
 };
-use crate::{
-    companions::household::Directory,
-    world::{BOUND, DAY, Device, NOON, Server},
-};
+use crate::world::{BOUND, DAY, Device, NOON, Server};
 
 /// Bytes of a record before its body, the last four of them its length.
 pub(crate) const HEAD: usize = 22;
@@ -30,6 +25,11 @@ impl Office {
 
     pub(crate) fn standing_at_phone(&mut self) -> RelayStanding {
         self.at_phone().standing
+    }
+
+    /// The frames that the phone has on record for desktops.
+    pub(crate) fn outbox_texts(&self) -> Vec<Vec<u8>> {
+        self.phone.store.of(RecordKind::RelayOut).map(|(_, bytes)| bytes.clone()).collect()
     }
 
     /// The desktop shows an event, and the phone's store goes back behind it: the desktop's next word says so.
@@ -301,303 +301,6 @@ fn an_acknowledgement_never_goes_back() {
     heard(office.phone.from(&office.desk, &first));
     heard(office.phone.from(&office.desk, &office.desk.clone().run(&AckPhone).unwrap()));
     assert_eq!((kept(&mut office), office.phone.outbox(&office.desk)), ((1, 1), frames[2..].to_vec()));
-}
-
-impl Office {
-    /// The frames that the phone has on record for desktops.
-    fn outbox_texts(&self) -> Vec<Vec<u8>> {
-        self.phone.store.of(RecordKind::RelayOut).map(|(_, bytes)| bytes.clone()).collect()
-    }
-
-    /// A relay that was renewed behind an event that was missed.
-    fn with_a_missed_event() -> Self {
-        let mut office = office(DesktopConsent::Always);
-        office.phone.now = later(15 * DAY);
-        assert_eq!(office.frames("missed"), Vec::<Vec<u8>>::new());
-        office.phone.run(&RenewDesktop { desktop: office.desk.address.device }).unwrap();
-        assert_eq!(office.at_phone().missed, 1);
-        office
-    }
-
-    fn shows_the_gap(&mut self, frame: &[u8]) {
-        let said = self.desk.take_frame(frame).unwrap().said;
-        let FromPhone::Gap { missed: 1, first, last, .. } = said else { panic!("{said:?}") };
-        assert_eq!((first, last), (later(15 * DAY), later(15 * DAY)));
-        assert_eq!(self.at_phone().missed, 0);
-    }
-}
-
-/// An ask brings the status, and behind it what was missed.
-#[test]
-fn an_ask_is_answered_with_a_status_and_then_the_gap() {
-    let mut office = Office::with_a_missed_event();
-    let ask = office.desk.run(&AskPhone).unwrap();
-    let (frames, suspended) = heard(office.phone.from(&office.desk, &ask));
-    assert_eq!((frames.len(), suspended), (2, None));
-    let said = office.desk.take_frame(&frames[0]).unwrap().said;
-    assert!(matches!(said, FromPhone::Status { joined: false, .. }), "{said:?}");
-    office.shows_the_gap(&frames[1]);
-}
-
-/// An acknowledgement brings what was missed, and then what is kept goes.
-#[test]
-fn an_acknowledgement_brings_the_gap() {
-    let mut office = Office::with_a_missed_event();
-    let word = office.desk.run(&AckPhone).unwrap();
-    let (frames, suspended) = heard(office.phone.from(&office.desk, &word));
-    assert_eq!((frames.len(), suspended), (1, None));
-    assert_eq!(office.phone.outbox(&office.desk), frames);
-    office.shows_the_gap(&frames[0]);
-}
-
-/// What was asked so long ago that the phone has forgotten it is taken for repeated: it is not done again, and nothing is suspended.
-#[test]
-fn a_request_256_behind_counts_as_repeated() {
-    let mut office = office(DesktopConsent::Always);
-    let (_, first) = office.desk_says("the first");
-    let again = office.desk.run(&FlushRequests).unwrap().remove(0);
-    let mut frames = vec![first];
-    // No more turns than the session remembers: what is asked at once is answered at once.
-    for count in [64, 64, 64, 64, 1] {
-        let answers = office.phone.outbox(&office.desk);
-        assert_eq!(office.desk.shows(&answers).len(), if frames.is_empty() { 32 } else { 0 });
-        if frames.is_empty() {
-            office.acknowledge();
-            let answers = office.phone.outbox(&office.desk);
-            assert_eq!(office.desk.shows(&answers).len(), 32);
-        }
-        frames.extend((frames.len()..count).map(|_| office.desk_says("another").1));
-        for frame in frames.drain(..) {
-            assert!(matches!(office.phone.from(&office.desk, &frame), Ok(FromDesktop::Sent { .. })));
-        }
-    }
-    let before = office.phone.outbox(&office.desk);
-    // Its place is that of request 257, which is another.
-    assert_eq!(office.phone.store.count(RecordKind::RelaySeen), 256);
-    let repeated = office.phone.from(&office.desk, &again).unwrap();
-    assert!(matches!(repeated, FromDesktop::Repeated), "{repeated:?}");
-    assert_eq!(office.standing_at_phone(), RelayStanding::Attached);
-    assert_eq!(office.phone.outbox(&office.desk), before);
-}
-
-/// What came too late, or was not allowed, is taken: it has its number, its answer, and is not looked at again.
-#[test]
-fn what_is_refused_is_taken_and_remembered() {
-    for (verdict, why) in [(None, RefusedRequest::TooLate), (Some(Verdict::Deny), RefusedRequest::NoConsent)]
-    {
-        let mut office = office(DesktopConsent::Ask);
-        let not_after = if verdict.is_none() { NOON } else { EVER };
-        let request = Request::Query(b"what?");
-        let asked = RelayRequest { request, not_after, while_away: WhileAway::Refuse };
-        let asked = office.desk.run(&asked).unwrap();
-        office.phone.now = later(1);
-        let desktop = office.desk.address.device;
-        let take = outrigger::TakeFromDesktop { desktop, envelope: &asked.frames[0], verdict };
-        let refused = office.phone.run(&take).unwrap();
-        let FromDesktop::Refused { request: RequestNumber(1), why: said, frames } = refused else {
-            panic!("{refused:?}")
-        };
-        assert_eq!(said, why);
-        assert_eq!(office.phone.store.count(RecordKind::RelaySeen), 1);
-        // The word that comes afterwards finds it answered.
-        let again = office.desk.run(&FlushRequests).unwrap();
-        let repeated = office.phone.decides(&office.desk, &again[0], Verdict::Allow).unwrap();
-        assert!(matches!(repeated, FromDesktop::Repeated), "{repeated:?}");
-        assert_eq!(office.desk.shows(&frames), [format!("Refused({why:?})")]);
-        // The next one has the next number.
-        let next = office.desk.requests(Request::Query(b"and now?")).unwrap();
-        let done = office.phone.decides(&office.desk, &next.frames[0], Verdict::Allow).unwrap();
-        assert!(matches!(done, FromDesktop::Query { request: RequestNumber(2), .. }), "{done:?}");
-    }
-}
-
-/// A query waits for the user's word as a message does, and nothing is pending.
-#[test]
-fn a_query_waits_for_the_users_word() {
-    let mut office = office(DesktopConsent::Ask);
-    let asked = office.desk.requests(Request::Query(b"what?")).unwrap();
-    let before = office.phone.store.clone();
-    let undecided = office.phone.from(&office.desk, &asked.frames[0]).unwrap();
-    let FromDesktop::Undecided(Wanted::Query(text)) = undecided else { panic!("{undecided:?}") };
-    assert_eq!(&*text, b"what?");
-    assert_eq!(office.phone.store, before);
-    let done = office.phone.decides(&office.desk, &asked.frames[0], Verdict::Allow).unwrap();
-    assert!(matches!(done, FromDesktop::Query { request: RequestNumber(1), .. }), "{done:?}");
-}
-
-/// A desktop that keeps to no bound asks for a message that is longer than one can be.
-#[test]
-fn a_request_that_is_too_long_for_a_message_is_refused() {
-    let mut office = office(DesktopConsent::Always);
-    // With a list on record a message has a stamp, which takes what a frame leaves.
-    Directory::default().link(&mut office.phone, "sibling");
-    for _ in 0..2 {
-        office.desk.run(&AskPhone).unwrap();
-    }
-    let text = vec![b'x'; 1_036_288];
-    let to = office.peer.address.account;
-    let request = Request::Send { to, plaintext: &text, associated_data: &[] };
-    office.desk.run(&RelayRequest { request, not_after: EVER, while_away: WhileAway::Queue }).unwrap();
-    let record = office.desk.store.of(RecordKind::RelayAsked).next();
-    let (key, mut bytes) = record.map(|(key, bytes)| (*key, bytes.clone())).unwrap();
-    bytes.extend([b'x'; 8_125]);
-    let len = u32::try_from(bytes.len() - HEAD).unwrap();
-    bytes[HEAD - 4..HEAD].copy_from_slice(&len.to_be_bytes());
-    office.desk.store.tamper(&key, bytes);
-    let frames = office.desk.run(&FlushRequests).unwrap();
-    let refused = office.phone.from(&office.desk, &frames[0]).unwrap();
-    let FromDesktop::Refused { request: RequestNumber(1), why: RefusedRequest::TooLong, frames } = refused
-    else {
-        panic!("{refused:?}")
-    };
-    assert_eq!(office.desk.shows(&frames), ["Refused(TooLong)"]);
-    assert_eq!(office.phone.store.count(RecordKind::RelaySeen), 1);
-}
-
-/// The same of what is bound to it.
-#[test]
-fn a_request_that_binds_more_than_a_message_can_is_refused() {
-    let mut office = office(DesktopConsent::Always);
-    for _ in 0..2 {
-        office.desk.run(&AskPhone).unwrap();
-    }
-    let to = office.peer.address.account;
-    let request = Request::Send { to, plaintext: &[b'x'; 5_000], associated_data: &[] };
-    office.desk.run(&RelayRequest { request, not_after: EVER, while_away: WhileAway::Queue }).unwrap();
-    let record = office.desk.store.of(RecordKind::RelayAsked).next();
-    let (key, mut bytes) = record.map(|(key, bytes)| (*key, bytes.clone())).unwrap();
-    // Behind the id, the stage, the kind, the time and the account: how much of the rest is bound.
-    let place = HEAD + 16 + 1 + 1 + 8 + 2 + to.as_bytes().len();
-    assert_eq!(bytes[place..place + 3], [0, 0, b'x']);
-    bytes[place..place + 2].copy_from_slice(&4_097_u16.to_be_bytes());
-    office.desk.store.tamper(&key, bytes);
-    let frames = office.desk.run(&FlushRequests).unwrap();
-    let refused = office.phone.from(&office.desk, &frames[0]).unwrap();
-    let FromDesktop::Refused { request: RequestNumber(1), why: RefusedRequest::TooLong, frames } = refused
-    else {
-        panic!("{refused:?}")
-    };
-    assert_eq!(office.desk.shows(&frames), ["Refused(TooLong)"]);
-}
-
-impl Office {
-    /// A desktop whose store went back behind its upgrade, and that was let in again; what it is told behind the status.
-    fn went_back_behind_the_upgrade() -> (Self, Vec<Vec<u8>>) {
-        let mut office = office(DesktopConsent::Always);
-        let backup = office.desk.clone();
-        office.server = office.upgrade().bundles;
-        office.desk = backup;
-        let bundle = office.bundle();
-        let ask = office.desk.run(&RejoinPhone { bundle: &bundle }).unwrap();
-        let joined = office.phone.decides(&office.desk, &ask, Verdict::Allow).unwrap();
-        let FromDesktop::Joined { frames, again: true } = joined else { panic!("{joined:?}") };
-        let said = office.desk.take_frame(&frames[0]).unwrap().said;
-        assert!(matches!(said, FromPhone::Status { joined: true, .. }), "{said:?}");
-        (office, frames[1..].to_vec())
-    }
-}
-
-/// One that has not heard that it is a companion, and asks to become one, is offered its place anew.
-#[test]
-fn an_upgraded_desktop_that_asks_again_is_offered_its_place() {
-    let (mut office, _) = Office::went_back_behind_the_upgrade();
-    let frame = office.asks_for_upgrade();
-    let undecided = office.phone.from(&office.desk, &frame).unwrap();
-    assert!(matches!(undecided, FromDesktop::Undecided(Wanted::Upgrade(_))), "{undecided:?}");
-    let verdict = Verdict::Upgrade(consent(&office.desk));
-    let offered = office.phone.decides(&office.desk, &frame, verdict).unwrap();
-    let FromDesktop::Offered { frames, .. } = offered else { panic!("{offered:?}") };
-    assert_eq!(frames.len(), 2);
-}
-
-/// One that has not heard that it is a companion leaves: its end is wiped, and its place in the list is for the phone's app to take.
-#[test]
-fn an_upgraded_desktop_that_leaves_is_a_companion_to_be_removed() {
-    let (mut office, _) = Office::went_back_behind_the_upgrade();
-    let bye = office.desk.run(&LeavePhone).unwrap().unwrap();
-    let left = office.phone.from(&office.desk, &bye).unwrap();
-    assert!(matches!(left, FromDesktop::LeftCompanion), "{left:?}");
-    assert_eq!(office.phone.store.count(RecordKind::RelayOut), 0);
-    assert_eq!(office.phone.active(office.desk.address), None);
-    let again = office.phone.from(&office.desk, &bye).unwrap();
-    assert!(matches!(again, FromDesktop::Ended { notice: None }), "{again:?}");
-    office.phone.run(&RemoveCompanion { device: office.desk.address.device }).unwrap();
-}
-
-/// What comes from a companion that the list names no more is not opened, and nothing is left of its relay.
-#[test]
-fn what_a_removed_companion_sends_ends_its_relay() {
-    let (mut office, _) = Office::went_back_behind_the_upgrade();
-    let ask = office.desk.run(&AskPhone).unwrap();
-    office.phone.run(&RemoveCompanion { device: office.desk.address.device }).unwrap();
-    for bytes in [&ask[..], b"no envelope"] {
-        let mut office = office.clone();
-        let ended = office.phone.from(&office.desk, bytes).unwrap();
-        assert!(matches!(ended, FromDesktop::Ended { notice: None }), "{ended:?}");
-        assert_eq!(office.standing_at_phone(), RelayStanding::Ended(EndOfRelay::Detached));
-        let kept = [RecordKind::RelayOut, RecordKind::RelaySeen].map(|kind| office.phone.store.count(kind));
-        assert_eq!(kept, [0, 0]);
-    }
-}
-
-/// A phone whose records came back offers nothing until it has seen its newest list; the same bytes do then.
-#[test]
-fn a_phone_that_can_sign_no_list_offers_nothing() {
-    let mut office = office(DesktopConsent::Always);
-    let mut directory = Directory::default();
-    directory.link(&mut office.phone, "sibling");
-    office.phone.recover(1, &mut office.server);
-    office.rejoin();
-    let frame = office.asks_for_upgrade();
-    let verdict = Verdict::Upgrade(consent(&office.desk));
-    let refused = office.phone.decides(&office.desk, &frame, verdict).unwrap_err();
-    assert_eq!(refused, RelayError::Upgrade(LinkError::List(ListError::NotSeenSinceRestore)));
-    let mut denied = office.clone();
-    let said_no = denied.phone.decides(&denied.desk, &frame, Verdict::Deny).unwrap();
-    assert!(matches!(said_no, FromDesktop::Refused { why: RefusedRequest::NoConsent, .. }), "{said_no:?}");
-    let account = office.phone.address.account;
-    directory.learn(&mut office.phone, account).unwrap();
-    let offered = office.phone.decides(&office.desk, &frame, verdict).unwrap();
-    assert!(matches!(offered, FromDesktop::Offered { .. }), "{offered:?}");
-}
-
-/// A second offer stands in place of the first, at both ends, for five minutes of its own.
-#[test]
-fn an_offer_stands_in_place_of_the_one_before() {
-    let mut office = office(DesktopConsent::Always);
-    office.is_offered();
-    office.phone.now = later(4 * MINUTE);
-    office.is_offered();
-    let acceptance = office.accepts();
-    office.phone.now = later(9 * MINUTE);
-    let (list, frames) = office.takes_in(&acceptance);
-    let (joined, _) = office.becomes(&frames);
-    assert_eq!(joined.list, list.list);
-}
-
-/// An acceptance that another key has signed is refused, and the offer stands no more.
-#[test]
-fn an_acceptance_that_does_not_hold_takes_the_offer_away() {
-    let mut office = office(DesktopConsent::Always);
-    office.is_offered();
-    // Both machines speak in the turn that begins here.
-    office.acknowledge();
-    let mut copy = office.clone();
-    under_another_key(&mut office.desk);
-    let forged = office.accepts();
-    let refused = office.phone.from(&office.desk, &forged).unwrap();
-    let FromDesktop::Refused { request: RequestNumber(2), why: RefusedRequest::NoOffer, frames } = refused
-    else {
-        panic!("{refused:?}")
-    };
-    assert_eq!(office.desk.shows(&frames), ["Refused(NoOffer)"]);
-    // Another machine with the same store, one request further, accepts the same offer as it should.
-    copy.desk.random = crate::world::random::Seeded::new(9);
-    copy.desk_says("never sent");
-    let sound = copy.accepts();
-    let refused = office.phone.from(&office.desk, &sound).unwrap();
-    assert!(matches!(refused, FromDesktop::Refused { why: RefusedRequest::NoOffer, .. }), "{refused:?}");
-    assert_eq!(office.standing_at_phone(), RelayStanding::Attached);
 }
 
 /// Fourteen days from now, or what it was: granted, attached or suspended.
