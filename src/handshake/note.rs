@@ -10,7 +10,7 @@ use crate::{
         aead::{self, AeadKey, SealError},
         kdf, labels,
     },
-    wire::{HIDDEN_FRONT, SessionId, Suite},
+    wire::{HIDDEN_FRONT, SessionId, Suite, ending, unended},
 };
 
 /// What a note is about. It gives the length of the note, and the key is derived for it; it is not written.
@@ -58,9 +58,6 @@ pub(crate) struct Note {
     pub(crate) text: SecretBytes,
 }
 
-/// What stands between the text and the zeros behind it.
-const END: u8 = 0x80;
-
 /// Appends a note. Draws 44 random bytes; one key generation, one Diffie-Hellman.
 pub(crate) fn seal_note(
     kind: NoteKind,
@@ -79,10 +76,7 @@ pub(crate) fn seal_note(
     }
     let len = text.iter().fold(0_usize, |len, part| len.saturating_add(part.len()));
     let room = kind.text_len().checked_sub(len).filter(|room| *room > 0).ok_or(SealError::TooLong)?;
-    let mut end = alloc::vec![0; room];
-    if let Some(first) = end.first_mut() {
-        *first = END;
-    }
+    let end = ending(room);
     out.extend_from_slice(&shown);
     let parts: Vec<&[u8]> = text.iter().copied().chain([&end[..]]).collect();
     aead::seal(key(kind, &shared, &shown, to), &[], &parts, random, out)
@@ -100,8 +94,8 @@ pub(crate) fn open_note(bytes: &[u8], own: &IdentityKeyPair) -> Option<Note> {
     NoteKind::all().find_map(|kind| {
         let sealed = bytes.get(PublicKey::LEN..kind.len())?;
         let mut text = aead::open(key(kind, &shared, shown, &own.public()), &[], sealed).ok()?;
-        let end = text.iter().rposition(|byte| *byte != 0).filter(|end| text.get(*end) == Some(&END))?;
-        text.as_mut_vec().truncate(end);
+        let len = unended(&text)?;
+        text.as_mut_vec().truncate(len);
         Some(Note { kind, text })
     })
 }

@@ -3,11 +3,12 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{MessageId, OpenError, padding::unpadded, stamp::Stamp};
+use super::{MessageId, OpenError, stamp::Stamp};
 use crate::{
     identity::{AccountId, Address},
     primitives::{Random, RandomError, SecretBytes},
     step::{RecordReader, RecordWriter, UnixMillis},
+    wire::unended,
 };
 
 /// What an envelope brought.
@@ -425,7 +426,7 @@ impl Unsealed {
     pub(super) fn parse(mut sealed: SecretBytes) -> Result<Self, OpenError> {
         let first = sealed.first().copied().unwrap_or(0);
         if first & PADDED != 0 {
-            let len = unpadded(&sealed).filter(|len| *len > 0).ok_or(OpenError::UnknownContent(first))?;
+            let len = unended(&sealed).filter(|len| *len > 0).ok_or(OpenError::UnknownContent(first))?;
             sealed.as_mut_vec().truncate(len);
         }
         let parsed = Self::fronts(first, &sealed).ok_or(OpenError::UnknownContent(first))?;

@@ -1,11 +1,8 @@
 //! Padding, so that the length of an envelope says less. `docs/protocol.md`, section 8 "Padding".
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
-use crate::step::Padding;
-
-/// What stands before the zeros.
-const END: u8 = 0x80;
+use crate::{step::Padding, wire::ending};
 
 /// The length to which one is padded: at most 12 % more, and of few different ones (PADMÉ, *Reducing Metadata Leakage from Encrypted Files*, 2019).
 pub(crate) fn padme(len: usize) -> usize {
@@ -24,18 +21,7 @@ pub(super) fn behind(len: usize, padding: Padding, limit: usize) -> Vec<u8> {
         Padding::Padme => Some(padme(ended)),
     };
     // What is so long that its end does not fit goes without one.
-    let room = target.unwrap_or(limit).min(limit).saturating_sub(len);
-    let mut bytes = vec![0; room];
-    if let Some(first) = bytes.first_mut() {
-        *first = END;
-    }
-    bytes
-}
-
-/// Length of what stands before an end and zeros; `None` where that is not how it ends.
-pub(super) fn unpadded(bytes: &[u8]) -> Option<usize> {
-    let end = bytes.iter().rposition(|byte| *byte != 0)?;
-    (bytes.get(end) == Some(&END)).then_some(end)
+    ending(target.unwrap_or(limit).min(limit).saturating_sub(len))
 }
 
 #[cfg(test)]
@@ -43,6 +29,7 @@ mod tests {
     use core::num::NonZeroU16;
 
     use super::*;
+    use crate::wire::unended;
 
     /// PADMÉ by its published rule, on numbers worked out by hand: at most 12 % more, and few lengths.
     #[test]
@@ -64,12 +51,11 @@ mod tests {
         for content in [&b""[..], b"text", b"\0\0", b"\x80", b"\x80\0", &[0x80; 300]] {
             for padding in [by(1), by(160), by(u16::MAX), Padding::Padme] {
                 let whole = [content, &behind(content.len(), padding, 100_000)].concat();
-                assert_eq!(unpadded(&whole), Some(content.len()), "{padding:?}");
+                assert_eq!(unended(&whole), Some(content.len()), "{padding:?}");
             }
         }
         assert_eq!(behind(160, by(160), 1_000).len(), 160, "an end needs a byte");
         assert_eq!(behind(100, by(160), 120).len(), 20);
         assert!(behind(100, by(160), 100).is_empty() && behind(7, Padding::None, 100).is_empty());
-        assert_eq!([unpadded(b""), unpadded(b"\0\0"), unpadded(b"text")], [None; 3]);
     }
 }

@@ -13,6 +13,7 @@
 mod canonical;
 #[cfg(test)]
 mod differential;
+mod ending;
 mod envelope;
 mod error;
 mod hidden;
@@ -21,6 +22,7 @@ mod messages;
 mod suite;
 
 pub(crate) use canonical::{decode_canonical, encode_versioned, split_version};
+pub(crate) use ending::{ending, unended};
 pub use envelope::SessionId;
 pub(crate) use envelope::{Envelope, Header, Incoming, RatchetHeader, RatchetMessage, Under, write_front};
 pub use error::{DecodeError, Field};
