@@ -135,15 +135,27 @@ impl<'a> RatchetMessage<'a> {
             return Err(bad(Field::Pq));
         }
         let ciphertext = reader.bytes(tag::CIPHERTEXT).ok_or(bad(Field::Ciphertext))?;
+        let header = RatchetHeader::Clear(Header { ratchet_key, previous_counter, counter });
+        let message = Self::new(header, reader.whole, ciphertext)?;
+        match reader.rest.is_empty() {
+            true => Ok(message),
+            false => Err(bad(Field::Ciphertext)),
+        }
+    }
+
+    /// The message of a ciphertext that `whole` ends with, if that is as long as one can be: 28 bytes at least, and 28 more than a plaintext at the most.
+    pub(super) fn new(
+        header: RatchetHeader<'a>,
+        whole: &'a [u8],
+        ciphertext: &'a [u8],
+    ) -> Result<Self, DecodeError> {
         if ciphertext.len() > MAX_PLAINTEXT.saturating_add(aead::OVERHEAD) {
             return Err(DecodeError::TooLong);
         }
-        if ciphertext.len() < aead::OVERHEAD || !reader.rest.is_empty() {
-            return Err(bad(Field::Ciphertext));
+        if ciphertext.len() < aead::OVERHEAD {
+            return Err(DecodeError::Malformed(Field::Ciphertext));
         }
-        let head =
-            reader.whole.get(..reader.whole.len().saturating_sub(ciphertext.len())).unwrap_or_default();
-        let header = RatchetHeader::Clear(Header { ratchet_key, previous_counter, counter });
+        let head = whole.get(..whole.len().saturating_sub(ciphertext.len())).unwrap_or_default();
         Ok(Self { header, head, ciphertext })
     }
 }

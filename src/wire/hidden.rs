@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    DecodeError, Field, MAX_PLAINTEXT, PROTOCOL_VERSION,
+    DecodeError, Field, PROTOCOL_VERSION,
     envelope::{Header, RatchetHeader, RatchetMessage},
 };
 use crate::primitives::{
@@ -75,16 +75,8 @@ impl<'a> HiddenEnvelope<'a> {
 
 /// Reads `encrypted header ‖ ciphertext`, which `whole` ends with.
 pub(super) fn read_message<'a>(whole: &'a [u8], rest: &'a [u8]) -> Result<RatchetMessage<'a>, DecodeError> {
-    let bad = DecodeError::Malformed(Field::Ciphertext);
-    let (header, ciphertext) = rest.split_first_chunk().ok_or(bad)?;
-    if ciphertext.len() > MAX_PLAINTEXT.saturating_add(aead::OVERHEAD) {
-        return Err(DecodeError::TooLong);
-    }
-    if ciphertext.len() < aead::OVERHEAD {
-        return Err(bad);
-    }
-    let head = whole.get(..whole.len().saturating_sub(ciphertext.len())).unwrap_or_default();
-    Ok(RatchetMessage { header: RatchetHeader::Sealed(header), head, ciphertext })
+    let (header, ciphertext) = rest.split_first_chunk().ok_or(DecodeError::Malformed(Field::Ciphertext))?;
+    RatchetMessage::new(RatchetHeader::Sealed(header), whole, ciphertext)
 }
 
 /// Begins an envelope. A buffer with room for `room` more bytes, so that it need not grow.
