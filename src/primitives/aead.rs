@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use aes_gcm::{
-    Aes256Gcm, AesGcm, KeyInit, Nonce, Tag,
-    aead::{AeadInOut, consts::U16},
+    Aes256Gcm, AesGcm, KeyInit, Tag,
+    aead::{AeadInOut, Nonce, consts::U16},
     aes::Aes256,
 };
 
@@ -44,17 +44,8 @@ pub(crate) fn seal_header(
     random: &mut Random<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), SealError> {
-    let nonce: [u8; HEADER_NONCE_LEN] = random.draw().map_err(SealError::Random)?;
-    out.extend_from_slice(&nonce);
-    let start = out.len();
-    out.resize(start.saturating_add(COMMITMENT_LEN), 0);
-    out.extend_from_slice(header);
-    let text = out.get_mut(start..).unwrap_or_default();
-    let tag = HeaderGcm::new(key.expose_bytes().into())
-        .encrypt_inout_detached(&Nonce::from(nonce), &[], text.into())
-        .map_err(|_| SealError::TooLong)?;
-    out.extend_from_slice(&tag);
-    Ok(())
+    let cipher = HeaderGcm::new(key.expose_bytes().into());
+    append::<_, HEADER_NONCE_LEN>(&cipher, &[], &[&[0; COMMITMENT_LEN], header], random, out)
 }
 
 /// Opens what [`seal_header`] made of `N` bytes; `None` under any other key. `M` is `N` and the zeros.
@@ -63,7 +54,7 @@ pub(crate) fn open_header<const M: usize, const N: usize>(key: &HeaderKey, seale
     let (text, tag) = rest.split_last_chunk::<TAG_LEN>()?;
     let mut text: [u8; M] = text.try_into().ok()?;
     HeaderGcm::new(key.expose_bytes().into())
-        .decrypt_inout_detached(&Nonce::from(*nonce), &[], text.as_mut_slice().into(), &Tag::from(*tag))
+        .decrypt_inout_detached(&(*nonce).into(), &[], text.as_mut_slice().into(), &Tag::from(*tag))
         .ok()?;
     let (zeros, header) = text.split_first_chunk::<COMMITMENT_LEN>()?;
     let committed = zeros.iter().fold(0, |any, byte| any | byte) == 0;
@@ -82,13 +73,28 @@ pub(crate) fn seal(
     random: &mut Random<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), SealError> {
-    let nonce: [u8; NONCE_LEN] = random.draw().map_err(SealError::Random)?;
+    let cipher = Aes256Gcm::new(key.expose_bytes().into());
+    append::<_, NONCE_LEN>(&cipher, associated, plaintext, random, out)
+}
+
+/// Appends a nonce of `N` bytes, drawn here, the sealed parts and the tag.
+fn append<C: AeadInOut, const N: usize>(
+    cipher: &C,
+    associated: &[u8],
+    parts: &[&[u8]],
+    random: &mut Random<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), SealError>
+where
+    [u8; N]: Into<Nonce<C>>,
+{
+    let nonce: [u8; N] = random.draw().map_err(SealError::Random)?;
     out.extend_from_slice(&nonce);
     let start = out.len();
-    plaintext.iter().for_each(|part| out.extend_from_slice(part));
+    parts.iter().for_each(|part| out.extend_from_slice(part));
     let text = out.get_mut(start..).unwrap_or_default();
-    let tag = Aes256Gcm::new(key.expose_bytes().into())
-        .encrypt_inout_detached(&Nonce::from(nonce), associated, text.into())
+    let tag = cipher
+        .encrypt_inout_detached(&nonce.into(), associated, text.into())
         .map_err(|_| SealError::TooLong)?;
     out.extend_from_slice(&tag);
     Ok(())
@@ -108,7 +114,7 @@ pub(crate) fn open(key: AeadKey, associated: &[u8], sealed: &[u8]) -> Result<Sec
     let mut plaintext = SecretBytes::new(text.to_vec());
     Aes256Gcm::new(key.expose_bytes().into())
         .decrypt_inout_detached(
-            &Nonce::from(*nonce),
+            &(*nonce).into(),
             associated,
             plaintext.as_mut_vec().as_mut_slice().into(),
             &Tag::from(*tag),
