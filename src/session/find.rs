@@ -14,9 +14,16 @@ use crate::{
     identity::{Address, Device, Lists},
     prekey::Prekeys,
     ratchet::SkippedKeys,
-    step::{Context, Loaded, Needs},
+    step::{Context, Loaded, Needs, Slot},
     wire::{DecodeError, Envelope, Field, HiddenEnvelope, SessionId, Suite},
 };
+
+/// An envelope of which it is known what session it is of.
+pub(super) struct Found<'a> {
+    pub(super) envelope: Envelope<'a>,
+    /// The archived session that reads it; `None` where it is of the active one, or of the one that its note names.
+    pub(super) archived: Option<Slot<ArchivedSession>>,
+}
 
 /// The envelope, once it is known of what session it is; `None` where records are needed, and an error where it is of none.
 pub(super) fn find<'a>(
@@ -26,10 +33,10 @@ pub(super) fn find<'a>(
     have: &Loaded,
     context: &Context<'_>,
     needs: &mut Needs,
-) -> Result<Option<Envelope<'a>>, OpenError> {
+) -> Result<Option<Found<'a>>, OpenError> {
     let active = peer.and_then(|peer| peer.session.as_ref());
     if let Some(envelope) = active.and_then(|session| reads(session, hidden)) {
-        return Ok(Some(envelope));
+        return Ok(Some(Found { envelope, archived: None }));
     }
     let device = Device::read(have, context, needs)?;
     let archive = Archive::read(have, from, context, needs)?;
@@ -49,15 +56,17 @@ pub(super) fn find<'a>(
         if let Some(former) = active {
             archive.prepare(former.id, ArchivePlace { have, peer: from }, context, needs)?;
         }
-        return Ok(Some(envelope));
+        return Ok(Some(Found { envelope, archived: None }));
     }
     let mut found = None;
     for id in archive.sessions() {
         let key = ArchivedSession::key(from, id);
         // A record that is damaged stands in the way of its own messages alone.
-        let archived = have.read::<ArchivedSession>(key, context, needs).ok().and_then(|slot| slot.value);
-        let archived = archived.filter(|archived| found.is_none() && !archived.expired(context));
-        found = found.or_else(|| reads(&archived?.session, hidden));
+        let Ok(slot) = have.read::<ArchivedSession>(key, context, needs) else { continue };
+        let archived = slot.value.as_ref().filter(|old| found.is_none() && !old.expired(context));
+        if let Some(envelope) = archived.and_then(|old| reads(&old.session, hidden)) {
+            found = Some(Found { envelope, archived: Some(slot) });
+        }
     }
     match needs.is_empty() {
         true => found.map(Some).ok_or(OpenError::OutOfStep),

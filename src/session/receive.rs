@@ -8,7 +8,7 @@ use super::{
     accept::Accept,
     accepted::{Memory, Recent},
     content::{Kind, Sayers, Unsealed},
-    find::find,
+    find::{Found, find},
     peer::{ArchivedSession, Peer, skipped_key, write_skipped},
     retry::{RetryReason, is_retry_request},
     state::Session,
@@ -227,12 +227,15 @@ impl Arrived<'_> {
     fn open_hidden(
         &self,
         hidden: &HiddenEnvelope<'_>,
-        slot: Slot<Peer>,
+        mut slot: Slot<Peer>,
         context: &Context<'_>,
     ) -> Result<Run<Opened>, OpenError> {
         let mut needs = Needs::new();
         match find(hidden, self.from, slot.value.as_ref(), self.have, context, &mut needs) {
-            Ok(Some(envelope)) => self.open(&envelope, slot, needs, context),
+            Ok(Some(Found { envelope, archived: Some(mut archived) })) => {
+                self.open_on_record(&envelope, Some(&mut archived), &mut slot, context)
+            }
+            Ok(Some(Found { envelope, archived: None })) => self.open(&envelope, slot, needs, context),
             Ok(None) => Ok(Run::Needs(needs)),
             Err(OpenError::OutOfStep) => Err(self.of_no_session(&slot, context)?),
             Err(error) => Err(error),
@@ -248,28 +251,10 @@ impl Arrived<'_> {
         context: &Context<'_>,
     ) -> Result<Run<Opened>, OpenError> {
         let named = envelope.session_id;
-        if let Some(Peer { session: Some(session), recent, listed, .. }) = slot.value.as_mut()
-            && session.id == named
-        {
-            let mut needs = Needs::new();
-            return Ok(
-                match self.open_in(
-                    (envelope, Arrival::Active),
-                    session,
-                    recent,
-                    listed,
-                    context,
-                    &mut needs,
-                )? {
-                    None => Run::Needs(needs),
-                    Some((opened, others)) => Run::Done(Step::new(
-                        slot.rewrite(context).into_iter().chain(others).collect(),
-                        opened,
-                    )),
-                },
-            );
+        let active = slot.value.as_ref().and_then(|peer| peer.session.as_ref());
+        if active.is_some_and(|session| session.id == named) {
+            return self.open_on_record(envelope, None, &mut slot, context);
         }
-
         let archived_key = ArchivedSession::key(self.from, named);
         let mut archived = self.have.read::<ArchivedSession>(archived_key, context, &mut needs)?;
         let handshake = envelope.handshake.as_deref();
@@ -280,25 +265,8 @@ impl Arrived<'_> {
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        if let (Some(ArchivedSession { session, .. }), Some(Peer { recent, listed, .. })) =
-            (archived.value.as_mut().filter(|old| !old.expired(context)), slot.value.as_mut())
-        {
-            return Ok(
-                match self.open_in(
-                    (envelope, Arrival::Archived),
-                    session,
-                    recent,
-                    listed,
-                    context,
-                    &mut needs,
-                )? {
-                    None => Run::Needs(needs),
-                    Some((opened, others)) => {
-                        let both = archived.rewrite(context).into_iter().chain(slot.rewrite(context));
-                        Run::Done(Step::new(both.chain(others).collect(), opened))
-                    }
-                },
-            );
+        if slot.value.is_some() && archived.value.as_ref().is_some_and(|old| !old.expired(context)) {
+            return self.open_on_record(envelope, Some(&mut archived), &mut slot, context);
         }
         match accept? {
             Some(accept) => accept.finish(self, envelope, slot, context),
@@ -316,51 +284,61 @@ impl Arrived<'_> {
         Ok(unlisted.map_or(OpenError::OutOfStep, OpenError::Unlisted))
     }
 
-    /// Opens the envelope in a session that is on record, which is changed in place, and what was opened last; the writes are of other records. `None` where records are needed.
-    fn open_in(
+    /// Opens the envelope in a session that is on record: in the archived one that is given, or else in the active one.
+    fn open_on_record(
         &self,
-        (envelope, arrival): (&Envelope<'_>, Arrival),
-        session: &mut Session,
-        recent: &mut Recent,
-        listed: &mut bool,
+        envelope: &Envelope<'_>,
+        mut archived: Option<&mut Slot<ArchivedSession>>,
+        slot: &mut Slot<Peer>,
         context: &Context<'_>,
-        needs: &mut Needs,
-    ) -> Result<Option<(Opened, Vec<Write>)>, OpenError> {
+    ) -> Result<Run<Opened>, OpenError> {
+        let Peer { session, recent, listed, .. } = slot.value.as_mut().ok_or(OpenError::OutOfStep)?;
+        let (session, arrival) = match &mut archived {
+            Some(old) => (old.value.as_mut().map(|old| &mut old.session), Arrival::Archived),
+            None => (session.as_mut(), Arrival::Active),
+        };
+        let session = session.ok_or(OpenError::OutOfStep)?;
+        let mut needs = Needs::new();
         // A session has one suite from its first message to its last.
         if envelope.suite != session.suite {
             return Err(OpenError::NotAuthentic);
         }
         let located = session.chains.locate(&envelope.message.header, &context.limits)?;
         let skipped_key = skipped_key(self.from, session.id);
-        let mut slot = Slot::<SkippedKeys<'_>>::absent(skipped_key);
+        let mut stored = Slot::<SkippedKeys<'_>>::absent(skipped_key);
         if located.needs_skipped() {
-            slot = self.have.read(skipped_key, context, needs)?;
+            stored = self.have.read(skipped_key, context, &mut needs)?;
         }
         // What is late may be a repeat: its refusal asks for the memory too, and would need a round more.
         let memory = match located.needs_skipped() {
-            true => Memory::to_ask(self.from, self.have, context, needs)?,
-            false => Memory::to_note(recent, self.from, self.have, context, needs)?,
+            true => Memory::to_ask(self.from, self.have, context, &mut needs)?,
+            false => Memory::to_note(recent, self.from, self.have, context, &mut needs)?,
         };
         let mut lists = match *listed {
-            true => Some(self.lists(context, needs)?),
+            true => Some(self.lists(context, &mut needs)?),
             false => None,
         };
         if !needs.is_empty() {
-            return Ok(None);
+            return Ok(Run::Needs(needs));
         }
-        let mut skipped = slot.value.take().unwrap_or(SkippedKeys::none());
+        let mut skipped = stored.value.take().unwrap_or(SkippedKeys::none());
         let unsealed = session.open(located, envelope, self.associated_data, &mut skipped, context)?;
-        let noted = self.note(&unsealed, memory, recent, context, needs)?;
+        let noted = self.note(&unsealed, memory, recent, context, &mut needs)?;
         if unsealed.concerns_lists() && lists.is_none() {
-            lists = Some(self.lists(context, needs)?);
+            lists = Some(self.lists(context, &mut needs)?);
         }
         if !needs.is_empty() {
-            return Ok(None);
+            return Ok(Run::Needs(needs));
         }
         let view = lists.map_or(Ok(None), |lists| self.view(&unsealed, &lists))?;
         *listed |= view.is_some();
-        let others = noted.into_iter().chain(write_skipped(&slot, skipped, context)).collect();
-        Ok(Some((Opened::new(unsealed, view, self.id, arrival, session), others)))
+        let opened = Opened::new(unsealed, view, self.id, arrival, session);
+        let others = noted.into_iter().chain(write_skipped(&stored, skipped, context));
+        let mut writes: Vec<_> = slot.rewrite(context).into_iter().chain(others).collect();
+        if let Some(rewritten) = archived.and_then(|archived| archived.rewrite(context)) {
+            writes.insert(0, rewritten);
+        }
+        Ok(Run::Done(Step::new(writes, opened)))
     }
 
     /// What the stamp says, and whether the sender may say what it did.
