@@ -18,7 +18,7 @@ use crate::{
     primitives::KemPair,
     ratchet::SkippedKeys,
     step::{Context, Needs, Run, Slot, Step, Write},
-    wire::{Envelope, Suite},
+    wire::{Envelope, SessionId, Suite},
 };
 
 /// A handshake and the records that it needs.
@@ -72,9 +72,8 @@ impl Accept {
         context: &Context<'_>,
     ) -> Result<Run<Opened>, OpenError> {
         let offered = self.handshake.identity_key;
-        let stored = slot.value.as_ref().map(|peer| peer.identity.key());
         let mut peer = slot.value.take().unwrap_or_else(|| Peer::pinned(offered));
-        let mut prekeys = self.prekeys.value.take().unwrap_or_default();
+        let prekeys = self.prekeys.value.take().unwrap_or_default();
         let mut archive = self.archive.value.take().unwrap_or_default();
         // A first envelope without a one-time prekey must not make its session twice. `docs/protocol.md`, section 6 "Repeats".
         if archive.knows_weak_start(envelope.session_id) {
@@ -82,10 +81,7 @@ impl Accept {
         }
         let mut needs = Needs::new();
         let lists = arrived.lists(context, &mut needs)?;
-        match arrived.desktop {
-            Some(desktop) if desktop == offered => {}
-            _ => lists.name(arrived.from, &offered).map_err(OpenError::Unlisted)?,
-        }
+        arrived.is_named(&offered, &lists)?;
         let keys = self.keys(arrived, envelope.suite, &prekeys, context)?;
         let place = ArchivePlace { have: arrived.have, peer: arrived.from };
         if let Some(former) = &peer.session {
@@ -95,10 +91,11 @@ impl Accept {
             return Ok(Run::Needs(needs));
         }
         let with_kem = keys.signed.last_resort.is_some();
-        let session = self.derive(arrived, envelope, keys, context)?;
-        let (session, unsealed, skipped) = open_first(session, envelope, arrived, context)?;
+        let unproved = self.derive(arrived, envelope, keys, context)?;
+        let (session, unsealed, skipped) = open_first(unproved, envelope, arrived, context)?;
         // Only now: the sender has shown that it holds the key, so that nobody else can make the app ask its user.
-        if let Some(stored) = stored.filter(|stored| *stored != offered) {
+        let stored = peer.identity.key();
+        if stored != offered {
             return Err(OpenError::IdentityChanged { stored, offered });
         }
         let weak = self.handshake.one_time_prekey.is_none();
@@ -113,26 +110,15 @@ impl Accept {
         }
 
         let mut writes: Vec<Write> = skipped.into_iter().chain(noted).collect();
-        if let (Some(id), Some(one_time)) = (&self.handshake.one_time_prekey, &self.one_time) {
-            prekeys.remove_one_time(id);
-            writes.extend(one_time.delete());
-            writes.push(self.prekeys.write(prekeys, context));
-        } else {
-            archive.remember_weak_start(session.id, self.handshake.signed_prekey);
-        }
+        writes.extend(self.use_up_prekey(session.id, prekeys, &mut archive, context).into_iter().flatten());
         let mut opened = Opened::new(unsealed, view, arrived.id, Arrival::NewSession, &session);
         peer.listed |= lists.matter();
-        peer.meet(session.suite, false);
         opened.downgraded = peer.accepts_less(session.suite, &lists, arrived.from, with_kem);
-        let archived = peer.take_in(session);
-        if archived.as_ref().is_some_and(|archived| archived.id == opened.session) {
-            opened.arrival = Arrival::NewArchived;
-        }
-        let archive_changes = archived.is_some() || weak;
-        if let Some(archived) = archived {
-            writes.extend(archive.add(archived, place, context, &mut needs)?);
-        }
-        if archive_changes {
+        let (arrival, archived) = peer.take_in(session);
+        opened.arrival = arrival;
+        let filed = archived.map(|archived| archive.add(archived, place, context, &mut needs)).transpose()?;
+        if filed.is_some() || weak {
+            writes.extend(filed.into_iter().flatten());
             writes.push(self.archive.write(archive, context));
         }
         writes.push(slot.write(peer, context));
@@ -199,21 +185,38 @@ impl Accept {
         let headers = envelope.message.header.headers();
         Ok(Session::respond(established, &self.handshake, (suite, headers), signed.pair, context.now))
     }
+
+    /// Lets the one-time prekey go; without one the archive remembers the session, so that it is not made again.
+    fn use_up_prekey(
+        &self,
+        session: SessionId,
+        mut prekeys: Prekeys,
+        archive: &mut Archive,
+        context: &Context<'_>,
+    ) -> [Option<Write>; 2] {
+        if let (Some(id), Some(one_time)) = (&self.handshake.one_time_prekey, &self.one_time) {
+            prekeys.remove_one_time(id);
+            return [one_time.delete(), Some(self.prekeys.write(prekeys, context))];
+        }
+        archive.remember_weak_start(session, self.handshake.signed_prekey);
+        [None, None]
+    }
 }
 
 impl Peer {
     /// Takes a session that the peer started: it is the active one, or is to be archived, by the rule that both sides compute alike. What is to be archived comes back.
-    fn take_in(&mut self, session: Session) -> Option<Session> {
+    fn take_in(&mut self, session: Session) -> (Arrival, Option<Session>) {
+        self.meet(session.suite, false);
         self.latest_start = self.latest_start.max(Some(session.order));
         match self.session.take() {
             Some(former) if !becomes_active(&session, &former) => {
                 self.session = Some(former);
-                Some(session)
+                (Arrival::NewArchived, Some(session))
             }
             former => {
                 self.session = Some(session);
                 self.stale = false;
-                former
+                (Arrival::NewSession, former)
             }
         }
     }

@@ -341,6 +341,14 @@ impl Arrived<'_> {
         Ok(Run::Done(Step::new(writes, opened)))
     }
 
+    /// Whether the key that the sender offers is one of its account: by the device list, a relayed desktop's by what its phone knows of it.
+    pub(super) fn is_named(&self, offered: &IdentityKey, lists: &Lists) -> Result<(), OpenError> {
+        match self.desktop {
+            Some(desktop) if desktop == *offered => Ok(()),
+            Some(_) | None => lists.name(self.from, offered).map_err(OpenError::Unlisted),
+        }
+    }
+
     /// What the stamp says, and whether the sender may say what it did.
     pub(super) fn view(&self, unsealed: &Unsealed, lists: &Lists) -> Result<Option<View>, OpenError> {
         let own = lists.own().filter(|own| *own.known.list.account() == self.from.account);

@@ -10,7 +10,7 @@ use super::{
         content::Kind,
         copies::{Place, RetryCopy, Text},
         peer::Peer,
-        send::{Outgoing, Said, encode_stamp, may_speak},
+        send::{Outgoing, Said, Sent, encode_stamp, may_speak},
         start::Renewal,
         state::Session,
     },
@@ -144,11 +144,7 @@ impl Operation for AnswerRetry<'_> {
         let broken = peer.speaking().is_none_or(|session| is_broken(session, &copy, request.reason));
         let mut writes = Vec::new();
         if broken {
-            let bundle = self.bundle.ok_or(RetryError::NoBundle)?;
-            if *bundle.address() != self.from {
-                return Err(RetryError::OtherBundle);
-            }
-            let renewal = Renewal::check(bundle, &device, &peer, &lists, context)?;
+            let renewal = self.renewal(&device, &peer, &lists, context)?;
             match renewal.renew(&mut peer, archive, have, context, &mut needs)? {
                 Some(archived) => writes = archived,
                 None => return Ok(Run::Needs(needs)),
@@ -161,23 +157,19 @@ impl Operation for AnswerRetry<'_> {
         let less = |session: &Session| peer.starts_less(session.suite, &lists, &self.from, context.suites);
         let downgraded = broken && peer.session.as_ref().is_some_and(less);
         writes.extend([copied, slot.write(peer, context)]);
-        let (reason, session) = (request.reason, sent.session);
-        let (message_id, strength) = (sent.message_id, sent.strength);
-        let envelope = sent.envelope;
-        Ok(Run::Done(Step::new(
-            writes,
-            RetryAnswer {
-                envelope,
-                message_id,
-                outcome,
-                reason,
-                associated_data,
-                restarted: broken,
-                session,
-                strength,
-                downgraded,
-            },
-        )))
+        let Sent { envelope, message_id, session, strength } = sent;
+        let answer = RetryAnswer {
+            envelope,
+            message_id,
+            outcome,
+            reason: request.reason,
+            associated_data,
+            restarted: broken,
+            session,
+            strength,
+            downgraded,
+        };
+        Ok(Run::Done(Step::new(writes, answer)))
     }
 }
 
@@ -192,6 +184,21 @@ impl AnswerRetry<'_> {
             return Err(RetryError::SentToAnotherKey { sent_to: copy.recipient, stored: *stored });
         }
         Ok(())
+    }
+
+    /// The session that is to take the broken one's place, by the device's own bundle.
+    fn renewal<'a>(
+        &'a self,
+        device: &'a Device,
+        peer: &Peer,
+        lists: &Lists,
+        context: &Context<'_>,
+    ) -> Result<Renewal<'a>, RetryError> {
+        let bundle = self.bundle.ok_or(RetryError::NoBundle)?;
+        if *bundle.address() != self.from {
+            return Err(RetryError::OtherBundle);
+        }
+        Ok(Renewal::check(bundle, device, peer, lists, context)?)
     }
 }
 
