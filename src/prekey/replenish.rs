@@ -170,12 +170,11 @@ impl Operation for ReplenishPrekeys {
             }
         };
         let bundle = encode_bundle(&device.address, &device.identity, &published, context)?;
-        let made = (0..self.one_time).map(|_| make_one_time(&device.identity, context));
-        let made = made.collect::<Result<Vec<_>, _>>()?;
         let (mut ids, mut one_time_prekeys) = (Vec::new(), Vec::new());
-        for (id, field, write) in made {
+        for _ in 0..self.one_time {
+            let (id, fields, write) = make_one_time(&device.identity, context)?;
             ids.push(id);
-            one_time_prekeys.push(field);
+            one_time_prekeys.push(fields);
             writes.push(write);
         }
         let upload = PrekeyUpload {

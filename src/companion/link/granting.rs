@@ -114,13 +114,9 @@ impl Operation for DescribeGranting {
         let stage = match stage {
             Stage::Idle => GrantingStage::Nothing,
             Stage::Entered { reference, answer, .. } => GrantingStage::Entered { reference, answer },
-            Stage::Scanned { invitation, ephemeral, expires_at } => GrantingStage::Scanned(LinkRequest {
-                reference: invitation.reference,
-                companion: invitation.identity_key,
-                comparison: invitation.comparison(ephemeral.public()),
-                consequence: invitation.role.consequence(),
-                expires_at,
-            }),
+            Stage::Scanned { invitation, ephemeral, expires_at } => {
+                GrantingStage::Scanned(LinkRequest::new(&invitation, ephemeral.public(), expires_at))
+            }
             Stage::Granted { invitation, grant, expires_at, .. } => {
                 GrantingStage::Granted { reference: invitation.reference, grant, expires_at }
             }

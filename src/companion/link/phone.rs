@@ -21,7 +21,7 @@ use crate::{
         Keys, ListError,
     },
     prekey::{BundleError, VerifiedBundle},
-    primitives::{KeyPair, Random, RandomError, Signature, aead},
+    primitives::{KeyPair, PublicKey, Random, RandomError, Signature, aead},
     session::start_with_new_companion,
     step::{Context, Loaded, Needs, Operation, RecordError, Run, Sealed, Step, UnixMillis, Write},
     wire::{GrantBodyMessage, MAX_DEVICES},
@@ -72,6 +72,19 @@ pub struct LinkRequest {
     pub consequence: Consequence,
     /// Until when the user can agree.
     pub expires_at: UnixMillis,
+}
+
+impl LinkRequest {
+    /// What is asked for an invitation, to which this phone has made a key.
+    pub(super) fn new(invitation: &Invitation, ephemeral: &PublicKey, expires_at: UnixMillis) -> Self {
+        Self {
+            reference: invitation.reference,
+            companion: invitation.identity_key,
+            comparison: invitation.comparison(ephemeral),
+            consequence: invitation.role.consequence(),
+            expires_at,
+        }
+    }
 }
 
 /// What a linked device may do: what the user is told before they agree.
@@ -231,10 +244,8 @@ pub(super) fn ask(
         return Err(ListError::TooManyDevices.into());
     }
     let ephemeral = KeyPair::generate(&mut context.random)?;
-    let (reference, expires_at) = (invitation.reference, context.now.plus(PATIENCE));
-    let comparison = invitation.comparison(ephemeral.public());
-    let consequence = invitation.role.consequence();
-    let request = LinkRequest { reference, companion, comparison, consequence, expires_at };
+    let expires_at = context.now.plus(PATIENCE);
+    let request = LinkRequest::new(&invitation, ephemeral.public(), expires_at);
     Ok((Stage::Scanned { invitation, ephemeral, expires_at }, request))
 }
 

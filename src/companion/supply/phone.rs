@@ -11,7 +11,7 @@ use crate::{
     session::{Heading, Keep, Single, SupplyNumber, ToldIdentity, ask_ahead},
     step::{
         Context, KeyWriter, Loaded, Needs, Operation, RecordError, RecordKey, RecordKind, RecordReader,
-        RecordType, RecordWriter, Run, Sealed, Slot, Step, UnixMillis,
+        RecordType, RecordWriter, Run, Sealed, Slot, Step, UnixMillis, Write,
     },
 };
 
@@ -129,6 +129,59 @@ impl Supply {
         }
         went_back
     }
+
+    /// What the companion does not know, or has not taken yet, of the accounts that were told before and of those that are named; what is new counts as told in the frame of this number.
+    fn news<'a>(
+        &mut self,
+        companion: DeviceId,
+        named: impl Iterator<Item = &'a AccountId>,
+        number: u64,
+        have: &Loaded,
+        context: &Context<'_>,
+        needs: &mut Needs,
+    ) -> Result<News, RecordError> {
+        let mut of: Vec<AccountId> = self.outstanding.iter().map(|(account, _)| *account).collect();
+        for account in named {
+            if !of.contains(account) {
+                of.push(*account);
+            }
+        }
+        let mut news = News::default();
+        for account in &of {
+            let OnRecord { identity, devices, told } =
+                OnRecord::read(companion, account, have, context, needs)?;
+            let Some(identity) = identity else { continue };
+            let list = devices.value.as_ref().map(|Devices(known)| &known.list);
+            let fact = Fact::new(*account, identity, list);
+            let digest = fact.digest();
+            let known =
+                told.value.as_ref().is_some_and(|told| (told.round, told.digest) == (self.round, digest));
+            if known && !self.outstanding.iter().any(|(other, _)| other == account) {
+                continue;
+            }
+            if news.facts.len() == MAX_FACTS {
+                news.waiting.push(*account);
+                continue;
+            }
+            if !known {
+                news.writes.push(told.write(ToldOf { round: self.round, digest }, context));
+                self.outstanding.retain(|(other, _)| other != account);
+                self.outstanding.push((*account, number));
+            }
+            news.facts.push(fact);
+        }
+        Ok(news)
+    }
+}
+
+/// What one frame tells of accounts.
+#[derive(Default)]
+struct News {
+    facts: Vec<Fact>,
+    /// For which there is no room in the frame.
+    waiting: Vec<AccountId>,
+    /// The records of what was told.
+    writes: Vec<Write>,
 }
 
 impl RecordType<'_> for Supply {
@@ -256,39 +309,9 @@ impl Operation for SupplyCompanion<'_> {
         let mut supply = slot.value.take().unwrap_or_default();
         // The time is in it, so that a phone whose store went back repeats no number that it has used since.
         let number = supply.last.saturating_add(1).max(context.now.min(UnixMillis::LATEST).0);
-        let mut waiting = Vec::new();
-        let mut facts = Vec::new();
-        let mut writes = Vec::new();
-        let mut of: Vec<AccountId> = supply.outstanding.iter().map(|(account, _)| *account).collect();
-        for account in self.accounts.iter().filter(|account| **account != own) {
-            if !of.contains(account) {
-                of.push(*account);
-            }
-        }
-        for account in &of {
-            let OnRecord { identity, devices, told } =
-                OnRecord::read(self.companion, account, have, context, &mut needs)?;
-            let Some(identity) = identity else { continue };
-            let list = devices.value.as_ref().map(|Devices(known)| &known.list);
-            let fact = Fact::new(*account, identity, list);
-            let digest = fact.digest();
-            let known =
-                told.value.as_ref().is_some_and(|told| (told.round, told.digest) == (supply.round, digest));
-            let outstanding = supply.outstanding.iter().position(|(other, _)| other == account);
-            if known && outstanding.is_none() {
-                continue;
-            }
-            if facts.len() == MAX_FACTS {
-                waiting.push(*account);
-                continue;
-            }
-            if !known {
-                writes.push(told.write(ToldOf { round: supply.round, digest }, context));
-                supply.outstanding.retain(|(other, _)| other != account);
-                supply.outstanding.push((*account, number));
-            }
-            facts.push(fact);
-        }
+        let named = self.accounts.iter().filter(|account| **account != own);
+        let News { facts, waiting, mut writes } =
+            supply.news(self.companion, named, number, have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
