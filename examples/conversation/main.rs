@@ -10,12 +10,14 @@
 //!
 //! Each line of FILE is a message, the two speaking in short runs; without FILE they plan a trip. To see how an app uses the crate, read
 //! `device.rs` (the operations, and what to do about their errors), `store.rs` (one transaction for each step) and `../stage/records.rs` (the table of records);
-//! the rest is a stage for these three. The exit code is 0 if every text arrived once and unchanged, 1 if not, 2 if the call was wrong.
+//! the rest is a stage for these three. At the end `headers.rs` looks at what envelopes show, with headers in clear and with encrypted ones.
+//! The exit code is 0 if every text arrived once and unchanged and encrypted headers show nothing, 1 if not, 2 if the call was wrong.
 
 mod check;
 mod device;
 #[path = "../stage/dice.rs"]
 mod dice;
+mod headers;
 mod kills;
 mod mailbox;
 mod network;
@@ -84,7 +86,9 @@ fn tell(story: &mut Story<'_>) -> Result<Vec<String>, Trouble> {
     let scratch = Scratch::new()?;
     story.set_up(&scratch)?;
     story.converse()?;
-    story.check()
+    let mut wrong = story.check()?;
+    wrong.extend(headers::compare(story.report).map_err(Trouble::Refused)?);
+    Ok(wrong)
 }
 
 /// The first differences, as one sentence.

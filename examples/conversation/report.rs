@@ -196,7 +196,9 @@ impl Report {
         match problem {
             None => {
                 let ok = "ok".green().bold().to_string();
-                self.print(format_args!("\n{ok}: {counts}; every text arrived once, unchanged"));
+                self.print(format_args!(
+                    "\n{ok}: {counts}; every text arrived once, unchanged; encrypted headers show nothing"
+                ));
             }
             Some(problem) => {
                 let failed = "FAILED".red().bold().to_string();
