@@ -26,10 +26,10 @@ use crate::{
 /// | in | [`AccountId`]s | whom to tell of; of an account that was never met nothing is told |
 /// | out | [`Supplied`] | the envelope for the companion, where there is anything to tell |
 ///
-/// Tells of at most 64 accounts at once. Reads four records for each; writes one for each that is told, two of the session, and one more.
+/// Tells of at most 64 accounts at once. Reads four records for each; writes one for each that is told, two of the session, and one more. Costs and draws what a send does; where there is nothing to tell it writes and draws nothing.
 ///
 /// # Errors
-/// [`SupplyError`].
+/// [`SupplyError::NotThePhone`], [`UnknownDevice`](SupplyError::UnknownDevice), [`Send`](SupplyError::Send), [`Record`](SupplyError::Record).
 ///
 /// # Spec
 /// `docs/protocol.md`, section 10 "Supply".
@@ -56,7 +56,7 @@ pub struct Supplied {
 /// Notes what a companion has taken, as [`Content::SupplyTaken`](crate::Content::SupplyTaken) says.
 ///
 /// # Errors
-/// [`SupplyError::NotThePhone`], [`Record`](SupplyError::Record).
+/// [`SupplyError::NotThePhone`], [`UnknownDevice`](SupplyError::UnknownDevice), [`Record`](SupplyError::Record).
 ///
 /// # Spec
 /// `docs/protocol.md`, section 10 "Supply".

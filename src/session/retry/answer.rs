@@ -38,11 +38,11 @@ use crate::{
 /// | in | [`IdentityKey`] | | the key on record, where the user has agreed that what was sent to another goes to this one |
 /// | out | [`RetryAnswer`] | | what goes to the device |
 ///
-/// One Diffie-Hellman, and those of a send or of a start. Reads the copies of what was sent to the device, up to 64 records; writes one of them, the peer's record
+/// One Diffie-Hellman, and what a send or a start costs and draws. Reads the copies of what was sent to the device, up to 64 records; writes one of them, the peer's record
 /// and, with a new session, the archive.
 ///
 /// # Errors
-/// [`RetryError`].
+/// [`RetryError`]; nothing has changed then.
 ///
 /// # Spec
 /// `docs/protocol.md`, section 8 "Retry"; *The Sesame Algorithm*, "Retry requests".
