@@ -1,6 +1,7 @@
 //! A phone that relays for desktops: `docs/relay.md`, row by row, and everyone who would like it to lose or repeat something.
 
 mod attacks;
+mod batches;
 mod bounds;
 mod damage;
 mod flow;
