@@ -37,7 +37,7 @@ impl World {
         let [mail] = &mails[..] else { return Err("the phone expects one request".into()) };
         let before = self.ada.device.store.clone();
         let mut take = TakeFromDesktop { desktop, envelope: &mail.bytes, verdict: None };
-        let FromDesktop::Undecided(Wanted::Upgrade(consent)) = self.ada.device.run(&take)? else {
+        let FromDesktop::Undecided(Wanted::Upgrade { consent, .. }) = self.ada.device.run(&take)? else {
             return Err("the phone did not ask its user".into());
         };
         let asks = consent.consequence == Consequence::ReadsAndSpeaksForTheAccount;
@@ -46,7 +46,7 @@ impl World {
             "the phone asks: may it read and speak for the account, without this phone?",
         );
         take.verdict = Some(Verdict::Allow);
-        let undecided = matches!(self.ada.device.run(&take)?, FromDesktop::Undecided(Wanted::Upgrade(_)));
+        let undecided = matches!(self.ada.device.run(&take)?, FromDesktop::Undecided(Wanted::Upgrade { .. }));
         self.ledger.claim(
             undecided && self.ada.device.store == before,
             "to allow what it asks does not do: nothing has changed",

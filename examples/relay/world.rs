@@ -250,12 +250,12 @@ impl World {
             let take = TakeFromDesktop { desktop: mail.from.device, envelope: &mail.bytes, verdict };
             match self.ada.device.run(&take) {
                 Err(error) => return is_settled(error),
-                Ok(FromDesktop::Undecided(Wanted::TakeOver | Wanted::Send { .. } | Wanted::Query(_))) => {
+                Ok(FromDesktop::Undecided(Wanted::TakeOver | Wanted::Send { .. } | Wanted::Query { .. })) => {
                     self.asked = self.asked.saturating_add(1);
                     verdict = Some(Verdict::Allow);
                     continue;
                 }
-                Ok(FromDesktop::Unready(plan)) => {
+                Ok(FromDesktop::Unready { plan, .. }) => {
                     for address in plan.missing {
                         self.ada.device.start(&address, &mut self.server)?;
                     }

@@ -81,6 +81,13 @@ pub struct SendToAccount<'a> {
     pub keep: Keep,
 }
 
+impl Plan {
+    /// Whether there is no other device at all, neither of the recipient nor of the own account.
+    pub(crate) fn is_for_nobody(&self) -> bool {
+        self.ready.is_empty() && self.missing.is_empty() && self.undecided.is_empty() && self.stale.is_empty()
+    }
+}
+
 impl fmt::Debug for SendToAccount<'_> {
     /// Shows lengths, not what is said.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{
     EndOfRelay, RelayError, Suspension,
     desktop_record::{Asked, Phase, Relay, Upgrading},
-    frame::Up,
+    frame::{MAX_REQUESTS, Up},
 };
 use crate::{
     identity::{Address, DeviceId},
@@ -20,7 +20,8 @@ use crate::{
 /// The output is the frame for the phone. Writes two records. Draws what a send draws.
 ///
 /// # Errors
-/// [`RelayError::NotPaired`], [`Suspended`](RelayError::Suspended), [`Ended`](RelayError::Ended), [`Send`](RelayError::Send), [`Record`](RelayError::Record).
+/// [`RelayError::NotPaired`], [`Suspended`](RelayError::Suspended), [`Ended`](RelayError::Ended), [`Send`](RelayError::Send), [`Record`](RelayError::Record);
+/// [`Unreachable`](RelayError::Unreachable) where the phone was not heard for 300 frames and was asked within the hour, or for 360 and within the day: more could end the session.
 ///
 /// # Spec
 /// `docs/relay.md`, "At the desktop".
@@ -32,7 +33,7 @@ pub struct AskPhone;
 /// The output is the frame for the phone. Writes two records. Draws what a send draws.
 ///
 /// # Errors
-/// As of [`AskPhone`], and [`RelayError::Joining`], [`Lapsed`](RelayError::Lapsed).
+/// As of [`AskPhone`], and [`RelayError::Joining`], [`Lapsed`](RelayError::Lapsed); [`Unreachable`](RelayError::Unreachable) from 300 frames on.
 ///
 /// # Spec
 /// `docs/relay.md`, "At the desktop".
@@ -121,7 +122,11 @@ impl Desk {
         line: &mut Line,
         context: &mut Context<'_>,
     ) -> Result<Vec<u8>, RelayError> {
+        if self.relay.has_spoken_much() {
+            return Err(RelayError::Unreachable);
+        }
         self.relay.owed = 0;
+        self.relay.unheard = self.relay.unheard.saturating_add(1);
         Ok(line.seal(&frame.encode(self.relay.shown), context)?)
     }
 
@@ -141,6 +146,7 @@ fn ask(relay: &mut Relay, line: &mut Line, context: &mut Context<'_>) -> Result<
     relay.asked = relay.asked.saturating_add(1);
     relay.asked_at = relay.now(context);
     relay.unanswered = relay.unanswered.saturating_add(1);
+    relay.unheard = relay.unheard.saturating_add(1);
     relay.owed = 0;
     let unanswered = relay.answered.saturating_add(1);
     let first = match relay.upgrading {
@@ -148,7 +154,9 @@ fn ask(relay: &mut Relay, line: &mut Line, context: &mut Context<'_>) -> Result<
         Upgrading::Accepted(number) => number.min(unanswered),
         Upgrading::No | Upgrading::Offered(_) => unanswered,
     };
-    let frame = Up::Ask { nonce: relay.asked, first, next: relay.number, lacks: relay.lacks };
+    let (nonce, at, next, lacks) = (relay.asked, relay.asked_at, relay.number, relay.lacks);
+    let first = first.max(next.saturating_sub(MAX_REQUESTS));
+    let frame = Up::Ask { nonce, at, first, next, lacks };
     // Where it joins, what was passed over is told again.
     let shown = if relay.phase == Phase::Joining { relay.sure } else { relay.shown };
     line.seal(&frame.encode(shown), context)
@@ -161,6 +169,7 @@ pub(super) fn first_ask(
     context: &mut Context<'_>,
 ) -> Result<(Vec<u8>, Vec<Write>), SendError> {
     relay.phase = Phase::Joining;
+    relay.unheard = 0;
     relay.session = line.session().ok_or(SendError::NoSession)?;
     let frame = ask(relay, &mut line, context)?;
     Ok((frame, line.write(context).into_iter().collect()))
@@ -175,6 +184,9 @@ impl Operation for AskPhone {
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<Vec<u8>>, RelayError> {
         speak(have, context, |desk, line, context| {
             desk.is_joined()?;
+            if desk.relay.now(context) < desk.relay.may_ask_from() {
+                return Err(RelayError::Unreachable);
+            }
             Ok(ask(&mut desk.relay, line, context)?)
         })
     }

@@ -121,7 +121,7 @@ impl Operation for TakeFromPhone<'_> {
             return Ok(Run::Needs(taking.needs));
         }
         writes.extend(taking.writes);
-        desk.relay.unanswered = 0;
+        (desk.relay.unanswered, desk.relay.unheard) = (0, 0);
         let owes = desk.relay.owed >= OWED;
         writes.push(desk.write(context));
         Ok(Run::Done(Step::new(writes, TakenFromPhone { said, owes })))
@@ -187,22 +187,25 @@ impl Taking<'_> {
 
     fn status(&mut self, status: &Status, context: &Context<'_>) -> Result<FromPhone, RelayError> {
         self.desk.is_joined()?;
-        if status.nonce != self.desk.relay.asked {
-            return Ok(FromPhone::Late);
-        }
         let relay = &mut self.desk.relay;
         // Counted from the question, so that this end is over before the phone's.
+        let asked_at = status.at.min(relay.asked_at);
         let good_until = match status.good_for {
-            0 => UnixMillis(relay.asked_at.0.saturating_sub(1)),
-            good_for => relay.asked_at.plus(good_for),
+            0 => UnixMillis(asked_at.0.saturating_sub(1)),
+            good_for => asked_at.plus(good_for),
         };
-        let renews = relay.is_over(context) && relay.now(context) <= good_until;
+        let answers = (relay.heard.saturating_add(1)..=relay.asked).contains(&status.nonce);
+        let renews = answers && relay.is_over(context) && relay.now(context) <= good_until;
         let next = relay.shown.saturating_add(1);
         let missing = status.from <= next && next < status.next;
         if missing && relay.phase == Phase::Attached && status.suspended.is_none() && !renews {
             // A status that was taken before what waits would turn the session on, and what waits would open no more.
             return Err(RelayError::Early { next: FrameNumber(next) });
         }
+        if !answers {
+            return Ok(FromPhone::Late);
+        }
+        relay.heard = status.nonce;
         relay.good_until = good_until;
         if let Some(why) = status.suspended {
             return Ok(self.suspend(why));
@@ -211,6 +214,7 @@ impl Taking<'_> {
         let mut settled = Vec::new();
         if joined {
             relay.phase = Phase::Attached;
+            relay.lacks = false;
             relay.shown = status.from.saturating_sub(1);
             // A later status names a frame that is still to come.
             relay.link = if status.from == status.next { status.link } else { Link::default() };
@@ -296,10 +300,7 @@ impl Taking<'_> {
             &Numbered::Event { at, origin: Origin::Own { to, shared }, text: said } => {
                 FromPhone::OwnSent { number, at, to, shared, text: text(said) }
             }
-            &Numbered::Gap { count, first, last } => {
-                self.desk.relay.lacks &= count != 0;
-                FromPhone::Gap { number, missed: count, first, last }
-            }
+            &Numbered::Gap { count, first, last } => FromPhone::Gap { number, missed: count, first, last },
             &Numbered::Found { request, text: found } => {
                 FromPhone::Found { number, request, text: text(found) }
             }

@@ -14,6 +14,10 @@ use crate::{
     wire::SessionId,
 };
 
+/// Frames without a word of the phone's after which only asks go out, one an hour; and after which one a day does.
+const SPOKEN_MUCH: u32 = 300;
+const SPOKEN_MORE: u32 = 360;
+
 /// How a relay stands at the desktop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -59,11 +63,13 @@ pub(super) struct Relay {
     /// The number of the next request that goes out, and of the last that was answered.
     pub(super) number: u64,
     pub(super) answered: u64,
-    /// The last ask, and when it was made.
+    /// The last ask, and when it was made; the last that was answered.
     pub(super) asked: u64,
     pub(super) asked_at: UnixMillis,
-    /// Asks in a row that nothing has come after.
+    pub(super) heard: u64,
+    /// Asks in a row that nothing has come after, and frames of all kinds.
     pub(super) unanswered: u8,
+    pub(super) unheard: u32,
     pub(super) good_until: UnixMillis,
     /// The latest time that was seen here.
     pub(super) latest: UnixMillis,
@@ -125,9 +131,23 @@ impl Relay {
         context.now.max(self.latest)
     }
 
-    /// Whether the phone has left two asks in a row without an answer.
+    /// Whether the phone has left two asks in a row without an answer, or much else.
     pub(super) fn is_unreachable(&self) -> bool {
-        self.unanswered >= 2
+        self.unanswered >= 2 || self.has_spoken_much()
+    }
+
+    /// Whether so much went out since the phone was heard last that more could end the session: it follows no gap of more than 1,000 messages.
+    pub(super) const fn has_spoken_much(&self) -> bool {
+        self.unheard >= SPOKEN_MUCH
+    }
+
+    /// From when on it may ask: at any time, once an hour, or once a day.
+    pub(super) fn may_ask_from(&self) -> UnixMillis {
+        match self.unheard {
+            ..SPOKEN_MUCH => UnixMillis(0),
+            ..SPOKEN_MORE => self.asked_at.plus(UnixMillis::HOUR),
+            _ => self.asked_at.plus(UnixMillis::DAY),
+        }
     }
 
     /// Whether it is about to become a companion, as far as it knows.
@@ -162,7 +182,7 @@ impl RecordType<'_> for Relay {
     const KIND: RecordKind = RecordKind::Relay;
 
     fn max_body_len(&self) -> usize {
-        1 + 1 + 2 + AccountId::MAX_LEN + 8 + 8 + 8 + 8 + 1 + 1 + 6 * 8 + 1 + 8 + 8 + 1 + Offer::MAX_LEN
+        1 + 1 + 2 + AccountId::MAX_LEN + 8 + 8 + 8 + 8 + 1 + 1 + 7 * 8 + 1 + 4 + 8 + 8 + 1 + Offer::MAX_LEN
     }
 
     fn encode(&self, body: &mut RecordWriter) {
@@ -182,7 +202,7 @@ impl RecordType<'_> for Relay {
             .u64(self.next)
             .u64(self.number)
             .u64(self.answered);
-        body.u64(self.asked).u64(self.asked_at.0).u8(self.unanswered);
+        body.u64(self.asked).u64(self.asked_at.0).u64(self.heard).u8(self.unanswered).u32(self.unheard);
         body.u64(self.good_until.0).u64(self.latest.0);
         self.upgrading.encode(body);
     }
@@ -210,7 +230,9 @@ impl RecordType<'_> for Relay {
             answered: body.u64()?,
             asked: body.u64()?,
             asked_at: UnixMillis(body.u64()?),
+            heard: body.u64()?,
             unanswered: body.u8()?,
+            unheard: body.u32()?,
             good_until: UnixMillis(body.u64()?),
             latest: UnixMillis(body.u64()?),
             upgrading: Upgrading::decode(body)?,

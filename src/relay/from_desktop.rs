@@ -29,15 +29,27 @@ pub enum Wanted {
     TakeOver,
     /// To send this.
     Send {
+        /// Which request.
+        request: RequestNumber,
         /// To whom.
         to: AccountId,
         /// What.
         text: SecretBytes,
     },
     /// Something of the app's own.
-    Query(SecretBytes),
+    Query {
+        /// Which request.
+        request: RequestNumber,
+        /// What it asks.
+        text: SecretBytes,
+    },
     /// To become a companion, which reads and speaks for the account without the phone: [`Verdict::Upgrade`] allows it, [`Verdict::Allow`] does not.
-    Upgrade(Consent),
+    Upgrade {
+        /// Which request.
+        request: RequestNumber,
+        /// What allows it.
+        consent: Consent,
+    },
 }
 
 impl fmt::Debug for Wanted {
@@ -45,9 +57,15 @@ impl fmt::Debug for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TakeOver => f.write_str("TakeOver"),
-            Self::Send { to, text } => write!(f, "Send {{ to: {to:?}, text: {} bytes }}", text.len()),
-            Self::Query(text) => write!(f, "Query({} bytes)", text.len()),
-            Self::Upgrade(consent) => write!(f, "Upgrade({consent:?})"),
+            Self::Send { request, to, text } => {
+                write!(f, "Send {{ request: {request:?}, to: {to:?}, text: {} bytes }}", text.len())
+            }
+            Self::Query { request, text } => {
+                write!(f, "Query {{ request: {request:?}, text: {} bytes }}", text.len())
+            }
+            Self::Upgrade { request, consent } => {
+                write!(f, "Upgrade {{ request: {request:?}, consent: {consent:?} }}")
+            }
         }
     }
 }
@@ -80,13 +98,19 @@ pub enum FromDesktop {
         /// Whether it was joined before: tell the user.
         again: bool,
     },
-    /// Nothing has changed: ask the user, and run this again with the word that fits: [`Verdict::Upgrade`] for an upgrade, [`Verdict::Allow`] for all else. The bytes open then as they
-    /// do now.
+    /// Nothing has changed: ask the user, and run this again with the word that fits: [`Verdict::Upgrade`] for an upgrade, [`Verdict::Allow`] for all else. Keep the word by the request's
+    /// number until it is done: where the user is slow and the desktop has asked since, these bytes open no more (`OutOfStep`), and the request comes again in others, for which it counts too.
     Undecided(Wanted),
     /// Nothing has changed: the user does not want it to join.
     Denied,
-    /// Nothing has changed: no device of the recipient's can be sent to. Mend what the plan names and run this again, or refuse with [`Verdict::Deny`].
-    Unready(Plan),
+    /// Nothing has changed: no device of the recipient's can be sent to. Mend what the plan names and run this again, or refuse with [`Verdict::Deny`]. Should the bytes open no more by then,
+    /// the request comes again in others.
+    Unready {
+        /// Which request.
+        request: RequestNumber,
+        /// What stands between.
+        plan: Plan,
+    },
     /// It asked to send a message, and that was done.
     Sent {
         /// Which request.

@@ -5,7 +5,8 @@ use core::fmt;
 
 use super::{
     DesktopConsent, EndOfRelay, RelayError, RequestNumber, RequestState, Suspension,
-    desktop_record::{Phase as DesktopPhase, Relay},
+    ask::Desk,
+    desktop_record::Phase as DesktopPhase,
     frame::{Down, MAX_REQUESTS, Numbered, Outcome},
     outbox::{ForDesktop, Outbox},
     phone::last_word,
@@ -265,8 +266,10 @@ impl Operation for RenewDesktop {
         let Some(mut outbox) = living(self.desktop, have, context, &mut needs)? else {
             return Ok(Run::Needs(needs));
         };
-        let now = outbox.desktop.now(context);
-        let good_until = now.plus(context.limits.list_window).max(outbox.desktop.good_until);
+        // By the user's word the clock is right as well, whatever it was before.
+        outbox.desktop.latest = context.now;
+        outbox.desktop.told_over = UnixMillis(0);
+        let good_until = context.now.plus(context.limits.list_window);
         outbox.desktop.good_until = good_until;
         Ok(Run::Done(Step::new(outbox.finish_apart(context), good_until)))
     }
@@ -426,14 +429,20 @@ impl Operation for DescribeRelay {
 
     fn run(&self, have: &Loaded, context: &mut Context<'_>) -> Result<Run<RelayDescription>, RelayError> {
         let mut needs = Needs::new();
-        let slot = Relay::read(have, context, &mut needs)?;
+        let Some(Desk { relay, phone, .. }) = Desk::read(have, context, &mut needs)? else {
+            return Ok(Run::Needs(needs));
+        };
+        let mut line = Line::read(&phone, have, context, &mut needs)?;
         if !needs.is_empty() {
             return Ok(Run::Needs(needs));
         }
-        let relay = slot.value.ok_or(RelayError::NotPaired)?;
+        let speaks = line.session().is_some();
         let description = RelayDescription {
-            phone: Address::new(relay.account, DeviceId::PHONE),
+            phone,
             standing: match relay.phase {
+                DesktopPhase::Joining | DesktopPhase::Attached if !speaks => {
+                    RelayStanding::Suspended(Suspension::Session)
+                }
                 DesktopPhase::Joining => RelayStanding::Joining,
                 DesktopPhase::Attached if relay.is_over(context) => RelayStanding::Lapsed,
                 DesktopPhase::Attached => RelayStanding::Attached,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     companion::SentToAccount,
-    identity::{AccountId, Address, DeviceId},
+    identity::{AccountId, Address, DeviceId, IdentityKey},
     session::{Line, OpenError, SendError},
     step::{Context, Loaded, Needs, RecordError, Slot, Write},
 };
@@ -92,7 +92,8 @@ impl Outbox {
     /// The same whatever the desktop is.
     pub(super) fn append_gap(&mut self, context: &mut Context<'_>) -> Result<(), RelayError> {
         let Missed { count, first, last } = self.desktop.missed;
-        if count == 0 || self.desktop.phase != Phase::Attached || !self.has_room_for_events(2) {
+        let speaks = self.desktop.phase == Phase::Attached && !self.desktop.is_over(context);
+        if count == 0 || !speaks || !self.has_room_for_events(2) {
             return Ok(());
         }
         let number = self.desktop.next;
@@ -119,8 +120,11 @@ impl Outbox {
 
     /// Tells that something is missing, and that nobody knows how much.
     pub(super) fn tell_unknown_gap(&mut self, context: &mut Context<'_>) -> Result<(), RelayError> {
-        let now = self.desktop.now(context);
-        self.append_or_break(&Numbered::Gap { count: 0, first: now, last: now }, context).map(|_| ())
+        let (now, number) = (self.desktop.now(context), self.desktop.next);
+        if self.append_or_break(&Numbered::Gap { count: 0, first: now, last: now }, context)? {
+            self.desktop.unknown_gap = number;
+        }
+        Ok(())
     }
 
     /// Appends a frame; a session that does not speak suspends the relay. False: it was not told.
@@ -263,7 +267,14 @@ impl Roster {
         self.account == Some(from.account)
     }
 
-    /// A desktop says nothing but frames. One that the account's list names is a companion, whatever this store remembers of it: it went back, and learns it here.
+    /// The key of a desktop that is a companion now.
+    pub(super) fn key_of_upgraded(&self, from: &Address) -> Option<IdentityKey> {
+        let upgraded = self.upgraded.iter().find(|outbox| outbox.id == from.device);
+        upgraded.filter(|_| self.is_own(from)).map(|outbox| outbox.desktop.key)
+    }
+
+    /// A desktop says nothing but frames. One that the account's list names is a companion, whatever this store remembers of it: it went back, and learns it here. And one that was upgraded
+    /// knows it, if it says something else.
     pub(super) fn meet(
         &mut self,
         from: &Address,
@@ -272,10 +283,17 @@ impl Roster {
         context: &Context<'_>,
         needs: &mut Needs,
     ) -> Result<(), RelayError> {
-        let is_it = |outbox: &Outbox| outbox.id == from.device;
-        let Some(place) = self.relayed.iter().position(is_it).filter(|_| self.is_own(from)) else {
+        if !self.is_own(from) {
             return Ok(());
-        };
+        }
+        let is_it = |outbox: &Outbox| outbox.id == from.device;
+        let knows = |outbox: &Outbox| outbox.desktop.knows(outbox.desktop.acked);
+        if let Some(outbox) = self.upgraded.iter_mut().find(|outbox| is_it(outbox) && !knows(outbox)) {
+            outbox.drop_all(have, needs);
+            writes.extend(outbox.finish_apart(context));
+            return Ok(());
+        }
+        let Some(place) = self.relayed.iter().position(is_it) else { return Ok(()) };
         let mut outbox = self.relayed.remove(place);
         let listed = outbox.desktop.is_listed(outbox.id, have, context, needs)?;
         if !needs.is_empty() {

@@ -193,9 +193,11 @@ impl Operation for GrantDesktop {
             gap: Missed::default(),
             gap_number: 0,
             taken: 0,
+            unknown_gap: 0,
             consent: self.may,
             good_until: context.now.plus(context.limits.list_window),
             latest: context.now,
+            told_over: UnixMillis(0),
             notice: None,
             offered: None,
             upgraded: None,
@@ -229,7 +231,7 @@ fn make_room(
     }
     let is_over = |desktop: &Desktop| match desktop.phase {
         Phase::Ended(_) => true,
-        Phase::Granted(until) => context.now > until,
+        Phase::Granted(until) => desktop.now(context) > until,
         Phase::Attached | Phase::Suspended(_) => {
             desktop.upgraded_in().is_none() && desktop.now(context) > desktop.good_until.plus(GRACE)
         }
@@ -320,7 +322,9 @@ impl Operation for JoinPhone<'_> {
             answered: 0,
             asked: 0,
             asked_at: UnixMillis(0),
+            heard: 0,
             unanswered: 0,
+            unheard: 0,
             good_until: UnixMillis(0),
             latest: context.now,
             upgrading: Upgrading::No,

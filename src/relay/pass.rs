@@ -12,7 +12,7 @@ use super::{
 use crate::{
     companion::{Plan, SendToAccount, SentToAccount},
     identity::Address,
-    session::{Content, Keep, Origin, Receive, Received},
+    session::{Content, Keep, OpenError, Origin, Receive, Received, open_frame},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Step},
 };
 
@@ -99,12 +99,14 @@ impl Operation for RelayReceive<'_> {
         let mut roster = Roster::read(None, have, context, &mut needs)?;
         let receive =
             Receive { from: self.from, envelope: self.envelope, associated_data: self.associated_data };
-        let Step { mut writes, output: received } = match receive.run(have, context)? {
-            Run::Needs(more) => {
+        let Step { mut writes, output: received } = match receive.run(have, context) {
+            Ok(Run::Needs(more)) => {
                 needs.add_all(&more);
                 return Ok(Run::Needs(needs));
             }
-            Run::Done(step) => step,
+            Ok(Run::Done(step)) => step,
+            Err(error) if needs.is_empty() => return self.refused(error, &roster, have, context),
+            Err(error) => return Err(error.into()),
         };
         roster.meet(&self.from, &mut writes, have, context, &mut needs)?;
         let (at, from, message) = (context.now, self.from, received.message_id);
@@ -136,6 +138,27 @@ impl Operation for RelayReceive<'_> {
             return Ok(Run::Needs(needs));
         }
         Ok(Run::Done(Step::new(writes, ReceivedAndRelayed { received, desktops })))
+    }
+}
+
+impl RelayReceive<'_> {
+    /// Why an envelope was refused. A frame binds nothing: where a message of the same device would bind something, what does not open may be one.
+    fn refused(
+        &self,
+        error: OpenError,
+        roster: &Roster,
+        have: &Loaded,
+        context: &Context<'_>,
+    ) -> Result<Run<ReceivedAndRelayed>, RelayError> {
+        let bound = matches!(error, OpenError::NotAuthentic | OpenError::OutOfStep);
+        let Some(key) = roster.key_of_upgraded(&self.from).filter(|_| bound) else {
+            return Err(error.into());
+        };
+        match open_frame(&self.from, self.envelope, Some(key), have, context) {
+            Ok(Run::Needs(needs)) => Ok(Run::Needs(needs)),
+            Ok(Run::Done(_)) => Err(OpenError::Frame.into()),
+            Err(_) => Err(error.into()),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     identity::{Address, Device, DeviceId},
     session::{Arrival, Line, OpenError, OpenedFrame, SendError, end_sessions, open_frame},
-    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis},
 };
 
 /// Takes what a desktop has sent, and does what it says in the same step: one request is done once, however often it comes.
@@ -138,17 +138,18 @@ impl Taking<'_> {
             let (writes, _) = outbox.finish(context);
             return Ok(Run::Done(Step::new(writes, FromDesktop::Late { notice })));
         }
+        // Only the pinned key makes a session: the desktop can leave before it was let in.
+        if let Up::Bye = frame {
+            return self.leave(outbox, context);
+        }
         if session != outbox.desktop.session {
-            let Up::Ask { nonce, first, next, lacks } = frame else {
+            let Up::Ask { nonce, at, first, next, lacks } = frame else {
                 return Err(RelayError::EarlyRequest {
                     next: RequestNumber(outbox.desktop.taken.saturating_add(1)),
                 });
             };
             outbox.desktop.session = session;
-            return self.join(outbox, (shown, lacks), nonce, first..next, context);
-        }
-        if let Up::Bye = frame {
-            return self.leave(outbox, context);
+            return self.join(outbox, (shown, lacks), (nonce, at), first..next, context);
         }
         if let Phase::Suspended(why) = outbox.desktop.phase
             && !matches!(frame, Up::Ask { .. })
@@ -172,7 +173,7 @@ impl Taking<'_> {
             return Ok(Run::Needs(self.needs));
         }
         match frame {
-            Up::Ask { nonce, .. } => self.status(outbox, nonce, results, context),
+            Up::Ask { nonce, at, .. } => self.status(outbox, (nonce, at), results, context),
             _ if outbox.desktop.phase == Phase::Suspended(Suspension::PhoneWentBack) => {
                 let (writes, _) = outbox.finish(context);
                 Ok(Run::Done(Step::new(writes, FromDesktop::Suspended(Suspension::PhoneWentBack))))
@@ -224,12 +225,18 @@ impl Taking<'_> {
     fn status(
         self,
         outbox: &mut Outbox,
-        nonce: u64,
+        ask: (u64, UnixMillis),
         results: Vec<Outcome>,
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
-        // The status goes first: it may be what lets the desktop show the rest.
-        say_status(outbox, nonce, results, context)?;
+        // One that is past its time shows nothing, and what it has not shown keeps it from opening more than so much: it is told so once a day.
+        let now = outbox.desktop.now(context);
+        let is_over = outbox.desktop.is_over(context);
+        if !is_over || now >= outbox.desktop.told_over.plus(UnixMillis::DAY) {
+            outbox.desktop.told_over = if is_over { now } else { UnixMillis(0) };
+            // The status goes first: it may be what lets the desktop show the rest.
+            say_status(outbox, ask, results, context)?;
+        }
         outbox.tell_gap(context)?;
         let suspended = outbox.desktop.suspended();
         let (writes, frames) = outbox.finish(context);
@@ -242,12 +249,12 @@ impl Taking<'_> {
         mut self,
         outbox: &mut Outbox,
         (shown, lacks): (u64, bool),
-        nonce: u64,
+        ask: (u64, UnixMillis),
         asked: core::ops::Range<u64>,
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
         let again = match outbox.desktop.phase {
-            Phase::Granted(until) if context.now > until => {
+            Phase::Granted(until) if outbox.desktop.now(context) > until => {
                 return Err(RelayError::Lapsed { expired_at: until });
             }
             Phase::Granted(_) => false,
@@ -276,7 +283,8 @@ impl Taking<'_> {
             None => None,
         };
         // What this phone has told and forgotten nobody can count.
-        let forgot = lacks || again && (former.session().is_none() || shown >= outbox.desktop.next);
+        let went_back = again && (former.session().is_none() || shown >= outbox.desktop.next);
+        let forgot = lacks || went_back || outbox.desktop.unknown_gap > shown;
         outbox.miss_above(shown, context);
         if shown >= outbox.desktop.next {
             outbox.desktop.next = shown.saturating_add(1);
@@ -286,7 +294,7 @@ impl Taking<'_> {
         outbox.desktop.phase = Phase::Attached;
         outbox.desktop.offered = None;
         // The status goes first: it says from where the numbers go on.
-        say_status(outbox, nonce, results, context)?;
+        say_status(outbox, ask, results, context)?;
         if forgot {
             outbox.tell_unknown_gap(context)?;
         }
@@ -346,13 +354,14 @@ pub(super) fn last_word(
 /// Says how the relay stands.
 fn say_status(
     outbox: &mut Outbox,
-    nonce: u64,
+    (nonce, at): (u64, UnixMillis),
     results: Vec<Outcome>,
     context: &mut Context<'_>,
 ) -> Result<(), RelayError> {
     let desktop = &outbox.desktop;
     let status = Status {
         nonce,
+        at,
         suspended: desktop.suspended(),
         good_for: match desktop.upgraded_in() {
             None => desktop.good_until.since(desktop.now(context)),

@@ -98,12 +98,16 @@ pub(super) struct Desktop {
     /// The last gap that was told, and under which number: it is told again where the desktop joins anew and has not shown it.
     pub(super) gap: Missed,
     pub(super) gap_number: u64,
+    /// The number of the last gap of which nobody knows how much it stands for.
+    pub(super) unknown_gap: u64,
     /// The last request that was taken.
     pub(super) taken: u64,
     pub(super) consent: DesktopConsent,
     pub(super) good_until: UnixMillis,
     /// The latest time that was seen here.
     pub(super) latest: UnixMillis,
+    /// When a desktop past its time was last told so.
+    pub(super) told_over: UnixMillis,
     /// What goes to a desktop that is of an earlier session, or for which the relay has ended.
     pub(super) notice: Option<Vec<u8>>,
     pub(super) offered: Option<Offered>,
@@ -286,7 +290,7 @@ impl RecordType<'_> for Desktop {
             .saturating_add(offered)
             .saturating_add(upgraded)
             .saturating_add(1 + 1 + 4 + 8 + 8 + 2)
-            .saturating_add(1 + 8 + 32 + 16 + 8 + 5 * 8 + 3 * 8 + 4 * 8 + 8 + 1 + 8 + 8 + 2)
+            .saturating_add(1 + 8 + 32 + 16 + 8 + 5 * 8 + 3 * 8 + 4 * 8 + 8 + 8 + 1 + 8 + 8 + 8 + 2)
     }
 
     fn encode(&self, body: &mut RecordWriter) {
@@ -305,9 +309,9 @@ impl RecordType<'_> for Desktop {
         for Missed { count, first, last } in [self.missed, self.gap] {
             body.u64(count).u64(first.0).u64(last.0);
         }
-        body.u64(self.gap_number);
+        body.u64(self.gap_number).u64(self.unknown_gap);
         body.u64(self.taken).u8(self.consent.to_byte()).u64(self.good_until.0).u64(self.latest.0);
-        body.prefixed(self.notice.as_deref().unwrap_or_default());
+        body.u64(self.told_over.0).prefixed(self.notice.as_deref().unwrap_or_default());
         body.flag(self.offered.is_some());
         if let Some(Offered { offer, until }) = &self.offered {
             offer.encode(body.u64(until.0));
@@ -340,10 +344,12 @@ impl RecordType<'_> for Desktop {
             missed: Missed::decode(body)?,
             gap: Missed::decode(body)?,
             gap_number: body.u64()?,
+            unknown_gap: body.u64()?,
             taken: body.u64()?,
             consent: DesktopConsent::from_byte(body.u8()?)?,
             good_until: UnixMillis(body.u64()?),
             latest: UnixMillis(body.u64()?),
+            told_over: UnixMillis(body.u64()?),
             notice: Some(body.prefixed()?.to_vec()).filter(|notice| !notice.is_empty()),
             offered: if body.flag()? { Some(Offered::decode(body)?) } else { None },
             upgraded: if body.flag()? { Some(Upgraded::decode(body)?) } else { None },

@@ -98,11 +98,12 @@ impl Taking<'_> {
     /// What the user is to be asked, where their word is wanted and is not there. What has no effect beyond this account needs none.
     fn undecided(&self, outbox: &Outbox, asking: &Asking<'_>) -> Result<Option<Wanted>, RelayError> {
         let secret = |text: &[u8]| SecretBytes::new(text.to_vec());
+        let request = asking.number();
         let needs_word = outbox.desktop.consent == DesktopConsent::Ask;
         let allowed = !needs_word || self.take.verdict == Some(Verdict::Allow);
         Ok(match asking.body {
-            Body::Send { to, text, .. } if !allowed => Some(Wanted::Send { to, text: secret(text) }),
-            Body::Query(text) if !allowed => Some(Wanted::Query(secret(text))),
+            Body::Send { to, text, .. } if !allowed => Some(Wanted::Send { request, to, text: secret(text) }),
+            Body::Query(text) if !allowed => Some(Wanted::Query { request, text: secret(text) }),
             Body::Upgrade => {
                 let wanted = Consent {
                     companion: outbox.desktop.key,
@@ -111,7 +112,9 @@ impl Taking<'_> {
                 match self.take.verdict {
                     Some(Verdict::Upgrade(consent)) if consent == wanted => None,
                     Some(Verdict::Upgrade(_)) => return Err(LinkError::OtherConsent.into()),
-                    Some(Verdict::Allow | Verdict::Deny) | None => Some(Wanted::Upgrade(wanted)),
+                    Some(Verdict::Allow | Verdict::Deny) | None => {
+                        Some(Wanted::Upgrade { request, consent: wanted })
+                    }
                 }
             }
             Body::Send { .. } | Body::Query(_) | Body::Read { .. } | Body::Accept(_) => None,
@@ -156,10 +159,14 @@ impl Taking<'_> {
         let audience = audience.without(&asking_desktop);
         let plan = audience.plan(to)?;
         if !plan.ready.iter().any(|address| address.account == to) {
-            if !plan.undecided.is_empty() {
+            if plan.undecided.iter().any(|address| address.account == to) {
                 return self.refuse(outbox, asking, seen, RefusedRequest::IdentityChanged, context);
             }
-            return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Unready(plan))));
+            if plan.is_for_nobody() {
+                return self.refuse(outbox, asking, seen, RefusedRequest::Nobody, context);
+            }
+            let request = asking.number();
+            return Ok(Run::Done(Step::new(Vec::new(), FromDesktop::Unready { request, plan })));
         }
         let id = message_id(&outbox.desktop.pairing, asking.id);
         let message = MessageToAccount {
@@ -228,7 +235,7 @@ pub(super) fn digest(id: RequestId, body: &Body<'_>) -> [u8; 32] {
     kdf::sha256(labels::RELAY_REQUEST, &[&id.0, &[body.kind()], &body.to_text()])
 }
 
-/// The id of a relayed message: the same whenever the same request is done, whatever the phone's store went back to.
+/// The id of a relayed message: the same whenever the same request is done, whatever either store went back to.
 fn message_id(pairing: &[u8; 16], request: RequestId) -> [u8; 16] {
     kdf::truncate(kdf::sha256(labels::RELAY_MESSAGE, &[pairing, &request.0]))
 }

@@ -333,6 +333,10 @@ impl Operation for FlushRequests {
         let mut needs = Needs::new();
         let Some(mut queue) = Queue::read(have, context, &mut needs)? else { return Ok(Run::Needs(needs)) };
         queue.desk.is_attached(context)?;
+        // All of it goes out, or nothing.
+        if queue.desk.relay.has_spoken_much() {
+            return Err(RelayError::Unreachable);
+        }
         queue.flush(true, context)?;
         if queue.frames.is_empty() {
             return Ok(Run::Done(Step::new(Vec::new(), queue.frames)));

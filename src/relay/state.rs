@@ -59,12 +59,14 @@ pub enum RefusedRequest {
     NoOffer,
     /// This desktop is a companion now, as the phone is about to tell it: send it yourself.
     Upgraded,
+    /// It is for the own account, which has no device but the phone.
+    Nobody,
 }
 
 /// Why nothing is relayed until the desktop joins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Suspension {
-    /// The phone's store went back: the desktop has more than the phone has sent.
+    /// The phone's store went back: the desktop has more than the phone has sent, or was told something else under the same number.
     PhoneWentBack,
     /// The desktop's store went back, or was copied to another machine.
     DesktopWentBack,

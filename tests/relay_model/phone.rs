@@ -143,7 +143,7 @@ impl Bench<'_> {
                     self.changed = false;
                     return false;
                 }
-                let (word, decided) = if let Wanted::Upgrade(consent) = wanted {
+                let (word, decided) = if let Wanted::Upgrade { consent, .. } = wanted {
                     self.is_no_word(&take, &before);
                     (Verdict::Upgrade(consent), agrees || self.has(Fault::AllowUpgrades))
                 } else {
@@ -175,7 +175,7 @@ impl Bench<'_> {
     /// Leave to send does not make a companion.
     fn is_no_word(&mut self, take: &TakeFromDesktop<'_>, before: &Device) {
         let allowed = self.make(&TakeFromDesktop { verdict: Some(Verdict::Allow), ..*take });
-        if !matches!(allowed, Ok(FromDesktop::Undecided(Wanted::Upgrade(_)))) || self.device != *before {
+        if !matches!(allowed, Ok(FromDesktop::Undecided(Wanted::Upgrade { .. }))) || self.device != *before {
             self.is_wrong("leave to send is taken for the word");
         }
     }
@@ -274,7 +274,7 @@ impl Bench<'_> {
             FromDesktop::Suspended(_) | FromDesktop::Left | FromDesktop::LeftCompanion => {}
             said @ (FromDesktop::Undecided(_)
             | FromDesktop::Denied
-            | FromDesktop::Unready(_)
+            | FromDesktop::Unready { .. }
             | FromDesktop::Read { .. }
             | FromDesktop::Query { .. }
             | _) => panic!("{said:?}"),

@@ -74,14 +74,14 @@ fn told(step: &Value) -> Vec<Vec<u8>> {
 fn wants(said: &Value, wanted: &Wanted, name: &str) {
     match wanted {
         Wanted::TakeOver => assert_eq!(number(&said["kind"]), 9, "{name}"),
-        Wanted::Send { to, text } => {
+        Wanted::Send { to, text, .. } => {
             assert_eq!((number(&said["kind"]), to.as_bytes()), (11, &hex(&said["account_id"])[..]), "{name}");
             assert_eq!(text[..], hex(&said["text"]), "{name}");
         }
-        Wanted::Query(text) => {
+        Wanted::Query { text, .. } => {
             assert_eq!((number(&said["kind"]), &text[..]), (13, &hex(&said["text"])[..]), "{name}");
         }
-        Wanted::Upgrade(_) | _ => panic!("{name}: {wanted:?}"),
+        Wanted::Upgrade { .. } | _ => panic!("{name}: {wanted:?}"),
     }
 }
 

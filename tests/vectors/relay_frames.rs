@@ -160,14 +160,14 @@ fn frames_of_the_desktop() {
                 assert_eq!((request.0, from, frames.len()), (1, address(said), 1), "{name}");
                 assert_eq!(message.as_bytes()[..], hex(&said["message_id"]), "{name}");
             }
-            ("asks the user", FromDesktop::Undecided(Wanted::Send { to, text })) => {
+            ("asks the user", FromDesktop::Undecided(Wanted::Send { to, text, .. })) => {
                 assert_eq!(
                     (to, &text[..]),
                     (account(&said["account_id"]), &hex(&said["text"])[..]),
                     "{name}"
                 );
             }
-            ("asks the user", FromDesktop::Undecided(Wanted::Query(text))) => {
+            ("asks the user", FromDesktop::Undecided(Wanted::Query { text, .. })) => {
                 assert_eq!(text[..], hex(&said["text"]), "{name}");
             }
             (_, other) => panic!("{name}: {other:?}"),

@@ -147,7 +147,7 @@ fn frames_15_to_18() {
         let take = TakeFromDesktop { desktop: ends.id, envelope: &envelope, verdict: None };
         match (text(&entry["expect"]), run(&mut ends.phone.clone(), now, &take)) {
             ("early", Err(_)) => {}
-            ("asks the user", Ok(FromDesktop::Undecided(Wanted::Upgrade(wanted)))) => {
+            ("asks the user", Ok(FromDesktop::Undecided(Wanted::Upgrade { consent: wanted, .. }))) => {
                 assert_eq!(wanted, consent(&ends), "{name}");
             }
             ("answered", Ok(FromDesktop::Refused { why, frames, .. })) => {

@@ -31,10 +31,10 @@ impl World {
             FromDesktop::Heard { frames, .. } | FromDesktop::Joined { frames, .. } => {
                 self.send(false, frames)
             }
-            FromDesktop::Undecided(Wanted::Upgrade(consent)) if verdict == Some(Verdict::Allow) => {
+            FromDesktop::Undecided(Wanted::Upgrade { consent, .. }) if verdict == Some(Verdict::Allow) => {
                 return self.up(envelope, Some(Verdict::Upgrade(consent)));
             }
-            FromDesktop::Undecided(_) | FromDesktop::Unready(_) => {
+            FromDesktop::Undecided(_) | FromDesktop::Unready { .. } => {
                 assert_eq!(self.held[PHONE].store, before);
             }
             FromDesktop::Sent { request, sent, desktops } => {

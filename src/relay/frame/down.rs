@@ -63,8 +63,9 @@ pub(in crate::relay) enum Numbered<'a> {
 /// The phone's answer to an ask.
 #[derive(Debug)]
 pub(in crate::relay) struct Status {
-    /// Of the ask.
+    /// Of the ask, and when that was made.
     pub(in crate::relay) nonce: u64,
+    pub(in crate::relay) at: UnixMillis,
     pub(in crate::relay) suspended: Option<Suspension>,
     /// For how long the phone relays, from the ask on; 0 where it is over.
     pub(in crate::relay) good_for: u64,
@@ -83,9 +84,11 @@ impl<'a> Down<'a> {
     pub(in crate::relay) fn encode(&self, taken: u64) -> SecretBytes {
         match self {
             Self::Status(status) => {
-                let room = status.results.len().saturating_mul(Outcome::LEN).saturating_add(42);
+                let room = status.results.len().saturating_mul(Outcome::LEN).saturating_add(50);
                 frame(STATUS, taken, room, |body| {
-                    body.u64(status.nonce).u8(status.suspended.map_or(0, Suspension::to_byte));
+                    body.u64(status.nonce)
+                        .u64(status.at.0)
+                        .u8(status.suspended.map_or(0, Suspension::to_byte));
                     body.u64(status.good_for).u64(status.from).u64(status.next).bytes(&status.link.0);
                     Outcome::encode_all(&status.results, body);
                 })
@@ -108,6 +111,7 @@ impl<'a> Down<'a> {
             STATUS => whole(body, |body| {
                 Some(Self::Status(Status {
                     nonce: body.u64()?,
+                    at: UnixMillis(body.u64()?),
                     suspended: Suspension::from_byte(body.u8()?)?,
                     good_for: body.u64()?,
                     from: body.u64().filter(|number| *number <= MAX_NUMBER)?,

@@ -189,6 +189,7 @@ impl RequestState {
             19 => Self::Refused(RefusedRequest::TooLong),
             20 => Self::Refused(RefusedRequest::NoOffer),
             21 => Self::Refused(RefusedRequest::Upgraded),
+            22 => Self::Refused(RefusedRequest::Nobody),
             _ => return None,
         })
     }
@@ -203,6 +204,7 @@ impl RefusedRequest {
             Self::TooLong => 19,
             Self::NoOffer => 20,
             Self::Upgraded => 21,
+            Self::Nobody => 22,
         }
     }
 }
@@ -233,19 +235,19 @@ impl Suspension {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::relay::MAX_FRAME;
+    use crate::{relay::MAX_FRAME, step::UnixMillis};
 
     /// Numbers that no honest end comes to would bring counters to their end.
     #[test]
     fn numbers_beyond_all_are_refused() {
-        let ask = Up::Ask { nonce: 1, first: 1, next: 1, lacks: false };
-        assert!(Up::decode(&ask.encode(MAX_NUMBER)[1..]).is_ok());
+        let ask = |first, next| Up::Ask { nonce: 1, at: UnixMillis(1), first, next, lacks: false };
+        assert!(Up::decode(&ask(1, 1).encode(MAX_NUMBER)[1..]).is_ok());
         for shown in [MAX_NUMBER + 1, u64::MAX - 1, u64::MAX] {
-            assert!(Up::decode(&ask.encode(shown)[1..]).is_err());
+            assert!(Up::decode(&ask(1, 1).encode(shown)[1..]).is_err());
             assert!(Down::decode(&Down::Superseded.encode(shown)[1..]).is_err());
         }
         for (first, next) in [(0, 1), (2, 1), (1, 66), (MAX_NUMBER + 1, MAX_NUMBER + 1)] {
-            assert!(Up::decode(&Up::Ask { nonce: 1, first, next, lacks: false }.encode(0)[1..]).is_err());
+            assert!(Up::decode(&ask(first, next).encode(0)[1..]).is_err());
         }
     }
 

@@ -18,6 +18,8 @@ pub(in crate::relay) enum Up<'a> {
     /// Requests from `first` on, before `next`, have no answer yet.
     Ask {
         nonce: u64,
+        /// When it was made, by the desktop's clock: the phone's answer has it again.
+        at: UnixMillis,
         first: u64,
         next: u64,
         /// Whether the phone told something under used numbers, and has not said yet that it is missing.
@@ -56,8 +58,8 @@ impl<'a> Up<'a> {
     /// The frame, and the last number that was shown, which it acknowledges.
     pub(in crate::relay) fn encode(&self, shown: u64) -> SecretBytes {
         match self {
-            Self::Ask { nonce, first, next, lacks } => frame(ASK, shown, 25, |body| {
-                body.u64(*nonce).u64(*first).u64(*next).flag(*lacks);
+            Self::Ask { nonce, at, first, next, lacks } => frame(ASK, shown, 33, |body| {
+                body.u64(*nonce).u64(at.0).u64(*first).u64(*next).flag(*lacks);
             }),
             Self::Ack => frame(ACK, shown, 0, |_| {}),
             Self::Bye => frame(BYE, shown, 0, |_| {}),
@@ -75,11 +77,12 @@ impl<'a> Up<'a> {
         let (kind, shown, body) = split(bytes)?;
         let frame = match kind {
             ASK => whole(body, |body| {
-                let (nonce, first, next) = (body.u64()?, body.u64()?, body.u64()?);
+                let (nonce, at) = (body.u64()?, UnixMillis(body.u64()?));
+                let (first, next) = (body.u64()?, body.u64()?);
                 let lacks = body.flag()?;
                 let count = next.checked_sub(first)?;
                 let counts = count <= MAX_REQUESTS && first > 0 && next <= MAX_NUMBER;
-                counts.then_some(Self::Ask { nonce, first, next, lacks })
+                counts.then_some(Self::Ask { nonce, at, first, next, lacks })
             })?,
             ACK => whole(body, |_| Some(Self::Ack))?,
             BYE => whole(body, |_| Some(Self::Bye))?,

@@ -331,9 +331,15 @@ fn a_restored_phone_goes_on_when_its_desktop_joins_anew() {
     assert_eq!(office.phone.store.count(RecordKind::RelayOut), 0);
 }
 
-/// A desktop that asks again before it was let in is told what became of its requests all the same.
+/// A desktop that asks again before it was let in is told what became of its requests, by whichever answer comes.
 #[test]
 fn a_second_ask_while_joining_brings_the_outcomes_too() {
+    for first_is_lost in [false, true] {
+        joins_by_one_of_two_answers(first_is_lost);
+    }
+}
+
+fn joins_by_one_of_two_answers(first_is_lost: bool) {
     let mut office = office(DesktopConsent::Always);
     let (request, frame) = office.desk_says("done");
     assert!(matches!(office.phone.from(&office.desk, &frame), Ok(FromDesktop::Sent { .. })));
@@ -342,12 +348,21 @@ fn a_second_ask_while_joining_brings_the_outcomes_too() {
     let second = office.desk.run(&outrigger::AskPhone).unwrap();
     let joined = office.phone.decides(&office.desk, &first, Verdict::Allow).unwrap();
     let FromDesktop::Joined { frames, .. } = joined else { panic!("{joined:?}") };
-    assert!(matches!(office.desk.take_frame(&frames[0]).unwrap().said, FromPhone::Late));
+    let of_first = frames[0].clone();
     let heard = office.phone.from(&office.desk, &second).unwrap();
     let FromDesktop::Heard { frames, .. } = heard else { panic!("{heard:?}") };
-    let said = office.desk.take_frame(&frames[0]).unwrap().said;
+    let (taken, other) = if first_is_lost { (&frames[0], &of_first) } else { (&of_first, &frames[0]) };
+    let said = office.desk.take_frame(taken).unwrap().said;
     let FromPhone::Status { joined: true, settled, .. } = said else { panic!("{said:?}") };
     assert_eq!(settled, [(request, RequestState::Accepted)]);
+    // What stands between the two comes first.
+    let outbox = office.phone.outbox(&office.desk);
+    assert_eq!(office.desk.shows(&outbox), ["gap of 1"]);
+    let said = office.desk.take_frame(other).unwrap().said;
+    match first_is_lost {
+        true => assert!(matches!(said, FromPhone::Late), "{said:?}"),
+        false => assert!(matches!(said, FromPhone::Status { joined: false, .. }), "{said:?}"),
+    }
 }
 
 /// A phone whose user lets the desktop go while it asks to join anew: the notice is of the session before, and counts.

@@ -21,7 +21,7 @@ fn the_user_is_asked_and_nothing_is_pending() {
     let before = office.phone.store.clone();
     for _ in 0..3 {
         let asked = office.phone.from(&office.desk, &frame).unwrap();
-        let FromDesktop::Undecided(Wanted::Send { to, text }) = asked else { panic!("{asked:?}") };
+        let FromDesktop::Undecided(Wanted::Send { to, text, .. }) = asked else { panic!("{asked:?}") };
         assert_eq!((to, &*text), (office.peer.address.account, &b"may I?"[..]));
         assert_eq!(office.phone.store, before);
     }
@@ -193,7 +193,7 @@ fn a_request_waits_until_its_recipient_can_be_sent_to() {
     let asked = office.desk.requests(request).unwrap();
     let before = office.phone.store.clone();
     let unready = office.phone.from(&office.desk, &asked.frames[0]).unwrap();
-    let FromDesktop::Unready(plan) = unready else { panic!("{unready:?}") };
+    let FromDesktop::Unready { plan, .. } = unready else { panic!("{unready:?}") };
     assert_eq!(plan.missing, [stranger.address]);
     assert_eq!(office.phone.store, before);
     office.phone.start(stranger.address, &mut office.server).unwrap();

@@ -106,9 +106,9 @@ fn frames_of_another_session_say_nothing() {
     assert_eq!(office.let_in(&ask).1, ["gap of 1"]);
 }
 
-/// Each ask makes the status of the one before it late, and the time of the last counts.
+/// The answer to each ask counts from when that was made, and one that comes behind the answer to a later one says nothing.
 #[test]
-fn a_status_counts_from_the_last_ask() {
+fn a_status_counts_from_its_ask() {
     let mut office = office(DesktopConsent::Always);
     let first = office.desk.run(&AskPhone).unwrap();
     office.desk.now = later(1_000);
@@ -119,10 +119,14 @@ fn a_status_counts_from_the_last_ask() {
     let [(of_first, _), (of_second, _)] =
         [first, second].map(|ask| heard(office.phone.from(&office.desk, &ask)));
     office.desk.now = later(9_000);
-    let said = office.desk.take_frame(&of_first[0]).unwrap().said;
+    let mut overtaken = office.desk.clone();
+    assert!(matches!(overtaken.take_frame(&of_second[0]).unwrap().said, FromPhone::Status { .. }));
+    let said = overtaken.take_frame(&of_first[0]).unwrap().said;
     assert!(matches!(said, FromPhone::Late), "{said:?}");
-    let relay = office.at_desk();
-    assert_eq!((relay.standing, relay.good_until), (RelayStanding::Attached, NOON.plus(14 * DAY)));
+    assert_eq!(overtaken.run(&DescribeRelay).unwrap().good_until, later(1_000).plus(14 * DAY));
+    let said = office.desk.take_frame(&of_first[0]).unwrap().said;
+    let FromPhone::Status { good_until, joined: false, .. } = said else { panic!("{said:?}") };
+    assert_eq!(good_until, NOON.plus(14 * DAY));
     let said = office.desk.take_frame(&of_second[0]).unwrap().said;
     let FromPhone::Status { good_until, joined: false, settled } = said else { panic!("{said:?}") };
     assert_eq!((good_until, settled), (later(1_000).plus(14 * DAY), vec![]));

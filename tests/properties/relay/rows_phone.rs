@@ -210,14 +210,41 @@ fn in_a_new_session_the_ask_comes_first() {
     let (_, frame) = office.desk_says("the first");
     assert!(matches!(office.phone.from(&office.desk, &frame), Ok(FromDesktop::Sent { .. })));
     let bundle = office.bundle();
+    let relay_of = |office: &Office| {
+        let mut relay = office.desk.store.0.clone();
+        relay.retain(|key, _| key.kind() == RecordKind::Relay);
+        relay
+    };
+    let before = relay_of(&office);
     let ask = office.desk.run(&RejoinPhone { bundle: &bundle }).unwrap();
-    let bye = office.desk.run(&LeavePhone).unwrap().unwrap();
-    let early = office.phone.from(&office.desk, &bye).unwrap_err();
+    // One that does not wait to be let in.
+    let joining = relay_of(&office);
+    office.desk.store.0.extend(before);
+    let (_, frame) = office.desk_says("the second");
+    office.desk.store.0.extend(joining);
+    let early = office.phone.from(&office.desk, &frame).unwrap_err();
     assert_eq!(early, RelayError::EarlyRequest { next: RequestNumber(2) });
     assert_eq!(office.standing_at_phone(), RelayStanding::Attached);
     let joined = office.phone.decides(&office.desk, &ask, Verdict::Allow).unwrap();
     assert!(matches!(joined, FromDesktop::Joined { again: true, .. }), "{joined:?}");
-    assert!(matches!(office.phone.from(&office.desk, &bye), Ok(FromDesktop::Left)));
+    assert!(matches!(office.phone.from(&office.desk, &frame), Ok(FromDesktop::Sent { .. })));
+}
+
+/// A desktop that leaves before its phone has met the session that it wanted to join in, or has let it in, is gone all the same.
+#[test]
+fn a_bye_needs_no_leave_to_join() {
+    for asked in [false, true] {
+        let mut office = office(DesktopConsent::Always);
+        let bundle = office.bundle();
+        let ask = office.desk.run(&RejoinPhone { bundle: &bundle }).unwrap();
+        let bye = office.desk.run(&LeavePhone).unwrap().unwrap();
+        if asked {
+            let denied = office.phone.decides(&office.desk, &ask, Verdict::Deny).unwrap();
+            assert!(matches!(denied, FromDesktop::Denied), "{denied:?}");
+        }
+        assert!(matches!(office.phone.from(&office.desk, &bye), Ok(FromDesktop::Left)));
+        assert_eq!(office.standing_at_phone(), RelayStanding::Ended(EndOfRelay::Left));
+    }
 }
 
 /// A bye ends an attached relay and a suspended one, with all that was kept for it.
@@ -303,9 +330,9 @@ fn an_acknowledgement_never_goes_back() {
     assert_eq!((kept(&mut office), office.phone.outbox(&office.desk)), ((1, 1), frames[2..].to_vec()));
 }
 
-/// Fourteen days from now, or what it was: granted, attached or suspended.
+/// Fourteen days from now, whatever it was and whatever the clock has shown before: granted, attached or suspended.
 #[test]
-fn a_renewal_counts_from_now_and_shortens_nothing() {
+fn a_renewal_counts_from_now() {
     let mut phone = Device::new("phone");
     phone.publish(5, &mut Server::default());
     let (desk, _) = grant(&mut phone, "granted", DesktopConsent::Ask);
@@ -318,13 +345,15 @@ fn a_renewal_counts_from_now_and_shortens_nothing() {
         let standing = phone.run(&DescribeDesktops).unwrap()[0].standing;
         phone.now = later(DAY);
         assert_eq!(phone.run(&renew).unwrap(), NOON.plus(15 * DAY));
-        // A phone that allows less from now on, and a clock that is put back.
+        // A clock that was ahead, and is put back; then a phone that allows less.
+        phone.now = later(365 * DAY);
+        assert_eq!(phone.run(&renew).unwrap(), NOON.plus(379 * DAY));
+        phone.now = later(DAY);
+        assert_eq!(phone.run(&renew).unwrap(), NOON.plus(15 * DAY));
         phone.limits = phone.limits.list_window(DAY);
-        assert_eq!(phone.run(&renew).unwrap(), NOON.plus(15 * DAY));
-        phone.now = NOON;
-        assert_eq!(phone.run(&renew).unwrap(), NOON.plus(15 * DAY));
+        assert_eq!(phone.run(&renew).unwrap(), NOON.plus(2 * DAY));
         let described = phone.run(&DescribeDesktops).unwrap().remove(0);
-        assert_eq!((described.good_until, described.standing), (NOON.plus(15 * DAY), standing));
+        assert_eq!((described.good_until, described.standing), (NOON.plus(2 * DAY), standing));
         phone.run(&DetachDesktop { desktop: desk.address.device }).unwrap();
         assert_eq!(phone.run(&renew).unwrap_err(), RelayError::Ended(EndOfRelay::Detached));
     }

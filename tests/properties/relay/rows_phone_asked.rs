@@ -124,7 +124,7 @@ fn a_query_waits_for_the_users_word() {
     let asked = office.desk.requests(Request::Query(b"what?")).unwrap();
     let before = office.phone.store.clone();
     let undecided = office.phone.from(&office.desk, &asked.frames[0]).unwrap();
-    let FromDesktop::Undecided(Wanted::Query(text)) = undecided else { panic!("{undecided:?}") };
+    let FromDesktop::Undecided(Wanted::Query { text, .. }) = undecided else { panic!("{undecided:?}") };
     assert_eq!(&*text, b"what?");
     assert_eq!(office.phone.store, before);
     let done = office.phone.decides(&office.desk, &asked.frames[0], Verdict::Allow).unwrap();

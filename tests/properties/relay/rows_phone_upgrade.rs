@@ -36,7 +36,7 @@ fn an_upgraded_desktop_that_asks_again_is_offered_its_place() {
     let (mut office, _) = Office::went_back_behind_the_upgrade();
     let frame = office.asks_for_upgrade();
     let undecided = office.phone.from(&office.desk, &frame).unwrap();
-    assert!(matches!(undecided, FromDesktop::Undecided(Wanted::Upgrade(_))), "{undecided:?}");
+    assert!(matches!(undecided, FromDesktop::Undecided(Wanted::Upgrade { .. })), "{undecided:?}");
     let verdict = Verdict::Upgrade(consent(&office.desk));
     let offered = office.phone.decides(&office.desk, &frame, verdict).unwrap();
     let FromDesktop::Offered { frames, .. } = offered else { panic!("{offered:?}") };

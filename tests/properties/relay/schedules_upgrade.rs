@@ -239,7 +239,7 @@ impl Street {
         }
         let desk = self.desks[which].device.clone();
         let mut done = self.phone.decides(&desk, &bytes, Verdict::Allow);
-        if let Ok(FromDesktop::Undecided(Wanted::Upgrade(consent))) = done {
+        if let Ok(FromDesktop::Undecided(Wanted::Upgrade { consent, .. })) = done {
             let named =
                 Consent { companion: desk.identity, consequence: Consequence::ReadsAndSpeaksForTheAccount };
             assert_eq!(consent, named);

@@ -150,7 +150,9 @@ fn only_the_users_word_upgrades() {
                 None => office.phone.from(&office.desk, &frame),
                 Some(verdict) => office.phone.decides(&office.desk, &frame, verdict),
             };
-            let Ok(FromDesktop::Undecided(Wanted::Upgrade(wanted))) = asked else { panic!("{asked:?}") };
+            let Ok(FromDesktop::Undecided(Wanted::Upgrade { consent: wanted, .. })) = asked else {
+                panic!("{asked:?}")
+            };
             assert_eq!(wanted, consent(&office.desk));
         }
         let relayed =

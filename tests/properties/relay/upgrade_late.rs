@@ -144,17 +144,18 @@ fn no_room_is_made_from_one_that_has_not_heard() {
     assert!(!ids(&mut heard).contains(&device));
 }
 
-/// A desktop that opened a late status, and comes for the frame before it a month later, joins anew, and sees what is new.
+/// A status that renews a desktop overtakes what waits; one that comes for that a month later joins anew, and sees what is new.
 #[test]
 fn a_frame_that_was_overtaken_a_month_ago_opens_no_more() {
     let mut office = office(DesktopConsent::Always);
     let overtaken = office.told("overtaken");
+    let desktop = office.desk.address.device;
+    office.all_now(later(14 * DAY + 1));
+    office.phone.run(&RenewDesktop { desktop }).unwrap();
     let ask = office.desk.run(&AskPhone).unwrap();
     let frames = office.phone_hears_word(&ask);
-    office.desk.run(&AskPhone).unwrap();
-    assert!(matches!(office.desk.take_frame(&frames[0]).unwrap().said, FromPhone::Late));
-    office.all_now(later(31 * DAY));
-    let desktop = office.desk.address.device;
+    assert!(matches!(office.desk.take_frame(&frames[0]).unwrap().said, FromPhone::Status { .. }));
+    office.all_now(later(46 * DAY));
     office.phone.run(&RenewDesktop { desktop }).unwrap();
     let gone = office.desk.take_frame(&overtaken.frames[0]).unwrap_err();
     assert_eq!(gone, RelayError::Frame(OpenError::KeyGone));

@@ -66,7 +66,9 @@ impl Office {
     fn is_taken_in_again(&mut self, first: &SignedList) {
         let frame = self.asks_for_upgrade();
         let asked = self.phone.from(&self.desk, &frame).unwrap();
-        let FromDesktop::Undecided(Wanted::Upgrade(wanted)) = asked else { panic!("{asked:?}") };
+        let FromDesktop::Undecided(Wanted::Upgrade { consent: wanted, .. }) = asked else {
+            panic!("{asked:?}")
+        };
         assert_eq!(wanted, consent(&self.desk));
         let offered = self.phone.decides(&self.desk, &frame, Verdict::Upgrade(wanted)).unwrap();
         let FromDesktop::Offered { frames, .. } = offered else { panic!("{offered:?}") };
