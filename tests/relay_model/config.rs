@@ -31,6 +31,12 @@ pub(crate) enum Fault {
     AllowUpgrades,
     /// The desktop's app drops what is given back to it.
     DropsGivenBack,
+    /// The desktop's app acknowledges what it has taken before that is stored, to the phone and to its transport.
+    AcksBeforeStore,
+    /// The phone's store loses which requests were taken.
+    LosesSeen,
+    /// The phone's app tells the desktop that it is let go, and does not store that.
+    EndIsNotStored,
 }
 
 impl Fault {
@@ -50,6 +56,9 @@ impl Fault {
             Self::CompanionEarly => "a companion before it has shown all",
             Self::AllowUpgrades => "leave to send is the word",
             Self::DropsGivenBack => "drops what is given back",
+            Self::AcksBeforeStore => "acknowledged before it is stored",
+            Self::LosesSeen => "loses what was taken",
+            Self::EndIsNotStored => "goes on after the end",
         }
     }
 }
@@ -76,6 +85,8 @@ pub(crate) struct Budget {
     /// Requests that the phone's user denies.
     pub(crate) denies: u8,
     pub(crate) detaches: u8,
+    /// How often the phone's user takes back what the desktop may.
+    pub(crate) withdraws: u8,
     /// How often the phone's app tells what became of a request.
     pub(crate) news: u8,
     /// How often the desktop asks to become a companion, and how often the phone's user agrees.
@@ -101,6 +112,7 @@ pub(crate) const CALM: Budget = Budget {
     restarts: 0,
     denies: 0,
     detaches: 0,
+    withdraws: 0,
     news: 0,
     upgrades: 0,
     agrees: 0,

@@ -1,8 +1,8 @@
 //! What a desktop does, before and after it is a companion, and what its app makes of it.
 
 use outrigger::{
-    AcceptUpgrade, Content, FlushRequests, FromPhone, Keep, Operation, Origin, PlanMessage, Receive,
-    RefusedRequest, RejoinPhone, RelayError, RelayRequest, ReplenishPrekeys, Request, RequestId,
+    AcceptUpgrade, AckPhone, Content, FlushRequests, FromPhone, Keep, Operation, Origin, PlanMessage,
+    Receive, RefusedRequest, RejoinPhone, RelayError, RelayRequest, ReplenishPrekeys, Request, RequestId,
     RequestState, SendToAccount, Start, TakeFromPhone, UnixMillis, Unsent, UnsentRequest, VerifiedBundle,
     WhileAway,
 };
@@ -182,6 +182,9 @@ impl Bench<'_> {
                     self.is_wrong("something is opened after the end");
                 }
                 self.said(taken.said);
+                if self.has(Fault::AcksBeforeStore) {
+                    self.word(&AckPhone);
+                }
             }
             Err(RelayError::Early { .. }) if self.has(Fault::ShowsEarly) => {
                 if let Some(text) = packet.text().filter(|text| matches!(text, Text::Down(_))) {

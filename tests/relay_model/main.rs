@@ -3,7 +3,8 @@
 //!
 //! `cargo test --test relay_model -- --nocapture` prints the number of states; `ci/model.sh` goes further. What is held in every state: numbers rise by one at the desktop, and
 //! behind a joining a hole has its gap; nothing is shown or heard twice; requests are done in order, and their states move forward; what is refused is not heard, what is
-//! accepted was in the phone's hands; no key and nonce twice; stores stay small; nothing is suspended, or unknown, where nothing went back. In every state in which nothing is
+//! accepted was in the phone's hands; what is done is done in the desktop's time and with leave; nothing is
+//! sealed for a desktop that was let go; no key and nonce twice; stores stay small; nothing is suspended, or unknown, where nothing went back. In every state in which nothing is
 //! under way: everything comes, or comes once the desktop joined anew. Faults that are planted are found.
 //!
 //! Of the upgrade: a message of the peer's is shown once, by the relay, passed on or directly, and comes by one of these ways alone unless a store went back; a request is done
@@ -75,6 +76,12 @@ fn users_have_their_say() {
     holds(Config::new(
         "a lapse and a renewal, one down",
         Budget { waits: 1, renews: 1, asks: 1, up: 0, ..ONE },
+    ));
+    holds(Config::new("a lapse and a renewal, one up", Budget { waits: 1, renews: 1, down: 0, ..ONE }));
+    holds(Config::new("leave is withdrawn", Budget { withdraws: 1, flushes: 1, ..ONE }));
+    holds(Config::new(
+        "leave is withdrawn, two up, a lapse",
+        Budget { withdraws: 1, waits: 1, up: 2, down: 0, ..ONE },
     ));
     if far() {
         holds(Config::new("a lapse and a renewal, one each", Budget { waits: 1, renews: 1, asks: 1, ..ONE }));
@@ -159,6 +166,7 @@ fn an_upgrade_loses_and_doubles_nothing() {
 fn an_upgrade_that_is_refused_changes_nothing() {
     holds(Config::upgrade("an upgrade, denied or not", Budget { denies: 1, down: 0, ..UPGRADE }));
     holds(Config::upgrade("an offer that lapses", Budget { waits: 1, down: 0, ..UPGRADE }));
+    holds(Config::upgrade("an upgrade, leave is withdrawn", Budget { withdraws: 1, down: 0, ..UPGRADE }));
     if far() {
         holds(Config::upgrade(
             "an offer that lapses, twice",
@@ -225,6 +233,12 @@ fn planted_faults_are_found() {
     let crash = Budget { crashes: 1, ..ONE };
     find(Fault::NeverAgain, crash, ENDS_WELL, "not everything was shown, in its order");
     find(Fault::ShowsAgain, PHONE, IN_ORDER, "shown twice");
+    let again = Budget { flushes: 1, ..one_up };
+    find(Fault::LosesSeen, again, IN_ORDER, "suspended, and nothing went back");
+    let ends = Budget { detaches: 1, up: 0, ..ONE };
+    find(Fault::EndIsNotStored, ends, IN_ORDER, "sealed for a desktop that was let go");
+    let acked = Config::new("", Budget { down: 1, crashes: 1, up: 0, ..CALM }).without_doubles();
+    finds(Fault::AcksBeforeStore, acked, ENDS_WELL, "not everything was shown, in its order");
 }
 
 #[test]

@@ -137,6 +137,8 @@ pub(crate) struct Tables {
     /// At the phone: how often a desktop has joined, and whether a numbered frame came behind the last one.
     pub(crate) joins: u8,
     pub(crate) tells_on: bool,
+    /// At the phone: what the desktop was told when it was let go.
+    pub(crate) notice: Option<PacketId>,
 }
 
 /// A device: its store, and its random source, which does not go back.
@@ -178,6 +180,8 @@ pub(crate) enum Input {
     /// An app sends what waits, again.
     Outbox,
     Detach,
+    /// The phone's user lets the desktop ask for nothing more.
+    Withdraw,
     Renew,
     /// The phone's app tells that its transport has taken a request's message.
     News(Text),
@@ -207,6 +211,7 @@ impl Input {
             | Self::Rejoin(_)
             | Self::Outbox
             | Self::Detach
+            | Self::Withdraw
             | Self::Renew
             | Self::News(_)
             | Self::Meet(_) => None,

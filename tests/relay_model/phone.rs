@@ -1,9 +1,10 @@
 //! What the phone does, and what its app makes of it.
 
 use outrigger::{
-    Content, DescribeDevices, DetachDesktop, ForDesktop, FromDesktop, Keep, News, OpenError, PlanMessage,
-    RecordKind, RefusedRequest, RelayError, RelayOutbox, RelayReceive, RenewDesktop, RequestNumber, Send,
-    SendToAccount, SentToAccount, TakeFromDesktop, TellDesktop, Verdict, Wanted,
+    Content, DescribeDesktops, DescribeDevices, DesktopConsent, DetachDesktop, EndOfRelay, ForDesktop,
+    FromDesktop, Keep, News, OpenError, PlanMessage, RecordKind, RefusedRequest, RelayError, RelayOutbox,
+    RelayReceive, RelayStanding, RenewDesktop, RequestNumber, Send, SendToAccount, SentToAccount,
+    SetDesktopConsent, TakeFromDesktop, TellDesktop, Verdict, Wanted,
 };
 
 use crate::{
@@ -99,9 +100,20 @@ impl Bench<'_> {
     }
 
     pub(crate) fn detach(&mut self) {
-        if let Ok(notice) = self.make(&DetachDesktop { desktop: self.lab.desktop(Party::Desk) }) {
-            self.send_all(Party::Desk, notice);
+        let before = self.device.records.clone();
+        let Ok(notice) = self.make(&DetachDesktop { desktop: self.lab.desktop(Party::Desk) }) else { return };
+        if self.has(Fault::EndIsNotStored) {
+            self.device.records = before;
         }
+        if let Some(notice) = notice {
+            let notice = self.send(Party::Desk, notice, None);
+            self.device.tables.notice = Some(notice);
+        }
+    }
+
+    pub(crate) fn withdraw(&mut self) {
+        let (desktop, may) = (self.lab.desktop(Party::Desk), DesktopConsent::Never);
+        let _ = self.make(&SetDesktopConsent { desktop, may });
     }
 
     pub(crate) fn renew(&mut self) {
@@ -224,6 +236,15 @@ impl Bench<'_> {
 
     fn taken_from_desktop(&mut self, packet: &Packet, done: FromDesktop, before: &Device) {
         let to = packet.from;
+        let does = |done: &FromDesktop| {
+            matches!(
+                done,
+                FromDesktop::Sent { .. } | FromDesktop::Offered { .. } | FromDesktop::Upgraded { .. }
+            )
+        };
+        if does(&done) {
+            self.is_allowed(to, before);
+        }
         match done {
             FromDesktop::Sent { request, sent, desktops } => {
                 let text = packet.text().unwrap();
@@ -278,6 +299,19 @@ impl Bench<'_> {
             | FromDesktop::Read { .. }
             | FromDesktop::Query { .. }
             | _) => panic!("{said:?}"),
+        }
+    }
+
+    /// What is done for a desktop is done in its time and with its user's leave, both as of this very step.
+    fn is_allowed(&mut self, desktop: Party, before: &Device) {
+        let desktops = Self::ask_at(self.now(), &before.records, &DescribeDesktops).unwrap();
+        let of = self.lab.desktop(desktop);
+        let described = desktops.iter().find(|described| described.desktop == of).unwrap();
+        // One that was upgraded and went back asks for its place anew; that has no time.
+        let upgraded = RelayStanding::Ended(EndOfRelay::Upgraded);
+        let stands = [RelayStanding::Attached, upgraded].contains(&described.standing);
+        if !stands || described.may == DesktopConsent::Never {
+            self.is_wrong("done without leave, or past its time");
         }
     }
 

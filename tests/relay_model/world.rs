@@ -103,7 +103,11 @@ impl World {
                 acts.push(Act::Do(party, input, Death::Lives));
                 if budget.crashes > 0 && matches!(party, Party::Phone | Party::Desk) {
                     acts.push(Act::Do(party, input, Death::After));
-                    if config.fault == Some(Fault::ReleaseBeforeStore) {
+                    let too_late = match config.fault {
+                        Some(Fault::AcksBeforeStore) => party == Party::Desk,
+                        fault => fault == Some(Fault::ReleaseBeforeStore),
+                    };
+                    if too_late {
                         acts.push(Act::Do(party, input, Death::TooLate));
                     }
                 }
@@ -129,6 +133,7 @@ impl World {
         let stuck = facts.suspended || !facts.reachable;
         add(budget.rejoins > 0 && stuck && !facts.ended, Party::Desk, Input::Rejoin(self.when.sessions));
         add(budget.detaches > 0, Party::Phone, Input::Detach);
+        add(budget.withdraws > 0, Party::Phone, Input::Withdraw);
         add(budget.renews > 0 && self.when.waits > 0, Party::Phone, Input::Renew);
         if budget.news > 0 {
             let done = &lab.device(self.store(Party::Phone)).tables.done;
@@ -217,7 +222,8 @@ impl World {
         }
         if death != Death::After {
             outcome.out.iter().for_each(|id| self.release(*id, lab));
-            let taken = input.packet().filter(|_| !config.doubles && death == Death::Lives);
+            let said_taken = death == Death::Lives || config.fault == Some(Fault::AcksBeforeStore);
+            let taken = input.packet().filter(|_| !config.doubles && said_taken);
             if let Some(taken) = taken {
                 self.drop_packet(taken);
             }
@@ -270,6 +276,7 @@ impl World {
             Input::Ask => &mut budget.asks,
             Input::Ack => &mut budget.acks,
             Input::Detach => &mut budget.detaches,
+            Input::Withdraw => &mut budget.withdraws,
             Input::Renew => &mut budget.renews,
             Input::News(_) => &mut budget.news,
             Input::Deny(_) => &mut budget.denies,
