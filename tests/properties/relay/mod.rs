@@ -16,6 +16,7 @@ mod rows_phone_upgrade;
 mod rows_races;
 mod schedules;
 mod schedules_upgrade;
+mod secrets;
 mod sizes;
 mod upgrade;
 mod upgrade_late;

@@ -444,3 +444,37 @@ fn a_message_before_the_switch_opens_after_it() {
     office.becomes(&frames);
     assert_eq!(office.passed_on(&passed_on).2, "to the phone alone");
 }
+
+/// The desktop's time counts to its last millisecond, and no longer.
+#[test]
+fn the_last_millisecond_counts_at_the_desktop_too() {
+    let mut office = office(DesktopConsent::Always);
+    let frame = office.frames("in time").remove(0);
+    let end = office.desk.run(&DescribeRelay).unwrap().good_until;
+    office.desk.now = end.plus(1);
+    let over = RelayError::Lapsed { expired_at: end };
+    assert_eq!(office.desk.take_frame(&frame).unwrap_err(), over);
+    assert_eq!(office.desk.run(&AckPhone).unwrap_err(), over);
+    assert_eq!(office.desk.run(&DescribeRelay).unwrap().standing, RelayStanding::Lapsed);
+    // A refusal has noted no time.
+    office.desk.now = end;
+    assert_eq!(office.desk.shows(&[frame]), ["in time"]);
+    office.desk.run(&AckPhone).unwrap();
+}
+
+/// For a clock that is put back time stands still: what was over is over, at both ends.
+#[test]
+fn a_clock_that_is_put_back_brings_no_time() {
+    let mut office = office(DesktopConsent::Always);
+    let frame = office.frames("in time").remove(0);
+    let end = office.desk.run(&DescribeRelay).unwrap().good_until;
+    // What is asked, and what is missed, notes the time.
+    (office.desk.now, office.phone.now) = (end.plus(1), end.plus(1));
+    office.desk.run(&AskPhone).unwrap();
+    assert_eq!(office.frames("missed"), Vec::<Vec<u8>>::new());
+    (office.desk.now, office.phone.now) = (NOON, NOON);
+    assert_eq!(office.desk.take_frame(&frame).unwrap_err(), RelayError::Lapsed { expired_at: end });
+    assert_eq!(office.frames("missed too"), Vec::<Vec<u8>>::new());
+    assert_eq!(office.standing_at_phone(), RelayStanding::Lapsed);
+    assert_eq!(office.at_desk().standing, RelayStanding::Lapsed);
+}

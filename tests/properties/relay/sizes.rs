@@ -1,6 +1,10 @@
 //! What a relayed message writes, what a desktop that is not there costs its phone, and what it sees when it comes back.
 
-use outrigger::{DesktopConsent, FromDesktop, FromPhone, RecordKind, RelayReceive};
+use std::convert::Infallible;
+
+use outrigger::{
+    Context, DesktopConsent, FromDesktop, FromPhone, RecordKind, RelayOutbox, RelayReceive, drive,
+};
 
 use super::office::{Office, office};
 use crate::world::BOUND;
@@ -62,6 +66,32 @@ fn an_outbox_holds_at_most_a_fifth_more_than_its_ciphertexts() {
     let (sealed, kept): (usize, usize) =
         (frames.iter().map(Vec::len).sum(), kept.iter().take(frames.len()).sum());
     assert!(kept * 10 <= sealed * 12, "{kept} B for {sealed} B of ciphertexts");
+}
+
+/// What goes out again costs the records that it stands in, and a handful more, however much waits behind it.
+#[test]
+fn what_is_sent_again_is_all_that_is_read() {
+    for (waiting, again) in [(3, 3), (32, 32), (200, 32)] {
+        let mut office = office(DesktopConsent::Always);
+        for _ in 0..waiting {
+            office.peer_says("waits");
+        }
+        let desktop = office.desk.address.device;
+        let mut read = 0;
+        let mut context = Context::new(office.phone.now, office.phone.generation, &mut office.phone.random);
+        let frames = drive(
+            &RelayOutbox { desktop },
+            &mut context,
+            &mut office.phone.store,
+            |store, key| {
+                read += 1;
+                Ok::<_, Infallible>(store.load(key))
+            },
+            |store, writes, _| store.apply(writes),
+        );
+        assert_eq!(frames.unwrap().len(), again);
+        assert!(read <= again + 4, "{read} records for {again} frames");
+    }
 }
 
 /// Events without end for a desktop that is not there: the phone keeps what it can, counts the rest, and the desktop sees where the hole is.
