@@ -100,7 +100,15 @@ impl Wire {
             | FromDesktop::Heard { frames, .. }
             | FromDesktop::Joined { frames, .. } => frames,
             FromDesktop::Late { notice } | FromDesktop::Ended { notice } => notice.into_iter().collect(),
-            other => panic!("{other:?}"),
+            other @ (FromDesktop::Undecided(_)
+            | FromDesktop::Denied
+            | FromDesktop::Unready(_)
+            | FromDesktop::Read { .. }
+            | FromDesktop::Repeated
+            | FromDesktop::Suspended(_)
+            | FromDesktop::Left
+            | FromDesktop::LeftCompanion
+            | _) => panic!("{other:?}"),
         };
         for frame in &frames {
             // Those for the other desktop do not open.
@@ -198,6 +206,8 @@ fn nothing_that_goes_out_holds_a_key() {
 /// The search finds keys where they are, and in each form in which they could be shown.
 #[test]
 fn the_search_finds_a_key_that_goes_out() {
+    // What two devices show each other of a session they show with headers in clear.
+    headers_in_clear();
     let wire = everything();
     let secrets = drawn(&wire.office.phone);
     let of_phone: Vec<_> = wire.office.phone.store.0.values().map(|(_, bytes)| bytes.clone()).collect();
