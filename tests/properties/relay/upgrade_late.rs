@@ -169,3 +169,25 @@ fn a_frame_that_was_overtaken_a_month_ago_opens_no_more() {
     let told = office.told("new");
     assert_eq!(office.desk.shows(&told.frames), ["new"]);
 }
+
+/// Room for the last event alone is none where a gap stands before it: the acceptance waits, and opens once both have room.
+#[test]
+fn the_last_frame_takes_no_gaps_place() {
+    let mut office = office(DesktopConsent::Always);
+    office.is_offered();
+    office.acknowledge();
+    for _ in 0..513 {
+        office.peer_says("kept, or missed");
+    }
+    let outbox = office.phone.outbox(&office.desk);
+    office.desk.shows(&outbox[..1]);
+    // It acknowledges one of 512, so that there is one place.
+    let acceptance = office.accepts();
+    assert_eq!(office.phone.from(&office.desk, &acceptance).unwrap_err(), RelayError::Full);
+    office.desk.shows(&outbox[1..2]);
+    // With two the gap is told, which leaves one.
+    let gap = office.acknowledge();
+    assert_eq!((gap, office.at_phone().missed), (vec![], 0));
+    let (list, _) = office.takes_in(&acceptance);
+    assert!(list.list.entry(office.desk.address.device).is_some());
+}
