@@ -119,6 +119,25 @@ fn another_request_at_a_used_number_suspends() {
     assert_eq!(settled[0].1, outrigger::RequestState::Accepted);
 }
 
+/// The end tells of another request under the number of one's own: nobody knows what became of that, and it is not said to be undone.
+#[test]
+fn at_the_end_a_used_number_is_unknown() {
+    let mut office = office(DesktopConsent::Always);
+    office.acknowledge();
+    let mut copy = office.clone();
+    copy.desk.random = crate::world::random::Seeded::new(5);
+    let (_, first) = office.desk_says("by one machine");
+    assert!(matches!(office.phone.from(&office.desk, &first), Ok(FromDesktop::Sent { .. })));
+    let (taken, _) = copy.desk_says("by the other");
+    let (above, _) = copy.desk_says("above all that was taken");
+    let desktop = office.desk.address.device;
+    let notice = office.phone.run(&outrigger::DetachDesktop { desktop }).unwrap().unwrap();
+    let said = copy.desk.take_frame(&notice).unwrap().said;
+    let FromPhone::Ended { settled, never_sent, .. } = said else { panic!("{said:?}") };
+    assert_eq!(settled, [(taken, outrigger::RequestState::Unknown)]);
+    assert_eq!(never_sent, [above]);
+}
+
 /// Nothing that the phone emits, nor all that a desktop holds, has a private key of the phone's or its key with a peer in it.
 #[test]
 fn no_key_of_the_phone_reaches_a_desktop() {
