@@ -102,7 +102,7 @@ impl Wire {
             FromDesktop::Late { notice } | FromDesktop::Ended { notice } => notice.into_iter().collect(),
             other @ (FromDesktop::Undecided(_)
             | FromDesktop::Denied
-            | FromDesktop::Unready(_)
+            | FromDesktop::Unready { .. }
             | FromDesktop::Read { .. }
             | FromDesktop::Repeated
             | FromDesktop::Suspended(_)
