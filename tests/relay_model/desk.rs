@@ -252,7 +252,7 @@ impl Bench<'_> {
         }
     }
 
-    /// Numbers rise by one; behind a status that joined there may be a hole, and then a gap that says so.
+    /// Numbers rise by one; behind a status that joined there may be a hole, and then a gap that says so, or that nobody knows how much is missing.
     fn number(&mut self, number: u64, gap: Option<u64>) {
         let tables = &mut self.device.tables;
         let hole = number.checked_sub(tables.last + 1);
@@ -264,6 +264,7 @@ impl Bench<'_> {
             None => self.is_wrong("a number comes twice"),
             Some(1) if late => {}
             Some(_) if !joined => self.is_wrong("a number is left out"),
+            Some(_) if gap == Some(0) => {}
             Some(hole) if gap.is_none_or(|missed| missed < hole) => self.is_wrong("a hole without its gap"),
             Some(_) => {}
         }

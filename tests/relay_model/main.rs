@@ -225,14 +225,15 @@ fn planted_faults_are_found() {
     let one_up = Budget { down: 0, ..ONE };
     let find = |fault, budget, property, why| finds(fault, Config::new("", budget), property, why);
     let crash = Budget { down: 2, up: 0, crashes: 1, ..CALM };
-    find(Fault::ReleaseBeforeStore, crash, IN_ORDER, "a message comes by two ways");
+    find(Fault::ReleaseBeforeStore, crash, IN_ORDER, "suspended, and nothing went back");
     find(Fault::ShowsEarly, Budget { up: 0, ..CALM }, IN_ORDER, "shown twice");
     find(Fault::SendsRepeated, one_up, IN_ORDER, "heard twice");
     find(Fault::UndecidedIsDone, DESK, ENDS_WELL, "what is new is not shown once");
     find(Fault::SentIsAccepted, one_up, IN_ORDER, "accepted, and the phone never had it");
     let crash = Budget { crashes: 1, ..ONE };
     find(Fault::NeverAgain, crash, ENDS_WELL, "not everything was shown, in its order");
-    find(Fault::ShowsAgain, PHONE, IN_ORDER, "shown twice");
+    let asks = Budget { up: 0, asks: 1, ..PHONE };
+    find(Fault::ShowsAgain, asks, IN_ORDER, "shown twice");
     let again = Budget { flushes: 1, ..one_up };
     find(Fault::LosesSeen, again, IN_ORDER, "suspended, and nothing went back");
     let ends = Budget { detaches: 1, up: 0, ..ONE };

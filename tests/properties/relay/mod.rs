@@ -18,6 +18,7 @@ mod schedules;
 mod schedules_upgrade;
 mod secrets;
 mod sizes;
+mod slow;
 mod upgrade;
 mod upgrade_late;
 mod upgrade_mended;

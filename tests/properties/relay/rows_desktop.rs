@@ -241,6 +241,29 @@ fn a_number_that_was_shown_is_shown_no_more() {
     assert_eq!(office.desk.shows(&on), ["six"]);
 }
 
+/// A phone whose store went back tells just as many other things: the next status says so, and the gap comes though it is lost at first.
+#[test]
+fn a_status_behind_other_frames_suspends() {
+    let mut office = office(DesktopConsent::Always);
+    let asks = [(); 2].map(|()| office.desk.run(&AskPhone).unwrap());
+    let snapshot = office.phone.store.clone();
+    let frames: Vec<_> = ["one", "two"].map(|text| office.frames(text)).concat();
+    assert_eq!(office.desk.shows(&frames), ["one", "two"]);
+    office.phone.store = snapshot;
+    for ask in &asks {
+        heard(office.phone.from(&office.desk, ask));
+    }
+    for text in ["three", "four"] {
+        office.frames(text);
+    }
+    let ask = office.desk.run(&AskPhone).unwrap();
+    let (frames, _) = heard(office.phone.from(&office.desk, &ask));
+    office.is_suspended_by(&frames[0], Suspension::PhoneWentBack);
+    let frame = office.joins_anew();
+    office.phone.decides(&office.desk, &frame, Verdict::Allow).unwrap();
+    assert_eq!(office.rejoin().1, ["gap of 0", "gap of 1"]);
+}
+
 /// An answer to a request that this store knows nothing of says that it went back.
 #[test]
 fn an_answer_to_a_request_that_it_did_not_make_suspends() {

@@ -3,7 +3,8 @@
 use outrigger::{
     AckPhone, Advice, AskPhone, Consent, DescribeDesktops, DesktopConsent, DetachDesktop, FanOutError,
     FromDesktop, FromPhone, GrantDesktop, LearnDevices, LinkError, ListError, OpenError, PlanMessage,
-    RelayError, RenewDesktop, RenewDevices, ScanLinkCode, ShowDesktopCode, Verdict,
+    RecordKind, RelayError, RelayReceive, RenewDesktop, RenewDevices, Restart, ScanLinkCode, ShowDesktopCode,
+    Verdict,
 };
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     companions::household::Directory,
-    world::{DAY, Device, Server},
+    world::{BOUND, DAY, Device, Server},
 };
 
 /// The phone signs in the last minute of the desktop's time, and the desktop is away past it: an ask is all that it takes.
@@ -190,4 +191,52 @@ fn the_last_frame_takes_no_gaps_place() {
     assert_eq!((gap, office.at_phone().missed), (vec![], 0));
     let (list, _) = office.takes_in(&acceptance);
     assert!(list.list.entry(office.desk.address.device).is_some());
+}
+
+/// An app that binds something to its messages is told all the same that a frame of a companion's is one: its last word, and the ask of one that went back behind its upgrade.
+#[test]
+fn frames_are_told_from_messages_that_bind_something() {
+    let frame = (RelayError::Open(OpenError::Frame), Advice::TakeFrame);
+    let mut office = office(DesktopConsent::Always);
+    let before = office.desk.clone();
+    office.server = office.upgrade().bundles;
+    let word = office.desk.run(&AckPhone).unwrap();
+    let mut back = Office { desk: before, ..office.clone() };
+    let ask = back.joins_anew();
+    for (office, envelope) in [(&mut office, &word), (&mut back, &ask)] {
+        for associated_data in [&[][..], BOUND] {
+            let receive = RelayReceive { from: office.desk.address, envelope, associated_data };
+            let refused = office.phone.run(&receive).unwrap_err();
+            assert_eq!((refused, refused.advice()), frame);
+        }
+        assert!(office.phone.decides(&office.desk, envelope, Verdict::Allow).is_ok());
+        // What does not open as a frame either is what it was.
+        let noise = [&envelope[..envelope.len() - 1], &[envelope[envelope.len() - 1] ^ 1]].concat();
+        let receive = RelayReceive { from: office.desk.address, envelope: &noise, associated_data: BOUND };
+        assert!(!matches!(office.phone.run(&receive).unwrap_err(), RelayError::Open(OpenError::Frame)));
+    }
+}
+
+/// A companion that speaks as one knows that it is one: its last word may be lost, and its session replaced.
+#[test]
+fn a_companion_that_speaks_knows_that_it_is_one() {
+    let mut office = office(DesktopConsent::Always);
+    let (_, frames) = office.is_taken_in();
+    office.becomes(&frames);
+    let _lost = office.desk.run(&AckPhone).unwrap();
+    let bundle = office.bundle();
+    office.desk.run(&Restart { bundle: &bundle }).unwrap();
+    let waiting = |office: &mut Office| office.phone.run(&DescribeDesktops).unwrap()[0].waiting;
+    assert_eq!(waiting(&mut office), 2);
+    let hello = office.desk.send(office.phone.address, "as a companion");
+    let receive = RelayReceive { from: office.desk.address, envelope: &hello, associated_data: BOUND };
+    office.phone.run(&receive).unwrap();
+    assert_eq!((waiting(&mut office), office.phone.store.count(RecordKind::RelayOut)), (0, 0));
+    // So its place can be another's, in time.
+    for name in ["two", "three", "four"] {
+        pair(&mut office.phone, name, DesktopConsent::Always);
+    }
+    office.phone.now = later(15 * DAY);
+    office.phone.publish(10, &mut office.server);
+    grants_another(&mut office, "five").unwrap();
 }
