@@ -17,6 +17,8 @@ use crate::{
 /// Frames without a word of the phone's after which only asks go out, one an hour; and after which one a day does.
 const SPOKEN_MUCH: u32 = 300;
 const SPOKEN_MORE: u32 = 360;
+/// As many as that comes to in the fourteen days of its time, and thirty more: of these frames the phone answers the asks.
+pub(super) const MAX_UNHEARD: u64 = 360 + 44 + 1;
 
 /// How a relay stands at the desktop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

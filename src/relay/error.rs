@@ -48,7 +48,7 @@ pub enum RelayError {
     },
     /// The relay has ended.
     Ended(EndOfRelay),
-    /// The phone does not answer, and the call wants no queue.
+    /// The phone does not answer, and the call wants no queue; or so much went out since it was heard that more could end the session.
     Unreachable,
     /// As many requests wait for an answer as can, or as many frames for an acknowledgement.
     Full,

@@ -33,7 +33,7 @@ pub struct RelayOutbox {
 }
 
 /// Lets a desktop go on for another 14 days, by the user's word or since they use this phone. The desktop learns it with the answer to its next
-/// [`AskPhone`](crate::AskPhone).
+/// [`AskPhone`](crate::AskPhone). It counts from the clock as it is now: a renewal also mends what a clock that was ahead has done.
 ///
 /// The output is until when. Writes one record.
 ///

@@ -5,14 +5,15 @@ use core::ops::Range;
 
 use super::{
     DesktopConsent, EndOfRelay, RequestId, RequestState, Suspension,
+    desktop_record::MAX_UNHEARD,
     frame::{Link, MAX_REQUESTS, Outcome},
 };
 use crate::{
     companion::Offer,
     identity::{Account, AccountId, DeviceId, DeviceList, Epoch, IdentityKey},
     step::{
-        Context, KeyWriter, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader, RecordType,
-        RecordWriter, Slot, UnixMillis,
+        Context, KeyWriter, Limits, Loaded, Needs, RecordError, RecordKey, RecordKind, RecordReader,
+        RecordType, RecordWriter, Slot, UnixMillis,
     },
     wire::SessionId,
 };
@@ -29,8 +30,14 @@ pub(super) const WINDOW: u64 = 32;
 /// Requests that are remembered.
 pub(super) const REMEMBERED: u64 = 256;
 
-// What is under way opens: the session follows gaps of 1,000 messages and keeps as many keys, so that a status opens behind all that is kept, and what is kept opens after it.
-const _: () = assert!(MAX_KEPT + RESERVED <= 600 && MAX_KEPT >= WINDOW && REMEMBERED >= MAX_REQUESTS);
+// What is under way opens: a status opens behind all that is kept, and behind the statuses that a desktop may ask for before it hears one; and what is kept opens after it.
+const _: () = {
+    let under_way = MAX_KEPT + RESERVED + MAX_UNHEARD;
+    assert!(
+        under_way <= Limits::DEFAULT.max_forward as u64 && under_way <= Limits::DEFAULT.max_skipped as u64
+    );
+    assert!(MAX_KEPT >= WINDOW && REMEMBERED >= MAX_REQUESTS);
+};
 
 /// The record of which desktops there are, oldest first, and of whose phone.
 #[derive(Debug)]
