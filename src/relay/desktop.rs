@@ -63,7 +63,7 @@ impl Operation for TakeFromPhone<'_> {
             return Err(RelayError::Ended(why));
         }
         let places = Places::ask_ahead(&desk, have, &mut needs);
-        let Step { mut writes, output: opened } =
+        let Step { mut writes, output: mut opened } =
             match open_frame(&desk.phone, self.envelope, None, have, context)
                 .map_err(|error| desk.no_frame(error))?
             {
@@ -76,6 +76,7 @@ impl Operation for TakeFromPhone<'_> {
         let (_, frame) = Down::decode(&opened.text)?;
         // The end counts in whatever session it comes: the phone may not have met a newer one.
         if opened.session != desk.relay.session && !matches!(frame, Down::Ended { .. }) {
+            writes.extend(opened.line.write(context));
             return Ok(Run::Done(Step::new(writes, TakenFromPhone { said: FromPhone::Late, owes: false })));
         }
         let link = Link::to(self.envelope);
@@ -86,11 +87,12 @@ impl Operation for TakeFromPhone<'_> {
                 (Place::Shown, _) => FromPhone::Late,
                 (Place::BehindAnother, _) => taking.suspend(Suspension::PhoneWentBack),
                 (Place::Next(number), Numbered::Upgraded { certificate, list }) => {
-                    let said = taking.upgraded(number, (certificate, list), &mut writes, context)?;
+                    let said = taking.upgraded(number, (certificate, list), &mut opened.line, context)?;
                     if !taking.needs.is_empty() {
                         return Ok(Run::Needs(taking.needs));
                     }
                     writes.extend(taking.writes);
+                    writes.extend(opened.line.write(context));
                     writes.push(desk.write(context));
                     return Ok(Run::Done(Step::new(writes, TakenFromPhone { said, owes: true })));
                 }
@@ -121,6 +123,7 @@ impl Operation for TakeFromPhone<'_> {
             return Ok(Run::Needs(taking.needs));
         }
         writes.extend(taking.writes);
+        writes.extend(opened.line.write(context));
         (desk.relay.unanswered, desk.relay.unheard) = (0, 0);
         let owes = desk.relay.owed >= OWED;
         writes.push(desk.write(context));
@@ -362,7 +365,7 @@ impl Taking<'_> {
         &mut self,
         number: FrameNumber,
         (certificate, list): (&[u8], &[u8]),
-        writes: &mut Vec<Write>,
+        line: &mut Line,
         context: &Context<'_>,
     ) -> Result<FromPhone, RelayError> {
         let (mut settled, mut unsent) = (Vec::new(), Vec::new());
@@ -382,7 +385,6 @@ impl Taking<'_> {
             }
         }
         let device = Device::read(self.have, context, &mut self.needs)?;
-        let mut line = Line::after(writes, &self.desk.phone, context)?.ok_or(RelayError::NotPaired)?;
         if !self.needs.is_empty() {
             return Ok(FromPhone::Late);
         }
@@ -392,8 +394,7 @@ impl Taking<'_> {
         let (list, account) =
             become_companion(named, &account_key, &address, self.have, context, &mut self.needs)?;
         line.stamp_from_now_on();
-        writes.extend(line.write(context));
-        writes.push(account);
+        self.writes.push(account);
         self.shown(number);
         let relay = &mut self.desk.relay;
         relay.phase = Phase::Ended(EndOfRelay::Upgraded);

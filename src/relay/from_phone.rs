@@ -9,7 +9,7 @@ use crate::{
     identity::{AccountId, Address},
     primitives::SecretBytes,
     session::{MessageId, SharedId},
-    step::{RecordReader, UnixMillis},
+    step::UnixMillis,
 };
 
 /// What was taken.
@@ -178,7 +178,7 @@ impl Unsent {
     /// Nothing where the request was for what has come.
     pub(super) fn read(request: RequestId, kind: u8, not_after: UnixMillis, body: &[u8]) -> Option<Self> {
         let secret = |text: &[u8]| SecretBytes::new(text.to_vec());
-        let asked = match Body::decode(kind, &mut RecordReader::over(body))? {
+        let asked = match Body::decode(kind, body)? {
             Body::Send { to, associated_data, text } => {
                 UnsentRequest::Send { to, plaintext: secret(text), associated_data: associated_data.to_vec() }
             }

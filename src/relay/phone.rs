@@ -21,6 +21,7 @@ use crate::{
     identity::{Address, Device, DeviceId},
     session::{Arrival, Line, OpenError, OpenedFrame, SendError, end_sessions, open_frame},
     step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis},
+    wire::SessionId,
 };
 
 /// Takes what a desktop has sent, and does what it says in the same step: one request is done once, however often it comes.
@@ -85,12 +86,11 @@ impl Operation for TakeFromDesktop<'_> {
                 }
                 Run::Done(step) => step,
             };
-        let Step { mut writes, output: opened } = opened;
-        let line = Line::after(&mut writes, &address, context)?.ok_or(RelayError::NotPaired)?;
+        let Step { writes, output: OpenedFrame { line, text, session, arrival } } = opened;
         let mut outbox = Outbox::new(self.desktop, slot, desktop, line);
         outbox.writes = writes;
         let taking = Taking { take: self, phone, have, needs };
-        taking.take(&mut outbox, opened, context)
+        taking.take(&mut outbox, &text, (session, arrival), context)
     }
 }
 
@@ -128,11 +128,11 @@ impl Taking<'_> {
     fn take(
         mut self,
         outbox: &mut Outbox,
-        opened: OpenedFrame,
+        text: &[u8],
+        (session, arrival): (SessionId, Arrival),
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
-        let OpenedFrame { text, session, arrival } = opened;
-        let (shown, frame) = Up::decode(&text)?;
+        let (shown, frame) = Up::decode(text)?;
         if matches!(arrival, Arrival::Archived | Arrival::NewArchived) {
             let notice = outbox.desktop.notice.clone();
             let (writes, _) = outbox.finish(context);
@@ -178,10 +178,10 @@ impl Taking<'_> {
                 let (writes, _) = outbox.finish(context);
                 Ok(Run::Done(Step::new(writes, FromDesktop::Suspended(Suspension::PhoneWentBack))))
             }
-            Up::Request { number, id, body, .. } if number <= outbox.desktop.taken => {
-                self.repeated(outbox, number, digest(id, &body), context)
+            Up::Request { number, id, body, text, .. } if number <= outbox.desktop.taken => {
+                self.repeated(outbox, number, digest(id, body.kind(), text), context)
             }
-            Up::Request { number, id, not_after, body } => {
+            Up::Request { number, id, not_after, body, text } => {
                 let next = outbox.desktop.taken.saturating_add(1);
                 if number != next {
                     return Err(RelayError::EarlyRequest { next: RequestNumber(next) });
@@ -190,7 +190,7 @@ impl Taking<'_> {
                     return Err(RelayError::Lapsed { expired_at: outbox.desktop.good_until });
                 }
                 let late = outbox.desktop.now(context) > not_after;
-                self.request(outbox, Asking { number, id, body, late }, context)
+                self.request(outbox, Asking { number, id, body, text, late }, context)
             }
             Up::Ack | Up::Bye => {
                 outbox.tell_gap(context)?;

@@ -221,6 +221,7 @@ pub(super) struct Asking<'a> {
     pub(super) number: u64,
     pub(super) id: RequestId,
     pub(super) body: Body<'a>,
+    pub(super) text: &'a [u8],
     pub(super) late: bool,
 }
 
@@ -231,8 +232,8 @@ impl Asking<'_> {
 }
 
 /// What tells a request from every other: its id and all that it asks for.
-pub(super) fn digest(id: RequestId, body: &Body<'_>) -> [u8; 32] {
-    kdf::sha256(labels::RELAY_REQUEST, &[&id.0, &[body.kind()], &body.to_text()])
+pub(super) fn digest(id: RequestId, kind: u8, text: &[u8]) -> [u8; 32] {
+    kdf::sha256(labels::RELAY_REQUEST, &[&id.0, &[kind], text])
 }
 
 /// The id of a relayed message: the same whenever the same request is done, whatever either store went back to.
@@ -250,7 +251,7 @@ pub(super) fn answer(
 ) -> Result<(), RelayError> {
     let outcome = Outcome { number: asking.number, request: asking.id, state };
     outbox.desktop.taken = asking.number;
-    let digest = digest(asking.id, &asking.body);
+    let digest = digest(asking.id, asking.body.kind(), asking.text);
     outbox.writes.push(seen.write(Seen { outcome, digest }, context));
     outbox.append(&Numbered::Answer(outcome), context)
 }

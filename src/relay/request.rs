@@ -12,7 +12,7 @@ use super::{
 use crate::{
     identity::{AccountId, Address},
     session::{Line, MessageId, SendError},
-    step::{Context, Loaded, Needs, Operation, RecordReader, Run, Sealed, Slot, Step, UnixMillis, Write},
+    step::{Context, Loaded, Needs, Operation, Run, Sealed, Slot, Step, UnixMillis, Write},
     wire::{MAX_ASSOCIATED_DATA, MAX_PLAINTEXT},
 };
 
@@ -204,7 +204,7 @@ impl<'a> Queue<'a> {
         context: &mut Context<'_>,
     ) -> Result<RequestId, RelayError> {
         let request = RequestId(context.random.draw()?);
-        self.send(place, request, not_after, body, context)?;
+        self.send(place, request, not_after, (body, &body.to_text()), context)?;
         self.desk.relay.next = self.desk.relay.next.checked_add(1).ok_or(RelayError::Full)?;
         Ok(request)
     }
@@ -215,10 +215,10 @@ impl<'a> Queue<'a> {
         number: u64,
         id: RequestId,
         not_after: UnixMillis,
-        body: Body<'_>,
+        (body, text): (Body<'_>, &[u8]),
         context: &mut Context<'_>,
     ) -> Result<(), RelayError> {
-        let request = Up::Request { number, id, not_after, body };
+        let request = Up::Request { number, id, not_after, body, text };
         let frame = self.desk.say(&request, &mut self.line, context)?;
         self.frames.push(frame);
         Ok(())
@@ -230,14 +230,13 @@ impl<'a> Queue<'a> {
         slot: &Slot<Asked<'_>>,
         id: RequestId,
         not_after: UnixMillis,
-        body: Body<'_>,
+        (body, text): (Body<'_>, &[u8]),
         context: &mut Context<'_>,
     ) -> Result<(), RelayError> {
         let number = self.desk.relay.number;
         let after = number.checked_add(1).ok_or(RelayError::Full)?;
-        self.seal(number, id, not_after, body, context)?;
-        let text = body.to_text();
-        let stage = AskedStage::Sent { number, kind: body.kind(), not_after, body: &text };
+        self.seal(number, id, not_after, (body, text), context)?;
+        let stage = AskedStage::Sent { number, kind: body.kind(), not_after, body: text };
         self.writes.push(slot.write(Asked { id, stage }, context));
         self.desk.relay.number = after;
         Ok(())
@@ -247,21 +246,20 @@ impl<'a> Queue<'a> {
     pub(super) fn flush(&mut self, again: bool, context: &mut Context<'_>) -> Result<(), RelayError> {
         for slot in core::mem::take(&mut self.places) {
             // What stands there was encoded by this crate; a body that is damaged otherwise is of no use.
-            let body = |kind: u8, body: &'a [u8]| Body::decode(kind, &mut RecordReader::over(body));
             match &slot.value {
                 // After its acceptance this desktop asks for nothing more.
                 Some(Asked { id, stage: AskedStage::Queued { kind, not_after, body: text } })
                     if !self.desk.relay.has_accepted() =>
                 {
-                    if let Some(body) = body(*kind, text) {
-                        self.send(&slot, *id, *not_after, body, context)?;
+                    if let Some(body) = Body::decode(*kind, text) {
+                        self.send(&slot, *id, *not_after, (body, text), context)?;
                     }
                 }
                 Some(Asked { id, stage: AskedStage::Sent { number, kind, not_after, body: text } })
                     if again =>
                 {
-                    if let Some(body) = body(*kind, text) {
-                        self.seal(*number, *id, *not_after, body, context)?;
+                    if let Some(body) = Body::decode(*kind, text) {
+                        self.seal(*number, *id, *not_after, (body, text), context)?;
                     }
                 }
                 Some(_) | None => {}

@@ -68,7 +68,7 @@ impl Accept {
         mut self,
         arrived: &Arrived<'_>,
         envelope: &Envelope<'_>,
-        mut slot: Slot<Peer>,
+        slot: &mut Slot<Peer>,
         context: &Context<'_>,
     ) -> Result<Run<Opened>, OpenError> {
         let offered = self.handshake.identity_key;
@@ -121,8 +121,8 @@ impl Accept {
             writes.extend(filed.into_iter().flatten());
             writes.push(self.archive.write(archive, context));
         }
-        writes.push(slot.write(peer, context));
-        Ok(Run::Done(Step::new(writes, opened)))
+        slot.value = Some(peer);
+        Ok(Run::Done(Step { writes, output: opened }))
     }
 
     /// The keys that the handshake names, and everything that can be said of it without computing with them.

@@ -72,14 +72,15 @@ impl Line {
     }
 }
 
-/// A frame that was opened.
+/// A frame that was opened, and the session with the other end as that leaves it.
 pub(crate) struct OpenedFrame {
+    pub(crate) line: Line,
     pub(crate) text: SecretBytes,
     pub(crate) session: SessionId,
     pub(crate) arrival: Arrival,
 }
 
-/// Opens a frame. `desktop`: the key of the desktop that it is said to come from, at the phone.
+/// Opens a frame; the writes, in no order, are of other records than the session. `desktop`: the key of the desktop that it is said to come from, at the phone.
 pub(crate) fn open_frame(
     from: &Address,
     envelope: &[u8],
@@ -88,13 +89,18 @@ pub(crate) fn open_frame(
     context: &Context<'_>,
 ) -> Result<Run<OpenedFrame>, OpenError> {
     let incoming = Incoming::parse(envelope)?;
+    let mut needs = Needs::new();
+    let mut line = Line::read(from, have, context, &mut needs)?;
+    if !needs.is_empty() {
+        return Ok(Run::Needs(needs));
+    }
     let arrived = Arrived::new((from, desktop), &incoming, &[], have);
-    Ok(match arrived.receive(&incoming, context)? {
+    Ok(match arrived.receive(&incoming, &mut line.0, context)? {
         Run::Needs(needs) => Run::Needs(needs),
         Run::Done(Step { writes, output }) => {
             let (session, arrival) = (output.session, output.arrival);
             let text = output.unsealed.into_frame()?;
-            Run::Done(Step { writes, output: OpenedFrame { text, session, arrival } })
+            Run::Done(Step { writes, output: OpenedFrame { line, text, session, arrival } })
         }
     })
 }

@@ -1,6 +1,5 @@
 //! Receiving: the envelope names its session, and that one opens it or nothing does.
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use super::{
@@ -165,11 +164,18 @@ impl Operation for Receive<'_> {
             return Err(OpenError::RetryRequest);
         }
         let incoming = Incoming::parse(self.envelope)?;
+        let mut needs = Needs::new();
+        let mut slot = Peer::read(have, &self.from, context, &mut needs)?;
+        if !needs.is_empty() {
+            return Ok(Run::Needs(needs));
+        }
         let arrived = Arrived::new((&self.from, None), &incoming, self.associated_data, have);
-        match arrived.receive(&incoming, context)? {
+        match arrived.receive(&incoming, &mut slot, context)? {
             Run::Needs(needs) => Ok(Run::Needs(needs)),
-            Run::Done(Step { writes, output }) => {
-                output.into_received().map(|received| Run::Done(Step { writes, output: received }))
+            Run::Done(Step { mut writes, output }) => {
+                let received = output.into_received()?;
+                writes.extend(slot.rewrite(context));
+                Ok(Run::Done(Step::new(writes, received)))
             }
         }
     }
@@ -198,17 +204,13 @@ impl<'a> Arrived<'a> {
 }
 
 impl Arrived<'_> {
-    /// Opens the envelope, or says why not.
+    /// Opens the envelope, or says why not. What is known of the sender is changed in place; the writes, in no order, are of other records.
     pub(super) fn receive(
         &self,
         incoming: &Incoming<'_>,
+        slot: &mut Slot<Peer>,
         context: &Context<'_>,
     ) -> Result<Run<Opened>, OpenError> {
-        let mut needs = Needs::new();
-        let slot = Peer::read(self.have, self.from, context, &mut needs)?;
-        if !needs.is_empty() {
-            return Ok(Run::Needs(needs));
-        }
         let recent = slot.value.as_ref().map(|peer| peer.recent);
         let opened = match incoming {
             Incoming::Clear(envelope) => {
@@ -227,17 +229,17 @@ impl Arrived<'_> {
     fn open_hidden(
         &self,
         hidden: &HiddenEnvelope<'_>,
-        mut slot: Slot<Peer>,
+        slot: &mut Slot<Peer>,
         context: &Context<'_>,
     ) -> Result<Run<Opened>, OpenError> {
         let mut needs = Needs::new();
         match find(hidden, self.from, slot.value.as_ref(), self.have, context, &mut needs) {
             Ok(Some(Found { envelope, archived: Some(mut archived) })) => {
-                self.open_on_record(&envelope, Some(&mut archived), &mut slot, context)
+                self.open_on_record(&envelope, Some(&mut archived), slot, context)
             }
             Ok(Some(Found { envelope, archived: None })) => self.open(&envelope, slot, needs, context),
             Ok(None) => Ok(Run::Needs(needs)),
-            Err(OpenError::OutOfStep) => Err(self.of_no_session(&slot, context)?),
+            Err(OpenError::OutOfStep) => Err(self.of_no_session(slot, context)?),
             Err(error) => Err(error),
         }
     }
@@ -246,14 +248,14 @@ impl Arrived<'_> {
     fn open(
         &self,
         envelope: &Envelope<'_>,
-        mut slot: Slot<Peer>,
+        slot: &mut Slot<Peer>,
         mut needs: Needs,
         context: &Context<'_>,
     ) -> Result<Run<Opened>, OpenError> {
         let named = envelope.session_id;
         let active = slot.value.as_ref().and_then(|peer| peer.session.as_ref());
         if active.is_some_and(|session| session.id == named) {
-            return self.open_on_record(envelope, None, &mut slot, context);
+            return self.open_on_record(envelope, None, slot, context);
         }
         let archived_key = ArchivedSession::key(self.from, named);
         let mut archived = self.have.read::<ArchivedSession>(archived_key, context, &mut needs)?;
@@ -266,11 +268,11 @@ impl Arrived<'_> {
             return Ok(Run::Needs(needs));
         }
         if slot.value.is_some() && archived.value.as_ref().is_some_and(|old| !old.expired(context)) {
-            return self.open_on_record(envelope, Some(&mut archived), &mut slot, context);
+            return self.open_on_record(envelope, Some(&mut archived), slot, context);
         }
         match accept? {
             Some(accept) => accept.finish(self, envelope, slot, context),
-            None => Err(self.of_no_session(&slot, context)?),
+            None => Err(self.of_no_session(slot, context)?),
         }
     }
 
@@ -333,12 +335,10 @@ impl Arrived<'_> {
         let view = lists.map_or(Ok(None), |lists| self.view(&unsealed, &lists))?;
         *listed |= view.is_some();
         let opened = Opened::new(unsealed, view, self.id, arrival, session);
+        let archived = archived.and_then(|archived| archived.rewrite(context));
         let others = noted.into_iter().chain(write_skipped(&stored, skipped, context));
-        let mut writes: Vec<_> = slot.rewrite(context).into_iter().chain(others).collect();
-        if let Some(rewritten) = archived.and_then(|archived| archived.rewrite(context)) {
-            writes.insert(0, rewritten);
-        }
-        Ok(Run::Done(Step::new(writes, opened)))
+        let writes = archived.into_iter().chain(others).collect();
+        Ok(Run::Done(Step { writes, output: opened }))
     }
 
     /// Whether the key that the sender offers is one of its account: by the device list, a relayed desktop's by what its phone knows of it.

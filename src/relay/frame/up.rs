@@ -31,6 +31,8 @@ pub(in crate::relay) enum Up<'a> {
         id: RequestId,
         not_after: UnixMillis,
         body: Body<'a>,
+        /// The body's encoding.
+        text: &'a [u8],
     },
     Bye,
 }
@@ -63,11 +65,9 @@ impl<'a> Up<'a> {
             }),
             Self::Ack => frame(ACK, shown, 0, |_| {}),
             Self::Bye => frame(BYE, shown, 0, |_| {}),
-            Self::Request { number, id, not_after, body: asked } => {
-                let kind = asked.kind();
-                frame(kind, shown, asked.room().saturating_add(8 + 16 + 8), |body| {
-                    body.u64(*number).bytes(&id.0).u64(not_after.0);
-                    asked.encode(body);
+            Self::Request { number, id, not_after, body: asked, text } => {
+                frame(asked.kind(), shown, text.len().saturating_add(8 + 16 + 8), |body| {
+                    body.u64(*number).bytes(&id.0).u64(not_after.0).bytes(text);
                 })
             }
         }
@@ -87,12 +87,11 @@ impl<'a> Up<'a> {
             ACK => whole(body, |_| Some(Self::Ack))?,
             BYE => whole(body, |_| Some(Self::Bye))?,
             SEND | READ | QUERY | UPGRADE | ACCEPT => whole(body, |body| {
-                Some(Self::Request {
-                    number: body.u64().filter(|number| (1..=MAX_NUMBER).contains(number))?,
-                    id: RequestId(body.array()?),
-                    not_after: UnixMillis(body.u64()?),
-                    body: Body::decode(kind, body)?,
-                })
+                let number = body.u64().filter(|number| (1..=MAX_NUMBER).contains(number))?;
+                let (id, not_after) = (RequestId(body.array()?), UnixMillis(body.u64()?));
+                let text = body.rest();
+                let body = Body::decode(kind, text)?;
+                Some(Self::Request { number, id, not_after, body, text })
             })?,
             _ => return Err(DecodeError::Malformed(Field::Frame)),
         };
@@ -111,7 +110,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The encoding by itself.
+    /// The encoding.
     pub(in crate::relay) fn to_text(self) -> SecretBytes {
         let mut text = RecordWriter::with_capacity(self.room());
         self.encode(&mut text);
@@ -119,7 +118,7 @@ impl<'a> Body<'a> {
     }
 
     /// Length of the encoding.
-    pub(in crate::relay) fn room(&self) -> usize {
+    fn room(&self) -> usize {
         match self {
             Self::Send { to, associated_data, text } => {
                 let parts = to.as_bytes().len().saturating_add(associated_data.len());
@@ -132,7 +131,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    pub(in crate::relay) fn encode(&self, body: &mut RecordWriter) {
+    fn encode(&self, body: &mut RecordWriter) {
         match self {
             Self::Send { to, associated_data, text } => {
                 body.prefixed(to.as_bytes()).prefixed(associated_data).bytes(text);
@@ -151,8 +150,9 @@ impl<'a> Body<'a> {
         }
     }
 
-    pub(in crate::relay) fn decode(kind: u8, body: &mut RecordReader<'a>) -> Option<Self> {
-        Some(match kind {
+    pub(in crate::relay) fn decode(kind: u8, text: &'a [u8]) -> Option<Self> {
+        let body = &mut RecordReader::over(text);
+        let asked = match kind {
             SEND => Self::Send {
                 to: AccountId::new(body.prefixed()?).ok()?,
                 associated_data: body.prefixed()?,
@@ -166,6 +166,7 @@ impl<'a> Body<'a> {
             UPGRADE => Self::Upgrade,
             ACCEPT => Self::Accept(Signature::from_bytes(&body.array()?)),
             _ => return None,
-        })
+        };
+        body.rest().is_empty().then_some(asked)
     }
 }
