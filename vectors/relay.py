@@ -4,7 +4,7 @@ from keys import public_key
 from notation import MAX_ASSOCIATED_DATA
 from relay_frames import FIVE_MINUTES, LONGEST, LONGEST_PADDED, MAX_ASKED, MAX_COUNTED, MAX_OUTCOMES, MAX_REQUEST_TEXT, SHORTEST, paddings
 from relay_pairing import Pairing
-from relay_runs import relay_run, relay_went_back
+from relay_runs import relay_diverged, relay_later_status, relay_run, relay_went_back
 from relay_upgrade import upgrade_frames, upgrade_run
 from sessions import FOURTEEN_DAYS
 
@@ -30,7 +30,7 @@ def relay_file():
         },
         "padding": paddings(),
         "labels": labels,
-        "run": {"phone": run.phone.description, "peer": {"account_id": run.peer.account, "device_id": 0}, "attached_after": joined, "steps": run.steps},
-        "went_back": relay_went_back(), "frames": tried,
+        "run": run.result() | {"attached_after": joined},
+        "went_back": relay_went_back(), "diverged": [relay_diverged(False), relay_diverged(True)], "later_status": relay_later_status(), "frames": tried,
         "upgrade_frames": upgrade_frames(), "forwarded": passed_on, "upgrade": upgrade,
     }

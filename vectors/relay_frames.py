@@ -8,12 +8,14 @@ ASK, ACKNOWLEDGED, TO_SEND, AS_READ, QUERY, BYE = range(9, 15)
 OFFER_FRAME, UPGRADED, TO_UPGRADE, ACCEPTANCE = range(15, 19)
 FROM_PHONE, FROM_DESKTOP = (*range(STATUS, SUPERSEDED + 1), OFFER_FRAME, UPGRADED), (*range(ASK, BYE + 1), TO_UPGRADE, ACCEPTANCE)
 UNKNOWN, ACCEPTED, RELAYED, DELIVERED, READ = range(5)
-NO_CONSENT, TOO_LATE, IDENTITY_CHANGED, TOO_LONG, NO_OFFER, IS_UPGRADED = range(16, 22)
-STATES = (*range(READ + 1), *range(NO_CONSENT, IS_UPGRADED + 1))
+NO_CONSENT, TOO_LATE, IDENTITY_CHANGED, TOO_LONG, NO_OFFER, IS_UPGRADED, NOBODY = range(16, 23)
+STATES = (*range(READ + 1), *range(NO_CONSENT, NOBODY + 1))
+NUMBERED = (EVENT, OWN_SENT, ANSWER, GAP, FOUND, OFFER_FRAME, UPGRADED)
 MAX_COUNTED, MAX_OUTCOMES, MAX_ASKED = 2**62, 64, 64
 FRONT, SHORTEST, LONGEST_PADDED, LONGEST = 13, 160, 1_044_416, 1_044_478
 MAX_REQUEST_TEXT, FIVE_MINUTES = 1_036_288, 5 * 60 * 1000
-PASSED_ON = 9
+PASSED_ON, ONE_DAY = 9, 24 * 60 * 60 * 1000
+NO_LINK = bytes(8)             # before the first numbered frame of a pairing
 
 
 def lp16(x):
@@ -42,6 +44,10 @@ def frame_length(length):
     """The length with zeros of a frame that has this length without them."""
     assert FRONT <= length <= LONGEST
     return max(length, min(max(SHORTEST, padme(length)), LONGEST_PADDED))
+
+
+def link_of(envelope):
+    return envelope[-8:]
 
 
 def encode_frame(kind, ack, body, length=None, zeros=None):
@@ -94,12 +100,16 @@ def read_frame_of_relay(frame, from_phone):
         refuse_if(n > MAX_OUTCOMES, "more than 64 outcomes")
         out["outcomes"] = [outcome() for _ in range(n)]
 
-    if kind == STATUS:
-        out |= {"nonce": number(8), "suspended": number(1), "good_for": number(8)}
-        refuse_if(out["suspended"] > 4, "a reason that is not known")
-        counted("from"), counted("next"), outcomes()
-    elif kind in (EVENT, OWN_SENT):
+    if kind in NUMBERED:
         counted("number")
+        out["link"] = take(8)
+    if kind == STATUS:
+        out |= {"nonce": number(8), "asked_at": number(8), "suspended": number(1), "good_for": number(8)}
+        refuse_if(out["suspended"] > 4, "a reason that is not known")
+        counted("from"), counted("next")
+        out["link"] = take(8)
+        outcomes()
+    elif kind in (EVENT, OWN_SENT):
         out["time"] = number(8)
         account()
         if kind == EVENT:
@@ -109,23 +119,22 @@ def read_frame_of_relay(frame, from_phone):
         out["shared_id"] = take(16) if kind == OWN_SENT or shared else None
         rest()
     elif kind == ANSWER:
-        counted("number")
         out["outcome"] = outcome()
     elif kind == GAP:
-        counted("number")
         out |= {"count": number(8), "first_time": number(8), "last_time": number(8)}
     elif kind == FOUND:
-        counted("number")
         out["request_id"] = take(16)
         rest()
     elif kind == ENDED:
         out["why"] = number(1)
         outcomes()
     elif kind == ASK:
-        out["nonce"] = number(8)
+        out |= {"nonce": number(8), "asked_at": number(8)}
         counted("first", 1), counted("next")
         refuse_if(out["first"] > out["next"], "first above next")
         refuse_if(out["next"] - out["first"] > MAX_ASKED, "more than 64 requests")
+        out["lacks"] = number(1)
+        refuse_if(out["lacks"] > 1, "neither 0 nor 1")
     elif kind in (TO_SEND, AS_READ, QUERY, TO_UPGRADE, ACCEPTANCE):
         counted("number", 1)
         out |= {"request_id": take(16), "not_after": number(8)}
@@ -140,10 +149,8 @@ def read_frame_of_relay(frame, from_phone):
         if kind == ACCEPTANCE:
             out["device_signature"] = take(64)
     elif kind == OFFER_FRAME:
-        counted("number")
         out |= {"request_id": take(16), "certificate_body": take(number(2)), "account_signature": take(64)}
     elif kind == UPGRADED:
-        counted("number")
         out |= {"certificate": take(number(2)), "device_list": take(number(2))}
     refuse_if(at != len(body), "the body is longer than its kind says")
     return out

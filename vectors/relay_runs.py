@@ -3,9 +3,9 @@
 import copy
 
 from notation import filler, u64be
-from relay_cases import frames_to_try, relay_labels
+from relay_cases import frames_to_try, links_to_try, relay_labels
 from relay_frames import (
-    ACKNOWLEDGED, AS_READ, BYE, ENDED, FOUND, GAP, OWN_SENT, QUERY, RELAYED, SUPERSEDED, TO_SEND, UNKNOWN, frame_content, lp16, message_content,
+    ACKNOWLEDGED, AS_READ, BYE, ENDED, FOUND, GAP, ONE_DAY, OWN_SENT, QUERY, RELAYED, SUPERSEDED, TO_SEND, UNKNOWN, frame_content, lp16, message_content,
     outcomes_bytes, read_frame_of_relay, relay_addr, relayed_message_id,
 )
 from relay_model import RelayRun, relay_start
@@ -27,6 +27,13 @@ def relay_run():
     sent = run.request(at, TO_SEND, body, "to send")
     run.step("request", time=at, what="send", account_id=peer.account, associated_data=b"bound", text=b"from the desktop", **sent | {
         "draws": [sent["request_id"], *sent["draws"]]})
+
+    # Two asks that nothing has answered yet.
+    asks = []
+    for _ in range(2):
+        at += 1_000
+        asks.append(run.ask(at))
+        run.step("ask", time=at, **asks[-1])
     tried = {"after": len(run.steps), "time": at} | frames_to_try(run, sent)
     labels = relay_labels(run)
     at += 1_000
@@ -41,7 +48,18 @@ def relay_run():
     run.step(
         "phone takes", time=at, envelope=sent["envelope"], said=frame, word=True, outcome="done", message_id_input=id_input, message_id=named,
         digest=sent["digest"], to_peer={"content": out["content"], "envelope": out["wire"]}, draws=out["draws"] + answer["draws"], told=[answer])
+
+    # The second answer comes first, and behind it the first one says nothing any more. Both wait for the answer to the request.
+    statuses = []
+    for ask in asks:
+        frame = run.opens(phone, at + 100, ask)
+        statuses.append(run.status(at + 100, frame))
+        run.step("phone takes", time=at + 100, envelope=ask["envelope"], said=frame, word=None, outcome="status", draws=statuses[-1]["draws"], told=[statuses[-1]])
+    for status in statuses:
+        run.at_desktop(at + 400, status, "early")
     run.at_desktop(at + 500, answer)
+    run.at_desktop(at + 500, statuses[1])
+    run.at_desktop(at + 500, statuses[0], "nothing")
 
     at += 1_000
     run.states[1] = (sent["request_id"], RELAYED)
@@ -99,13 +117,31 @@ def relay_run():
     assert run.acked == run.next - 1 == run.shown
     run.step("phone takes", time=at, envelope=acknowledged["envelope"], said=frame, word=None, outcome="nothing", draws=[], told=[])
 
-    # The time runs out: what comes then is missed. After a renewal a status says so, and a gap of it comes behind the status.
+    # The time runs out: what comes then is missed, and no gap of it is told. The phone says so to the first ask, and to none within a day from then on.
+    at += 1_000
+    waits = run.event(at, b"it waits", shared)
     run.step("the last millisecond", time=run.good_until)
     for late in (1, 5_001):
         at = run.good_until + late
         envelope = run.peer_says(at, b"missed", shared)
         run.missed.append(at)
         run.step("peer says", time=at, envelope=envelope, associated_data=b"data", text=b"missed", shared_id=shared, draws=[], told=[])
+    statuses = []
+    for after, answered in ((1_000, True), (1_000, False), (ONE_DAY, True)):
+        at += after
+        ask = run.ask(at)
+        run.step("ask", time=at, **ask)
+        frame = run.opens(phone, at + 100, ask)
+        told = [run.status(at + 100, frame)] if answered else []
+        statuses += told
+        run.step(
+            "phone takes", time=at + 100, envelope=ask["envelope"], said=frame, word=None, outcome="status" if answered else "nothing",
+            draws=[d for x in told for d in x["draws"]], told=told)
+    # They renew nothing, so they wait for the event before them, which waits for a renewal.
+    for status in statuses:
+        run.at_desktop(at + 200, status, "early")
+
+    # After a renewal a status says so, before all that waits, and a gap comes behind it.
     at += 1_000
     ask = run.ask(at)
     run.step("ask", time=at, **ask)
@@ -118,7 +154,11 @@ def relay_run():
     run.missed = []
     run.step("phone takes", time=at, envelope=ask["envelope"], said=frame, word=None, outcome="status", draws=status["draws"] + gap["draws"], told=[status, gap])
     run.at_desktop(at + 10, status)
+    run.at_desktop(at + 10, gap, "early")
+    run.at_desktop(at + 10, waits)
     run.at_desktop(at + 10, gap)
+    for status in statuses:
+        run.at_desktop(at + 20, status, "nothing")
 
     # The desktop joins anew: the former session's notice, a status, and a gap of what it has not shown.
     at += 1_000
@@ -131,10 +171,7 @@ def relay_run():
     run.step("acknowledge", time=at, **late)
     at += 1_000
     former = copy.deepcopy(phone.active[desktop.address])
-    started = desktop.start("relay run desktop joins anew", phone, phone.bundles_with[1], at)
-    again = run.ask(at)
-    session = {k: started[k] for k in ("transcript", "root_key", "session_id", "started_at", "handshake", "dh", "root_after", "chain")}
-    run.step("join anew", time=at, bundle=phone.bundles_with[1], session=session, **again | {"draws": started["draws"] + again["draws"]})
+    again = run.joins_anew(at, phone.bundles_with[1])
     at += 1_000
     notice = run.from_phone(at, SUPERSEDED, b"")
     frame = run.opens(phone, at, again)
@@ -151,7 +188,6 @@ def relay_run():
         notice=notice, told=[status, gap])
     frame = run.opens(phone, at, late)
     run.step("phone takes", time=at, envelope=late["envelope"], said=frame, word=None, outcome="superseded", draws=[], told=[notice])
-    run.joining = True
     run.at_desktop(at + 10, status, outcomes=[{"number": 4, "request_id": waiting["request_id"], "state": UNKNOWN}])
     assert (run.shown, run.answered) == (run.acked, 4)
     run.at_desktop(at + 10, gap)
@@ -187,11 +223,11 @@ def relay_went_back():
     at = relay_start(run) + 1_000
     for i in range(3):
         if i == 1:
-            kept = copy.deepcopy((phone.__dict__, run.next))
+            kept = copy.deepcopy((phone.__dict__, run.next, run.link))
             run.step("keep", time=at)
         run.at_desktop(at + 10, run.event(at, b"event %d" % i))
         at += 1_000
-    phone.__dict__, run.next = kept
+    phone.__dict__, run.next, run.link = kept
     run.step("go back", time=at)
     ask = run.ask(at)
     run.step("ask", time=at, **ask)
@@ -200,20 +236,13 @@ def relay_went_back():
     assert frame["ack"] == 3 >= run.next == 2 and run.acked == 0
     status = run.status(at, frame, suspended=1)
     run.step("phone takes", time=at, envelope=ask["envelope"], said=frame, word=None, outcome="went back", draws=status["draws"], told=[status])
-    run.at_desktop(at + 10, status)
+    run.at_desktop(at + 10, status, "suspended")
     at += 1_000
-    started = desktop.start("relay went back desktop joins anew", phone, phone.bundles_with[1], at)
-    again = run.ask(at)
-    run.step("join anew", time=at, bundle=phone.bundles_with[1], session={"session_id": started["session_id"]}, **again | {"draws": started["draws"] + again["draws"]})
+    # It has told up to 3; `next` goes on above that, and the link stays that of the last frame that this phone knows to have told.
+    again = run.joins_anew(at, phone.bundles_with[1])
     at += 10
-    notice = run.from_phone(at, SUPERSEDED, b"")
-    frame = read_frame_of_relay(phone.receive(desktop.address, again["envelope"], b"", at, frame_content)["content"][2:], False)
-    run.next, run.acked = frame["ack"] + 1, frame["ack"]
-    status = run.status(at, frame)
-    gap = run.tell(at, GAP, u64be(0) + u64be(at) + u64be(at))
-    run.step(
-        "phone takes", time=at, envelope=again["envelope"], said=frame, word=True, outcome="joined anew", draws=notice["draws"] + status["draws"] + gap["draws"],
-        notice=notice, told=[status, gap])
+    status, gap = run.lets_in(at, again)
+    assert gap["frame"][29:37] == bytes(8)
     run.at_desktop(at + 10, status)
     run.at_desktop(at + 10, gap)
 
@@ -235,7 +264,7 @@ def relay_went_back():
     said = read_frame_of_relay(status["frame"], True)
     assert said["outcomes"] and said["from"] == run.shown + 1 < said["next"]
     run.step("phone takes", time=at, envelope=ask["envelope"], said=frame, word=None, outcome="status", draws=status["draws"], told=[status])
-    run.step("desktop takes", time=at, envelope=status["envelope"], frame=status["frame"], said=said, early=True)
+    run.at_desktop(at, status, "early")
     run.at_desktop(at, answer)
     run.at_desktop(at, status)
 
@@ -245,4 +274,112 @@ def relay_went_back():
     frame = run.opens(phone, at + 10, bye)
     run.step("phone takes", time=at + 10, envelope=bye["envelope"], said=frame, word=None, outcome="left", draws=[], told=[])
     run.step("phone takes", time=at + 20, envelope=bye["envelope"], said=None, word=None, outcome="ended", draws=[], told=[])
-    return {"phone": phone.description, "peer": {"account_id": peer.account, "device_id": 0}, "steps": run.steps}
+    return run.result()
+
+
+def relay_diverged(by_status):
+    """A phone whose store goes back and that tells other frames under the numbers it has used: the desktop sees that by the next frame, or by a status."""
+    run = RelayRun(Pairing(f"diverged by {'status' if by_status else 'frame'}", 16))
+    phone, desktop = run.phone, run.desktop
+    at = relay_start(run) + 1_000
+    run.at_desktop(at + 10, run.event(at, b"told both times"))
+    at += 1_000
+    kept = copy.deepcopy((phone.__dict__, run.next, run.link))
+    run.step("keep", time=at)
+    run.at_desktop(at + 10, run.event(at, b"told the first time"))
+    at += 1_000
+    phone.__dict__, run.next, run.link = kept
+    run.step("go back", time=at)
+    # Number 2 again: the desktop's session has opened a message in this one's place.
+    run.desktop_refuses(at + 10, run.event(at, b"told the second time"))
+    at += 1_000
+    if by_status:
+        ask = run.ask(at)
+        run.step("ask", time=at, **ask)
+        frame = run.opens(phone, at, ask)
+        status = run.status(at, frame)
+        assert frame["ack"] == 2 == run.acked == run.next - 1 and frame["lacks"] == 0
+        run.step("phone takes", time=at, envelope=ask["envelope"], said=frame, word=None, outcome="status", draws=status["draws"], told=[status])
+        run.at_desktop(at + 10, status, "phone went back")
+    else:
+        run.at_desktop(at + 10, run.event(at, b"and one behind it"), "phone went back")
+
+    # It joins anew and says that it lacks something, and is told a gap of 0.
+    at += 1_000
+    again = run.joins_anew(at, phone.bundles_with[1])
+    status, *gaps = run.lets_in(at, again)
+    assert [gap["frame"][29:37] for gap in gaps] == [u64be(count) for count in ([0] if by_status else [0, 1])]
+    run.at_desktop(at + 10, status)
+    if by_status:
+        # It joins anew once more, and the gap is not shown yet: it lacks nothing by its own word, and is told a gap of 0 again.
+        at += 1_000
+        again = run.joins_anew(at, phone.bundle, " again")
+        frame = read_frame_of_relay(again["frame"], False)
+        assert (frame["lacks"], frame["ack"]) == (0, 2)
+        status, *gaps = run.lets_in(at, again)
+        assert [gap["frame"][29:37] for gap in gaps] == [u64be(0), u64be(1)]
+        run.at_desktop(at + 10, status)
+    for gap in gaps:
+        run.at_desktop(at + 10, gap)
+    at += 1_000
+    run.at_desktop(at + 10, run.event(at, b"and so on"))
+    ask = run.ask(at + 20)
+    assert read_frame_of_relay(ask["frame"], False)["lacks"] == 0
+    run.step("ask", time=at + 20, **ask)
+    if by_status:
+        # And once more, and it leaves before it is let in: the bye is taken in the new session, and what comes after it is opened no more.
+        at += 1_000
+        again = run.joins_anew(at, phone.bundle, " at last")
+        bye = run.from_desktop(at + 10, BYE)
+        run.step("leave", time=at + 10, **bye)
+        frame = read_frame_of_relay(phone.receive(desktop.address, bye["envelope"], b"", at, frame_content)["content"][2:], False)
+        run.step("phone takes", time=at + 20, envelope=bye["envelope"], said=frame, word=None, outcome="left", draws=[], told=[])
+        for late in (again, ask):
+            run.step("phone takes", time=at + 20, envelope=late["envelope"], said=None, word=None, outcome="ended", draws=[], told=[])
+    return run.result()
+
+
+def relay_later_status():
+    """The first status after a joining is lost, and a later one comes: the link of what is told next is not known, and any is taken. Then two answers in their order."""
+    run = RelayRun(Pairing("later status", 16))
+    phone, tried = run.phone, []
+    at = relay_start(run) + 1_000
+    asked = run.request(at, QUERY, b"text", "query")
+    run.request_id = asked["request_id"]
+    run.step("request", time=at, what="query", text=b"text", **asked | {"draws": [asked["request_id"], *asked["draws"]]})
+    frame = run.opens(phone, at, asked)
+    run.takes(frame)
+    answer = run.answer(at, 1)
+    run.step("phone takes", time=at, envelope=asked["envelope"], said=frame, word=True, outcome="done", digest=asked["digest"], draws=answer["draws"], told=[answer])
+    run.at_desktop(at + 10, answer)
+    run.event(at + 100, b"never delivered")
+    at += 1_000
+    again = run.joins_anew(at, phone.bundles_with[1])
+    first, gap = run.lets_in(at, again)
+    at += 1_000
+    ask = run.ask(at)
+    run.step("ask", time=at, **ask)
+    frame = run.opens(phone, at, ask)
+    later = run.status(at, frame)
+    run.step("phone takes", time=at, envelope=ask["envelope"], said=frame, word=None, outcome="status", draws=later["draws"], told=[later])
+    assert read_frame_of_relay(later["frame"], True)["link"] != read_frame_of_relay(gap["frame"], True)["link"]
+    run.at_desktop(at + 10, later)
+    tried.append(links_to_try(run))
+    run.at_desktop(at + 10, first, "nothing")
+    run.at_desktop(at + 10, gap)
+    at += 1_000
+    run.at_desktop(at + 10, run.event(at, b"behind it"))
+
+    at += 1_000
+    asks = []
+    for _ in range(2):
+        asks.append(run.ask(at))
+        run.step("ask", time=at, **asks[-1])
+        at += 1_000
+    tried.append(links_to_try(run))
+    for ask in asks:
+        frame = run.opens(phone, at, ask)
+        status = run.status(at, frame)
+        run.step("phone takes", time=at, envelope=ask["envelope"], said=frame, word=None, outcome="status", draws=status["draws"], told=[status])
+        run.at_desktop(at + 10, status)
+    return run.result() | {"tried": tried}

@@ -9,7 +9,7 @@ from companions import (
 from keys import public_key, sign_published, xeddsa_verify
 from notation import Refused, filler, read_message, refuse_if, u64be, uint_field
 from relay_frames import (
-    ACCEPTANCE, ACKNOWLEDGED, ANSWER, FROM_PHONE, FRONT, GAP, IS_UPGRADED, MAX_COUNTED, NO_OFFER, OFFER_FRAME, PASSED_ON, QUERY, SUPERSEDED, TOO_LATE,
+    ACCEPTANCE, ACKNOWLEDGED, ANSWER, FROM_PHONE, FRONT, GAP, IS_UPGRADED, MAX_COUNTED, NO_LINK, NO_OFFER, OFFER_FRAME, PASSED_ON, QUERY, SUPERSEDED, TOO_LATE,
     TO_UPGRADE, UPGRADED, encode_frame, frame_length, lp16, message_content, outcome_bytes, read_frame_of_relay, relay_addr,
 )
 from relay_model import RelayRun, relay_start, sealed_at
@@ -93,13 +93,13 @@ def upgrade_frames():
             out[of]["refused"].append(entry | {"why": str(e)})
 
     def offer(number=1, body=None, signature=None, ack=0):
-        return encode_frame(OFFER_FRAME, ack, n(number) + ids[0] + lp16(u.body if body is None else body) + (signature or u.account_signature))
+        return encode_frame(OFFER_FRAME, ack, n(number) + NO_LINK + ids[0] + lp16(u.body if body is None else body) + (signature or u.account_signature))
 
     def upgraded(number=1, certificate=None, signed=None):
-        return encode_frame(UPGRADED, 0, n(number) + lp16(u.certificate if certificate is None else certificate) + lp16(u.list if signed is None else signed))
+        return encode_frame(UPGRADED, 0, n(number) + NO_LINK + lp16(u.certificate if certificate is None else certificate) + lp16(u.list if signed is None else signed))
 
     whole = {
-        OFFER_FRAME: n(1) + ids[0] + lp16(u.body) + u.account_signature, UPGRADED: n(1) + lp16(u.certificate) + lp16(u.list),
+        OFFER_FRAME: n(1) + NO_LINK + ids[0] + lp16(u.body) + u.account_signature, UPGRADED: n(1) + NO_LINK + lp16(u.certificate) + lp16(u.list),
         TO_UPGRADE: n(1) + ids[1] + n(top), ACCEPTANCE: n(1) + ids[1] + n(top) + u.device_signature,
     }
     one("from_phone", "offer", offer(), "offer")
@@ -112,7 +112,7 @@ def upgrade_frames():
     one("from_desktop", "acceptance, and no offer stands", encode_frame(ACCEPTANCE, 0, whole[ACCEPTANCE]), "answered", state=NO_OFFER)
     one("from_desktop", "acceptance, number 2", encode_frame(ACCEPTANCE, 0, n(2) + whole[ACCEPTANCE][8:]), "early")
     for state in (NO_OFFER, IS_UPGRADED):
-        one("from_phone", f"answer, state {state}", encode_frame(ANSWER, 1, n(1) + outcome_bytes(1, request, state)), "answer")
+        one("from_phone", f"answer, state {state}", encode_frame(ANSWER, 1, n(1) + NO_LINK + outcome_bytes(1, request, state)), "answer")
     for kind, body in whole.items():
         of = "from_phone" if kind in FROM_PHONE else "from_desktop"
         for cut in (1, 8, len(body) // 2, len(body)):
@@ -198,7 +198,7 @@ def offer_and_acceptance(run, at, former=None):
     run.at_desktop(at + 100, answer)
     frame = run.opens(desktop, at + 100, offer)
     u.check_offer(frame)
-    run.shown += 1
+    run.shows(frame, offer)
     run.step("desktop takes", time=at + 100, envelope=offer["envelope"], frame=offer["frame"], said=frame)
     at += 1_000
     accepts = run.request(at, ACCEPTANCE, u.device_signature, "acceptance")
@@ -221,7 +221,7 @@ def taken_in(run, u, accepts, at, list_draws, unsent=()):
     run.at_desktop(at + 100, answer)
     frame = run.opens(desktop, at + 100, upgraded)
     u.check_upgraded(frame, at + 100)
-    run.shown += 1
+    run.shows(frame, upgraded)
     run.step("desktop takes", time=at + 100, envelope=upgraded["envelope"], frame=upgraded["frame"], said=frame, unsent=list(unsent), settled=[])
     acknowledged = run.from_desktop(at + 100, ACKNOWLEDGED)
     run.step("acknowledge", time=at + 100, **acknowledged)
@@ -233,9 +233,7 @@ def taken_in(run, u, accepts, at, list_draws, unsent=()):
 def told_again(run, u, at):
     """A desktop without its upgrade, at a phone that has it in its list."""
     phone, desktop = run.phone, run.desktop
-    started = desktop.start("relay upgrade back desktop joins anew", phone, phone.bundles_with[1], at)
-    asked = run.ask(at)
-    run.step("join anew", time=at, bundle=phone.bundles_with[1], session={"session_id": started["session_id"]}, **asked | {"draws": started["draws"] + asked["draws"]})
+    asked = run.joins_anew(at, phone.bundles_with[1])
     notice = run.from_phone(at, SUPERSEDED, b"")
     frame = run.opens(phone, at, asked)
     assert (frame["ack"], frame["first"], frame["next"], run.taken) == (0, 1, 1, 2)
@@ -274,7 +272,7 @@ def told_again(run, u, at):
     run.at_desktop(at, gap)
     frame = run.opens(desktop, at, upgraded)
     u.check_upgraded(frame, at)
-    run.shown += 1
+    run.shows(frame, upgraded)
     run.step("desktop takes", time=at, envelope=upgraded["envelope"], frame=upgraded["frame"], said=frame, unsent=[one | {k: asks[k] for k in ("request_id", "not_after")}], settled=[wanted["request_id"]])
     acknowledged = run.from_desktop(at, ACKNOWLEDGED)
     run.step("acknowledge", time=at, **acknowledged)
@@ -323,7 +321,8 @@ def upgrade_run():
     back = copy.deepcopy(run)
     former = copy.deepcopy(before)
     back.desktop = back.p.desktop = former.desktop
-    back.shown, back.number, back.answered, back.asked, back.joining = former.shown, former.number, former.answered, former.asked, True
+    for what in ("shown", "shown_indeed", "shown_link", "number", "answered", "asked", "asked_at", "heard", "lacks", "desktop_time", "desktop_until"):
+        setattr(back, what, getattr(former, what))
     back.p.name, back.steps = "upgrade back", []
     told_again(back, u, at + 10_000)
 

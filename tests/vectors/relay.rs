@@ -49,7 +49,9 @@ pub(crate) struct Ends {
 }
 
 pub(crate) fn state(byte: &Value) -> RequestState {
-    use outrigger::RefusedRequest::{IdentityChanged, NoConsent, NoOffer, TooLate, TooLong, Upgraded};
+    use outrigger::RefusedRequest::{
+        IdentityChanged, NoConsent, NoOffer, Nobody, TooLate, TooLong, Upgraded,
+    };
     match number(byte) {
         0 => RequestState::Unknown,
         1 => RequestState::Accepted,
@@ -62,6 +64,7 @@ pub(crate) fn state(byte: &Value) -> RequestState {
         19 => RequestState::Refused(TooLong),
         20 => RequestState::Refused(NoOffer),
         21 => RequestState::Refused(Upgraded),
+        22 => RequestState::Refused(Nobody),
         other => panic!("state {other}"),
     }
 }
@@ -225,19 +228,27 @@ impl Ends {
             "desktop takes" => {
                 let envelope = hex(&step["envelope"]);
                 let take = TakeFromPhone { envelope: &envelope };
-                if step["early"] == true {
-                    let mut source = crate::Script::new(&none());
-                    let mut context = classic(UnixMillis(now), self.desktop.generation, &mut source);
-                    let error = self.desktop.clone().run(&take, &mut context).unwrap_err();
-                    assert!(
-                        matches!(error, DriveError::Refused(RelayError::Early { .. })),
-                        "{name}: {error}"
-                    );
+                let expect = step["expect"].as_str().unwrap_or_default();
+                if expect == "early" {
+                    let error = self.refuses_frame(now, &take);
+                    assert!(matches!(error, RelayError::Early { .. }), "{name}: {error}");
                     return;
                 }
                 let taken = does(&mut self.desktop, &none(), now, &take);
-                says(&step["said"], &taken, &name);
+                match (expect, &taken.said) {
+                    ("nothing", FromPhone::Late)
+                    | ("phone went back", FromPhone::Suspended(Suspension::PhoneWentBack)) => {}
+                    ("" | "suspended", _) => says(&step["said"], &taken, &name),
+                    (_, other) => panic!("{name}: {expect}: {other:?}"),
+                }
+                if let FromPhone::Status { good_until, .. } = &taken.said {
+                    assert_eq!(good_until.0, number(&step["good_until"]), "{name}");
+                }
                 settles(&step["outcomes"], &taken);
+            }
+            "desktop refuses" => {
+                let error = self.refuses_frame(now, &TakeFromPhone { envelope: &hex(&step["envelope"]) });
+                assert!(matches!(error, RelayError::Frame(_)), "{name}: {error}");
             }
             "request" => {
                 let bytes = |field: &str| step[field].as_str().map_or(Vec::new(), |_| hex(&step[field]));
@@ -308,6 +319,16 @@ impl Ends {
         }
     }
 
+    /// With nothing changed.
+    fn refuses_frame(&self, now: u64, take: &TakeFromPhone<'_>) -> RelayError {
+        let (mut source, mut desktop) = (crate::Script::new(&none()), self.desktop.clone());
+        let mut context = classic(UnixMillis(now), desktop.generation, &mut source);
+        let error = desktop.run(take, &mut context).unwrap_err();
+        assert!(desktop == self.desktop, "a refusal changed a record");
+        let DriveError::Refused(error) = error else { panic!("the store failed") };
+        error
+    }
+
     fn phone_takes(&mut self, step: &Value, name: &str) {
         let (envelope, now) = (hex(&step["envelope"]), number(&step["time"]));
         let verdict = step["word"].as_bool().map(|_| Verdict::Allow);
@@ -362,6 +383,56 @@ impl Ends {
             let holds = |(_, bytes): &(_, Vec<u8>)| bytes.windows(32).any(|found| found == digest);
             assert!(self.phone.records.values().any(holds), "{name}: no such digest is on record");
         }
+    }
+}
+
+/// A phone that goes back and tells other frames under the numbers that it has used; the desktop joins anew, or leaves before it is let in.
+#[test]
+fn a_phone_that_tells_other_frames() {
+    let file = vectors();
+    let standings = list(&file["diverged"]).iter().map(|case| {
+        let mut ends = Ends::new(case);
+        ends.play(list(&case["steps"]));
+        does(&mut ends.phone, &none(), 0, &DescribeDesktops)[0].standing
+    });
+    let left = RelayStanding::Ended(EndOfRelay::Left);
+    assert_eq!(standings.collect::<Vec<_>>(), [RelayStanding::Attached, left]);
+}
+
+/// The link of what comes first is not known, and it is taken; two asks are answered in their order. On the way, frames behind others than the one that was shown.
+#[test]
+fn a_later_status() {
+    let file = vectors();
+    let case = &file["later_status"];
+    let mut ends = Ends::new(case);
+    let mut played = 0;
+    for tried in list(&case["tried"]) {
+        let after = usize::try_from(number(&tried["after"])).unwrap();
+        ends.play(&list(&case["steps"])[played..after]);
+        played = after;
+        list(&tried["frames"]).iter().for_each(|entry| behind_another(&ends, number(&tried["time"]), entry));
+    }
+    ends.play(&list(&case["steps"])[played..]);
+}
+
+fn behind_another(ends: &Ends, now: u64, entry: &Value) {
+    let (name, envelope, mut desktop) = (text(&entry["name"]), hex(&entry["envelope"]), ends.desktop.clone());
+    let take = TakeFromPhone { envelope: &envelope };
+    let expect = text(&entry["expect"]);
+    if let "early" | "refused" = expect {
+        let early = matches!(ends.refuses_frame(now, &take), RelayError::Early { .. });
+        assert_eq!(early, expect == "early", "{name}");
+        return;
+    }
+    let mut source = crate::Script::new(&none());
+    let mut context = classic(UnixMillis(now), desktop.generation, &mut source);
+    let taken = desktop.run(&take, &mut context).unwrap_or_else(|error| panic!("{name}: {error}"));
+    match (expect, &taken.said) {
+        ("nothing", FromPhone::Late)
+        | ("phone went back", FromPhone::Suspended(Suspension::PhoneWentBack))
+        | ("desktop went back", FromPhone::Suspended(Suspension::DesktopWentBack)) => {}
+        ("shown" | "status", _) => says(&entry["said"], &taken, name),
+        (_, other) => panic!("{name}: {expect}: {other:?}"),
     }
 }
 
