@@ -146,8 +146,8 @@ impl Relay {
     /// From when on it may ask: at any time, once an hour, or once a day.
     pub(super) fn may_ask_from(&self) -> UnixMillis {
         match self.unheard {
-            ..SPOKEN_MUCH => UnixMillis(0),
-            ..SPOKEN_MORE => self.asked_at.plus(UnixMillis::HOUR),
+            unheard if unheard < SPOKEN_MUCH => UnixMillis(0),
+            unheard if unheard < SPOKEN_MORE => self.asked_at.plus(UnixMillis::HOUR),
             _ => self.asked_at.plus(UnixMillis::DAY),
         }
     }

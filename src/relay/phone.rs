@@ -230,10 +230,8 @@ impl Taking<'_> {
         context: &mut Context<'_>,
     ) -> Result<Run<FromDesktop>, RelayError> {
         // One that is past its time shows nothing, and what it has not shown keeps it from opening more than so much: it is told so once a day.
-        let now = outbox.desktop.now(context);
-        let is_over = outbox.desktop.is_over(context);
-        if !is_over || now >= outbox.desktop.told_over.plus(UnixMillis::DAY) {
-            outbox.desktop.told_over = if is_over { now } else { UnixMillis(0) };
+        let next_word = outbox.desktop.told_over.plus(UnixMillis::DAY);
+        if !outbox.desktop.is_over(context) || outbox.desktop.now(context) >= next_word {
             // The status goes first: it may be what lets the desktop show the rest.
             say_status(outbox, ask, results, context)?;
         }
@@ -358,7 +356,8 @@ fn say_status(
     results: Vec<Outcome>,
     context: &mut Context<'_>,
 ) -> Result<(), RelayError> {
-    let desktop = &outbox.desktop;
+    let desktop = &mut outbox.desktop;
+    desktop.told_over = if desktop.is_over(context) { desktop.now(context) } else { UnixMillis(0) };
     let status = Status {
         nonce,
         at,
