@@ -3,7 +3,7 @@
 use crate::{
     config::{Budget, Config, Fault},
     lab::Lab,
-    names::{Device, Fate, Input, PacketId, Party, StoreId, Text, When},
+    names::{Device, Fate, Input, PacketId, Party, StoreId, Text, What, When},
 };
 
 /// Whether the device lives through what it does.
@@ -205,6 +205,9 @@ impl World {
             return true;
         }
         let Some(after) = outcome.store else { return self.wrong.is_some() };
+        if outcome.out.iter().any(|id| self.is_second_list(*id, lab)) {
+            return false;
+        }
         let new = outcome.out.iter().any(|id| self.is_new(*id));
         if after == before && (!new || death == Death::After) {
             return false;
@@ -305,6 +308,18 @@ impl World {
             self.wrong = Some("a key and a nonce twice");
         }
         self.network.insert(place, id);
+    }
+
+    /// A phone that went back takes the list back that it has signed before it signs another: it is not let sign one that differs, by its time.
+    fn is_second_list(&self, id: PacketId, lab: &Lab) -> bool {
+        // The body, without the signature behind it.
+        let list = |id: &PacketId| {
+            let packet = lab.packet(*id);
+            let body = packet.bytes.len().saturating_sub(64);
+            matches!(packet.what, What::List).then(|| packet.bytes[..body].to_vec())
+        };
+        let others = || self.network.iter().chain(&self.gone).filter_map(list);
+        list(&id).is_some_and(|new| others().any(|old| old != new))
     }
 
     fn drop_packet(&mut self, id: PacketId) {
