@@ -24,7 +24,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("relay-down", down, || apart_down(&TEXT)).at_most(1.15),
         // The same, with a text in the sum that is as long as the frame.
         Case::new("relay-down-padded", down, || apart_down(&[1; 160])),
-        Case::new("relay-up", up, apart_up),
+        Case::new("relay-up", up, apart_up).at_most(1.15),
     ]
 }
 

@@ -6,7 +6,10 @@ use outrigger::{
     Suspension, Verdict, Wanted, WhileAway,
 };
 
-use super::office::{Office, grant, later, office};
+use super::{
+    office::{Office, grant, later, office},
+    rows_phone::heard,
+};
 use crate::world::{BOUND, DAY};
 
 const MINUTE: u64 = 60_000;
@@ -16,10 +19,7 @@ impl Office {
     /// The desktop asks, and the phone answers: what goes back.
     fn is_asked(&mut self) -> Vec<Vec<u8>> {
         let ask = self.desk.run(&AskPhone).unwrap();
-        match self.phone.from(&self.desk, &ask).unwrap() {
-            FromDesktop::Heard { frames, .. } | FromDesktop::Joined { frames, .. } => frames,
-            other => panic!("{other:?}"),
-        }
+        heard(self.phone.from(&self.desk, &ask)).0
     }
 
     fn waits(&mut self, milliseconds: u64) {
