@@ -125,7 +125,7 @@ def frames_to_try(run, sent):
         STATUS: n(3) + n(last) + b"\0" + n(1_000) + n(1) + n(1) + none + outcomes_bytes(ours), EVENT: event + b"\x01" + ids[1], OWN_SENT: own,
         ANSWER: first + outcome_bytes(1, request, ACCEPTED), GAP: first + n(7) + n(5) + n(6), FOUND: first + request,
         ENDED: b"\x01" + outcomes_bytes(ours), SUPERSEDED: b"",
-        ASK: n(4) + n(last) + n(1) + n(2) + b"\0", ACKNOWLEDGED: b"", TO_SEND: n(1) + request + n(top) + lp16(account) + lp16(b"bound"),
+        ASK: n(4) + n(last) + n(1) + n(2) + none + b"\0", ACKNOWLEDGED: b"", TO_SEND: n(1) + request + n(top) + lp16(account) + lp16(b"bound"),
         AS_READ: n(1) + request + n(top) + address + ids[0], QUERY: n(1) + request + n(top), BYE: b"",
     }
     for kind in (EVENT, OWN_SENT, ANSWER, GAP, FOUND):
@@ -133,8 +133,8 @@ def frames_to_try(run, sent):
             one("from_phone", f"kind {kind}, number 2, link {link.hex()}", encode_frame(kind, 0, n(2) + link + whole[kind][16:]), "early")
 
     # A body that is cut; one byte more, where no text is its end; lengths that lie; padding; numbers.
-    def asks(nonce=4, asked_at=last, first=1, next_=2, lacks=0, ack=0):
-        return encode_frame(ASK, ack, n(nonce) + n(asked_at) + n(first) + n(next_) + bytes([lacks]))
+    def asks(nonce=4, asked_at=last, first=1, next_=2, link=none, lacks=0, ack=0):
+        return encode_frame(ASK, ack, n(nonce) + n(asked_at) + n(first) + n(next_) + link + bytes([lacks]))
 
     texts = (EVENT, OWN_SENT, FOUND, TO_SEND, QUERY)
     for kind, body in whole.items():
@@ -211,6 +211,7 @@ def frames_to_try(run, sent):
     one("from_desktop", "ask, of a nonce before", asks(nonce=1, asked_at=last - 1), "ask")
     one("from_desktop", "ask, nonce 0", asks(nonce=0), "ask")
     one("from_desktop", "ask, it lacks something", asks(lacks=1), "ask")
+    one("from_desktop", "ask, a link, it has joined", asks(link=linked), "ask")
     one("from_desktop", "ask, it lacks something, more was shown than was told", asks(lacks=1, ack=1), "went back")
     for lacks in (2, 3, 128, 255):
         one("from_desktop", f"ask, lacks {lacks}", asks(lacks=lacks))

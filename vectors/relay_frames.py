@@ -133,6 +133,7 @@ def read_frame_of_relay(frame, from_phone):
         counted("first", 1), counted("next")
         refuse_if(out["first"] > out["next"], "first above next")
         refuse_if(out["next"] - out["first"] > MAX_ASKED, "more than 64 requests")
+        out["link"] = take(8)
         out["lacks"] = number(1)
         refuse_if(out["lacks"] > 1, "neither 0 nor 1")
     elif kind in (TO_SEND, AS_READ, QUERY, TO_UPGRADE, ACCEPTANCE):

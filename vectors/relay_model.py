@@ -158,7 +158,8 @@ class RelayRun:
         """An ask of the desktop's; `first` names the first request without an answer."""
         self.asked, self.asked_at = self.asked + 1, max(self.desktop_time, time)
         return self.from_desktop(
-            time, ASK, u64be(self.asked) + u64be(self.asked_at) + u64be(first or self.answered + 1) + u64be(self.number) + bytes([self.lacks]))
+            time, ASK, u64be(self.asked) + u64be(self.asked_at) + u64be(first or self.answered + 1) + u64be(self.number)
+            + (self.shown_link or NO_LINK) + bytes([self.lacks]))
 
     def status(self, time, ask, suspended=0):
         remembered = [(n, *self.states[n]) for n in range(ask["first"], ask["next"]) if n in self.states]
@@ -173,7 +174,8 @@ class RelayRun:
 
     def joins_anew(self, time, bundle, again=""):
         """The desktop starts a session and asks in it. What a status has passed over is not shown, until a numbered frame behind it is."""
-        self.shown = self.shown_indeed
+        if self.shown != self.shown_indeed:
+            self.shown, self.shown_link = self.shown_indeed, None
         started = self.desktop.start(f"relay {self.p.name} desktop joins anew{again}", self.phone, bundle, time)
         self.joining = True
         asked = self.ask(time)
@@ -184,7 +186,8 @@ class RelayRun:
         """The phone's user agrees. What goes out: the status, then gaps. No event was missed before."""
         notice = self.from_phone(time, SUPERSEDED, b"")
         frame = read_frame_of_relay(self.phone.receive(self.desktop.address, asked["envelope"], b"", time, frame_content)["content"][2:], False)
-        missed, unknown = max(0, self.next - 1 - frame["ack"]), frame["lacks"] == 1 or frame["ack"] >= self.next or self.gap_of_0 > frame["ack"]
+        other = frame["ack"] == self.next - 1 and frame["link"] not in (NO_LINK, self.link)
+        missed, unknown = max(0, self.next - 1 - frame["ack"]), frame["lacks"] == 1 or other or frame["ack"] >= self.next or self.gap_of_0 > frame["ack"]
         number, count = self.last_gap
         if number > frame["ack"]:
             missed += max(0, count - (number - frame["ack"]))

@@ -4,13 +4,16 @@
 //! - a refusal changes no record, and an altered frame does nothing at either end;
 //! - the peer shows no message id and no request twice, unless its own store went back; what it shows was asked for;
 //! - what the desktop shows rises by one in its numbers, and where it does not, since the desktop has joined anew, a gap says so;
-//! - whatever became of the two, the desktop can join anew, and then everything passes again, both ways.
+//! - whatever became of the two, the desktop can join anew, and then everything passes again, both ways;
+//! - each event that the phone's store knows is shown, or told of as a gap that comes behind it, also where a store went back without its guard; once the desktop has joined anew, and without
+//!   that where the phone answers it.
 //!
-//! And as long as no store goes back ("calm"): each event is shown once or told as a gap, whether through the relay or, once the desktop is a companion, passed on; and what became
-//! of a request only moves forward.
+//! And as long as no store goes back ("calm"): each event is shown once, or told as a gap also where the desktop has become a companion and it is passed on; what became of a request only moves
+//! forward; and where both ends are attached, all that waits passes without joining anew.
 
 mod ends;
 mod moves;
+mod rarely;
 mod settle;
 
 use std::{
@@ -19,12 +22,11 @@ use std::{
 };
 
 use outrigger::{
-    AcceptUpgrade, AckPhone, Address, Advise, AskPhone, CancelRequest, Consent, Consequence, Context,
-    DesktopConsent, DetachDesktop, FlushRequests, ForDesktop, GrantDesktop, JoinPhone, JoinProgress, Keep,
-    LeavePhone, MessageId, News, Operation, PlanMessage, Register, RejoinPhone, RelayOutbox, RelayReceive,
-    RelayRequest, RelaySend, RenewDesktop, ReplenishPrekeys, Request, RequestId, RequestNumber, RequestState,
-    ScanLinkCode, Send, SentToAccount, SetDesktopConsent, ShowDesktopCode, Start, TellDesktop, UnixMillis,
-    Verdict, VerifiedBundle, WhileAway,
+    AckPhone, Address, Advise, AskPhone, CancelRequest, Consent, Consequence, Context, DesktopConsent,
+    FlushRequests, ForDesktop, GrantDesktop, JoinPhone, JoinProgress, Keep, MessageId, News, Operation,
+    PlanMessage, Register, RejoinPhone, RelayOutbox, RelayReceive, RelayRequest, RelaySend, ReplenishPrekeys,
+    Request, RequestId, RequestNumber, RequestState, ScanLinkCode, Send, SentToAccount, ShowDesktopCode,
+    Start, TellDesktop, UnixMillis, Verdict, VerifiedBundle, WhileAway,
 };
 
 use moves::MOVES;
@@ -56,10 +58,14 @@ struct Held {
     number: u64,
     events: BTreeSet<Vec<u8>>,
     gaps: u64,
+    /// What was told before a gap that it has shown.
+    covered: BTreeSet<Vec<u8>>,
     states: BTreeMap<RequestId, RequestState>,
     /// The acceptance made last, and whether something has come behind it that may be another offer, which has a number and does not say it.
     acceptance: Option<RequestId>,
     late: bool,
+    /// At the phone: what it has told, or counted as missed.
+    told: BTreeSet<Vec<u8>>,
     /// At the peer.
     ids: BTreeSet<MessageId>,
     texts: BTreeSet<Vec<u8>>,
@@ -100,6 +106,8 @@ struct World {
     bundle: Vec<u8>,
     frames: Vec<Frame>,
     in_flight: Vec<usize>,
+    /// Those with which the desktop has left.
+    byes: BTreeSet<Vec<u8>>,
     /// Envelopes of the peer's, and of the phone's to it.
     said: Vec<Vec<u8>>,
     posted: Vec<Vec<u8>>,
@@ -111,8 +119,10 @@ struct World {
     taken: Vec<RequestNumber>,
     texts: u32,
     now: UnixMillis,
-    /// The latest that it ever was.
+    /// The latest that it ever was, by any clock.
     latest: UnixMillis,
+    /// How far the clock of each is ahead, in milliseconds.
+    ahead: [u64; 3],
     toy: Toy,
     calm: bool,
 }
@@ -129,6 +139,7 @@ impl World {
             bundle: Vec::new(),
             frames: Vec::new(),
             in_flight: Vec::new(),
+            byes: BTreeSet::new(),
             said: Vec::new(),
             posted: Vec::new(),
             relayed: BTreeSet::new(),
@@ -139,6 +150,7 @@ impl World {
             texts: 0,
             now: NOW,
             latest: NOW,
+            ahead: [0; 3],
             toy: Toy(13),
             calm: true,
         };
@@ -237,6 +249,9 @@ impl World {
                 if let Some(backup) = self.backups[at].clone() {
                     self.calm = false;
                     self.held[at] = backup;
+                    // What the phone has forgotten comes again, and is to be told of again.
+                    let [phone, desk, _] = &mut self.held;
+                    desk.covered.retain(|text| phone.told.contains(text));
                 }
             }
             Move::Rejoin => {
@@ -245,39 +260,6 @@ impl World {
                 self.send(true, frame.ok());
             }
             Move::Rarely => self.rarely(choices),
-        }
-    }
-
-    fn rarely(&mut self, choices: &mut Choices<'_>) {
-        self.latest = self.latest.max(self.now);
-        let (desktop, day) = (self.desk.device, UnixMillis::DAY);
-        match choices.byte() % 10 {
-            0 => self.now = self.now.plus(day),
-            1 => self.now = self.now.plus(15 * day),
-            2 => self.now = UnixMillis(self.now.0.saturating_sub(3 * day)),
-            3 => drop(self.run(PHONE, &RenewDesktop { desktop })),
-            4 => {
-                let may = [DesktopConsent::Always, DesktopConsent::Ask, DesktopConsent::Never];
-                let may = may[choices.below(may.len())];
-                let _ = self.run(PHONE, &SetDesktopConsent { desktop, may });
-            }
-            5 => self.replenish(),
-            6 => {
-                let notice = self.run(PHONE, &DetachDesktop { desktop });
-                self.send(false, notice.ok().flatten());
-            }
-            7 => {
-                let bye = self.run(DESK, &LeavePhone);
-                self.send(true, bye.ok().flatten());
-            }
-            8 => self.ask_for(Request::Upgrade, WhileAway::Queue, UnixMillis(u64::MAX)),
-            _ => {
-                if let Ok(made) = self.run(DESK, &AcceptUpgrade) {
-                    self.held[DESK].acceptance = Some(made.request);
-                    self.requests.push(made.request);
-                    self.send(true, made.frames);
-                }
-            }
         }
     }
 
@@ -295,6 +277,7 @@ impl World {
         let receive = RelayReceive { from: self.peer, envelope: &envelope, associated_data: BOUND };
         let taken = self.run(PHONE, &receive).ok()?;
         let text = taken.received.content.text().expect("a message").to_vec();
+        self.held[PHONE].told.insert(text.clone());
         let new = self.relayed.insert(text);
         assert!(new || !self.calm, "opened twice");
         self.told(&taken.desktops);
@@ -310,6 +293,7 @@ impl World {
             self.asked.insert(text.clone());
             // A companion whose list is past its time gets no copy, which the phone's app has from the plan.
             if !sent.desktops.is_empty() || sent.sent.copies.iter().any(|(to, _)| *to == self.desk) {
+                self.held[PHONE].told.insert(text.clone());
                 self.relayed.insert(text);
             }
             self.posted(&sent.sent);
@@ -399,7 +383,9 @@ impl World {
     }
 
     fn run<O: Operation>(&mut self, at: usize, operation: &O) -> Result<O::Output, O::Error> {
-        let context = &mut Context::new(self.now, GENERATION, &mut self.toy);
+        let now = self.now.plus(self.ahead[at]);
+        self.latest = self.latest.max(now);
+        let context = &mut Context::new(now, GENERATION, &mut self.toy);
         let store = &mut self.held[at].store;
         let step = store.step_in(ROUNDS, operation, context);
         step.map(|step| store.commit(step)).inspect_err(|error| {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{
     EndOfRelay, RelayError, Suspension,
     desktop_record::{Asked, Phase, Relay, Upgrading},
-    frame::{MAX_REQUESTS, Up},
+    frame::{Link, MAX_REQUESTS, Up},
 };
 use crate::{
     identity::{Address, DeviceId},
@@ -156,9 +156,12 @@ fn ask(relay: &mut Relay, line: &mut Line, context: &mut Context<'_>) -> Result<
     };
     let (nonce, at, next, lacks) = (relay.asked, relay.asked_at, relay.number, relay.lacks);
     let first = first.max(next.saturating_sub(MAX_REQUESTS));
-    let frame = Up::Ask { nonce, at, first, next, lacks };
-    // Where it joins, what was passed over is told again.
-    let shown = if relay.phase == Phase::Joining { relay.sure } else { relay.shown };
+    // Where it joins, what was passed over is told again; what stands before that has no name.
+    let (shown, link) = match relay.phase {
+        Phase::Joining if relay.sure != relay.shown => (relay.sure, Link::default()),
+        _ => (relay.shown, relay.link),
+    };
+    let frame = Up::Ask { nonce, at, first, next, link, lacks };
     line.seal(&frame.encode(shown), context)
 }
 

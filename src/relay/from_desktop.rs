@@ -99,7 +99,7 @@ pub enum FromDesktop {
         again: bool,
     },
     /// Nothing has changed: ask the user, and run this again with the word that fits: [`Verdict::Upgrade`] for an upgrade, [`Verdict::Allow`] for all else. Keep the word by the request's
-    /// number until it is done: where the user is slow and the desktop has asked since, these bytes open no more (`OutOfStep`), and the request comes again in others, for which it counts too.
+    /// number and what it asks for until it is done: where the user is slow and the desktop has asked since, these bytes open no more (`OutOfStep`), and the request comes again in others, for which it counts too.
     Undecided(Wanted),
     /// Nothing has changed: the user does not want it to join.
     Denied,

@@ -143,12 +143,15 @@ impl Taking<'_> {
             return self.leave(outbox, context);
         }
         if session != outbox.desktop.session {
-            let Up::Ask { nonce, at, first, next, lacks } = frame else {
+            let Up::Ask { nonce, at, first, next, link, lacks } = frame else {
                 return Err(RelayError::EarlyRequest {
                     next: RequestNumber(outbox.desktop.taken.saturating_add(1)),
                 });
             };
             outbox.desktop.session = session;
+            // As much was told as was shown, and not the same: this store went back.
+            let last = shown.saturating_add(1) == outbox.desktop.next;
+            let lacks = lacks || last && !link.is(outbox.desktop.link);
             return self.join(outbox, (shown, lacks), (nonce, at), first..next, context);
         }
         if let Phase::Suspended(why) = outbox.desktop.phase

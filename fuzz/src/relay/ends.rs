@@ -19,7 +19,14 @@ impl World {
     pub(super) fn up(&mut self, envelope: &[u8], verdict: Option<Verdict>) -> Option<()> {
         let before = self.held[PHONE].store.clone();
         let desktop = self.desk.device;
-        let done = self.run(PHONE, &TakeFromDesktop { desktop, envelope, verdict }).ok()?;
+        let done = match self.run(PHONE, &TakeFromDesktop { desktop, envelope, verdict }) {
+            Ok(done) => done,
+            Err(error) => {
+                let waits = matches!(error, RelayError::EarlyRequest { .. } | RelayError::Suspended(_));
+                assert!(!waits || !self.byes.contains(envelope), "it leaves by nobody's leave: {error:?}");
+                return None;
+            }
+        };
         match done {
             FromDesktop::Late { notice } => self.send(false, notice),
             // It says so to whatever comes.
@@ -65,7 +72,7 @@ impl World {
             Err(_) => return None,
         };
         let calm = self.calm;
-        let desk = &mut self.held[DESK];
+        let [phone, desk, _] = &mut self.held;
         let number = match &taken.said {
             FromPhone::Event { number, text, .. } | FromPhone::OwnSent { number, text, .. } => {
                 assert!(self.relayed.contains(&**text), "shown, and nobody said it");
@@ -88,6 +95,7 @@ impl World {
                 assert!(number.0 > desk.number, "gap {} after {}", number.0, desk.number);
                 assert!(*missed > 0 || !calm, "a gap of nothing");
                 desk.gaps += 1;
+                desk.covered.clone_from(&phone.told);
                 (desk.number, desk.late) = (number.0, false);
                 None
             }
@@ -151,10 +159,17 @@ impl World {
         self.deliver(&frame, verdict)
     }
 
-    pub(super) fn deliver_all(&mut self) {
+    /// Everything in flight, in order; whether the phone has answered the desktop.
+    pub(super) fn deliver_all(&mut self) -> bool {
+        let mut answered = false;
         while !self.in_flight.is_empty() {
-            let frame = self.frames[self.in_flight.remove(0)].clone();
-            let _ = self.deliver(&frame, Some(Verdict::Allow));
+            let Frame { up, bytes } = self.frames[self.in_flight.remove(0)].clone();
+            if up {
+                let _ = self.up(&bytes, Some(Verdict::Allow));
+            } else {
+                answered |= matches!(self.down(&bytes), Some(FromPhone::Status { .. }));
+            }
         }
+        answered
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn relays(seeds: &mut Seeds) {
     let up: Part<'_> =
         &[(Request, &[1]), (Up, ASKED), (Hear, &[0]), (Down, &[]), (Tell, &[0, 0]), (Down, &[])];
     let rejoin: Part<'_> = &[(Rejoin, &[]), (Up, ALLOWED), (Down, &[]), (Down, &[])];
-    let parts: [(&str, Part<'_>); 14] = [
+    let parts: [(&str, Part<'_>); 19] = [
         ("down", down),
         ("up", up),
         ("rejoined", rejoin),
@@ -125,6 +125,88 @@ pub(super) fn relays(seeds: &mut Seeds) {
                 (Down, &[]),
             ],
         ),
+        (
+            // The phone tells other events under numbers that were shown: as many, or more.
+            "told-anew",
+            &[
+                (BackUp, PHONE),
+                (Event, &[]),
+                (Event, &[]),
+                (Down, &[]),
+                (Down, &[]),
+                (RollBack, PHONE),
+                (Event, &[]),
+                (Event, &[]),
+                (Lose, &[0]),
+                (Lose, &[0]),
+            ],
+        ),
+        (
+            "told-anew-and-more",
+            &[
+                (BackUp, PHONE),
+                (Event, &[]),
+                (Down, &[]),
+                (Acknowledge, &[]),
+                (Up, ASKED),
+                (RollBack, PHONE),
+                (Event, &[]),
+                (Event, &[]),
+                (Event, &[]),
+                (Ask, &[]),
+                (Up, ASKED),
+                (Down, &[]),
+                (Down, &[]),
+                (Down, &[]),
+                (Down, &[]),
+            ],
+        ),
+        (
+            "slow-answers",
+            &[
+                (Event, &[]),
+                (Rarely, &[13, 4, 0, 0, 0, 0, 0]),
+                (Rarely, &[10, 2]),
+                (Rarely, &[13, 1, 0, 0]),
+                (Down, &[]),
+                (Down, &[]),
+                (Down, &[]),
+            ],
+        ),
+        (
+            "silent",
+            &[
+                (Event, &[]),
+                (Rarely, &[14]),
+                (Rarely, &[14]),
+                (Rarely, &[14]),
+                (Request, &[1]),
+                (Acknowledge, &[]),
+                (Rarely, &[10, 1]),
+                (Ask, &[]),
+                (Up, ASKED),
+                (Down, &[]),
+            ],
+        ),
+        (
+            "clocks-apart",
+            &[
+                (Rarely, &[11, 1, 9]),
+                (Event, &[]),
+                (Ask, &[]),
+                (Up, ASKED),
+                (Down, &[]),
+                (Rarely, &[12, 0, 15]),
+                (Event, &[]),
+                (Ask, &[]),
+                (Up, ASKED),
+                (Rarely, &[3]),
+                (Ask, &[]),
+                (Up, ASKED),
+                (Down, &[]),
+                (Down, &[]),
+            ],
+        ),
         ("peer-rolled-back", &[(BackUp, PEER), (Request, &[1]), (Up, ASKED), (Hear, &[0]), (RollBack, PEER)]),
         ("lapsed", &[(Rarely, &[1]), (Event, &[]), (Down, &[]), (Request, &[1]), (Rarely, &[3]), (Ask, &[])]),
         (
@@ -171,6 +253,9 @@ pub(super) fn relays(seeds: &mut Seeds) {
     let (backed_up, rolled_back): (Part<'_>, Part<'_>) = (&[(BackUp, DESK)], &[(RollBack, DESK)]);
     let both = [backed_up, upgrade, rolled_back, rejoin, upgrade, upgraded];
     seeds.add("relay", "upgrade-rolled-back", &relayed(both));
+    let unheard: Part<'_> =
+        &[(Rejoin, &[]), (Lose, &[0]), (Event, &[]), (Rarely, &[7]), (Down, &[]), (Up, ASKED)];
+    seeds.add("relay", "left-before-it-was-let-in", &relayed([down, up, unheard, down]));
     seeds.add("relay", "left", &relayed([up, &[(Event, &[]), (Rarely, &[7]), (Up, ASKED)], up, down]));
 }
 

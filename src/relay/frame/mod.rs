@@ -41,7 +41,7 @@ impl Link {
         envelope.last_chunk().copied().map_or(Self::default(), Self)
     }
 
-    /// Whether this can be the frame that the phone names.
+    /// Whether this can be the frame that the other end names.
     pub(super) fn is(self, named: Self) -> bool {
         self == named || self == Self::default()
     }
@@ -240,7 +240,8 @@ mod tests {
     /// Numbers that no honest end comes to would bring counters to their end.
     #[test]
     fn numbers_beyond_all_are_refused() {
-        let ask = |first, next| Up::Ask { nonce: 1, at: UnixMillis(1), first, next, lacks: false };
+        let (at, link) = (UnixMillis(1), Link::default());
+        let ask = |first, next| Up::Ask { nonce: 1, at, first, next, link, lacks: false };
         assert!(Up::decode(&ask(1, 1).encode(MAX_NUMBER)[1..]).is_ok());
         for shown in [MAX_NUMBER + 1, u64::MAX - 1, u64::MAX] {
             assert!(Up::decode(&ask(1, 1).encode(shown)[1..]).is_err());

@@ -1,7 +1,7 @@
 //! What the desktop says.
 
 use super::{
-    ACCEPT, ACK, ASK, BYE, MAX_NUMBER, MAX_REQUESTS, QUERY, READ, SEND, UPGRADE, frame, split, whole,
+    ACCEPT, ACK, ASK, BYE, Link, MAX_NUMBER, MAX_REQUESTS, QUERY, READ, SEND, UPGRADE, frame, split, whole,
 };
 use crate::{
     identity::{AccountId, Address},
@@ -22,6 +22,8 @@ pub(in crate::relay) enum Up<'a> {
         at: UnixMillis,
         first: u64,
         next: u64,
+        /// Names the last frame that was shown, the one that is acknowledged.
+        link: Link,
         /// Whether the phone told something under used numbers, and has not said yet that it is missing.
         lacks: bool,
     },
@@ -60,8 +62,8 @@ impl<'a> Up<'a> {
     /// The frame, and the last number that was shown, which it acknowledges.
     pub(in crate::relay) fn encode(&self, shown: u64) -> SecretBytes {
         match self {
-            Self::Ask { nonce, at, first, next, lacks } => frame(ASK, shown, 33, |body| {
-                body.u64(*nonce).u64(at.0).u64(*first).u64(*next).flag(*lacks);
+            Self::Ask { nonce, at, first, next, link, lacks } => frame(ASK, shown, 41, |body| {
+                body.u64(*nonce).u64(at.0).u64(*first).u64(*next).bytes(&link.0).flag(*lacks);
             }),
             Self::Ack => frame(ACK, shown, 0, |_| {}),
             Self::Bye => frame(BYE, shown, 0, |_| {}),
@@ -79,10 +81,10 @@ impl<'a> Up<'a> {
             ASK => whole(body, |body| {
                 let (nonce, at) = (body.u64()?, UnixMillis(body.u64()?));
                 let (first, next) = (body.u64()?, body.u64()?);
-                let lacks = body.flag()?;
+                let (link, lacks) = (Link(body.array()?), body.flag()?);
                 let count = next.checked_sub(first)?;
                 let counts = count <= MAX_REQUESTS && first > 0 && next <= MAX_NUMBER;
-                counts.then_some(Self::Ask { nonce, at, first, next, lacks })
+                counts.then_some(Self::Ask { nonce, at, first, next, link, lacks })
             })?,
             ACK => whole(body, |_| Some(Self::Ack))?,
             BYE => whole(body, |_| Some(Self::Bye))?,

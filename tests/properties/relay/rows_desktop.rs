@@ -264,6 +264,24 @@ fn a_status_behind_other_frames_suspends() {
     assert_eq!(office.rejoin().1, ["gap of 0", "gap of 1"]);
 }
 
+/// A phone whose store went back tells as many other things, and the desktop joins anew before it hears of any: the phone sees it by the ask.
+#[test]
+fn a_join_behind_other_frames_has_a_gap() {
+    let mut office = office(DesktopConsent::Always);
+    let snapshot = office.phone.store.clone();
+    let frames = office.frames("one");
+    assert_eq!(office.desk.shows(&frames), ["one"]);
+    office.phone.store = snapshot;
+    office.peer.restart(office.phone.address, &mut office.server).unwrap();
+    office.frames("two");
+    assert_eq!(office.rejoin().1, ["gap of 0"]);
+    let frames = office.frames("three");
+    assert_eq!(office.desk.shows(&frames), ["three"]);
+    // Where nothing went back there is none.
+    office.acknowledge();
+    assert_eq!(office.rejoin().1, Vec::<String>::new());
+}
+
 /// An answer to a request that this store knows nothing of says that it went back.
 #[test]
 fn an_answer_to_a_request_that_it_did_not_make_suspends() {
