@@ -22,7 +22,9 @@ struct Run {
     shown: Vec<String>,
     last_number: u64,
     heard: Vec<String>,
-    went_back: bool,
+    /// Whether a join came since the last number, and whether numbers were passed over since the last gap.
+    joined: bool,
+    hole: bool,
 }
 
 const FROM_PEER: usize = 0;
@@ -40,7 +42,8 @@ impl Run {
             shown: Vec::new(),
             last_number: 0,
             heard: Vec::new(),
-            went_back: false,
+            joined: false,
+            hole: false,
         }
     }
 
@@ -110,19 +113,24 @@ impl Run {
         }
     }
 
+    /// Numbers rise by one, but behind a join, which passes numbers over: then a gap stands before the next that is shown.
     fn number(&mut self, number: u64) {
-        assert!(number == self.last_number + 1 || self.went_back, "{number} after {}", self.last_number);
-        self.last_number = number;
+        let last = core::mem::replace(&mut self.last_number, number);
+        let joined = core::mem::take(&mut self.joined);
+        assert!(number == last + 1 || (joined && number > last), "{number} after {last}");
+        self.hole |= number > last + 1;
     }
 
     fn note(&mut self, said: FromPhone) {
         match said {
             FromPhone::Event { number, text, .. } => {
                 self.number(number.0);
+                assert!(!self.hole, "{number:?} behind a hole without a gap");
                 self.shown.push(String::from_utf8(text.to_vec()).unwrap());
             }
             FromPhone::Gap { number, .. } => {
                 self.number(number.0);
+                self.hole = false;
                 self.shown.push("gap".into());
             }
             FromPhone::Answer { number, request, state } => {
@@ -133,10 +141,8 @@ impl Run {
                 for (request, state) in settled {
                     self.settle(request, state);
                 }
-                if joined {
-                    // Numbers go on from where the phone says; a gap follows where there is one.
-                    self.went_back = true;
-                }
+                // Numbers go on from where the phone says; a gap follows where there is one.
+                self.joined |= joined;
             }
             FromPhone::Late | FromPhone::Suspended(_) => {}
             said @ (FromPhone::OwnSent { .. } | FromPhone::Found { .. } | FromPhone::Ended { .. } | _) => {
@@ -248,7 +254,7 @@ proptest! {
         for (dice, place) in before {
             run.act(dice, place);
         }
-        let snapshots = (run.office.phone.store.clone(), run.office.desk.store.clone());
+        let snapshots = (run.office.phone.store.clone(), run.office.desk.store.clone(), run.last_number);
         for (dice, place) in between {
             run.act(dice, place);
         }
@@ -258,11 +264,11 @@ proptest! {
         if which & 2 != 0 {
             run.office.desk.store = snapshots.1;
             // Its app has forgotten what it showed and asked since.
+            run.last_number = snapshots.2;
             for (_, state) in run.asked.values_mut() {
                 *state = None;
             }
         }
-        run.went_back = true;
         if key {
             for (dice, place) in after {
                 run.act(dice, place);
@@ -299,7 +305,11 @@ proptest! {
 #[test]
 fn every_pair_of_restore_points() {
     let mut run = Run::new();
-    let mut moments = vec![(run.office.phone.store.clone(), run.office.desk.store.clone())];
+    let moment = |run: &Run| {
+        let shown = (run.last_number, run.shown.clone());
+        (run.office.phone.store.clone(), run.office.desk.store.clone(), shown)
+    };
+    let mut moments = vec![moment(&run)];
     for step in 0..12 {
         match step % 4 {
             0 => run.peer_says(),
@@ -310,19 +320,22 @@ fn every_pair_of_restore_points() {
                 (UP..=TO_PEER).for_each(|wire| run.deliver(wire, 0, false));
             }
         }
-        moments.push((run.office.phone.store.clone(), run.office.desk.store.clone()));
+        moments.push(moment(&run));
     }
     assert!(!run.heard.is_empty() && !run.shown.is_empty());
-    for (phone, _) in &moments {
-        for (_, desk) in &moments {
+    for (phone, _, _) in &moments {
+        for (_, desk, (last_number, shown)) in &moments {
             let mut back = Run { office: run.office.clone(), wires: run.wires.clone(), ..Run::new() };
             back.asked.clone_from(&run.asked);
             back.asked.values_mut().for_each(|(_, state)| *state = None);
             back.heard.clone_from(&run.heard);
-            back.went_back = true;
+            (back.last_number, back.shown) = (*last_number, shown.clone());
             back.office.phone.store = phone.clone();
             back.office.desk.store = desk.clone();
             back.drain();
+            // What it shows before it joins anew is what comes next, as before.
+            let in_order: Vec<_> = (1..=back.shown.len()).map(|count| format!("down {count}")).collect();
+            assert_eq!(back.shown, in_order);
             back.office.peer.restart(back.office.phone.address, &mut back.office.server).unwrap();
             back.peer_says();
             let bundle = back.office.bundle();
