@@ -10,6 +10,7 @@ pub(crate) mod office;
 mod printed;
 mod requests;
 mod rows_desktop;
+mod rows_links;
 mod rows_phone;
 mod rows_phone_asked;
 mod rows_phone_upgrade;

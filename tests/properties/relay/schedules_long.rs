@@ -223,7 +223,6 @@ impl Run {
             .extend(town.desks.iter().flat_map(|desk| desk.life.asked.values()).map(|one| one.0.clone()));
         let recovers = recovers || before != town.phone.generation;
         (town.phone.store, town.phone_life) = (store, life);
-        town.unseen |= !recovers;
         if recovers {
             town.phone.generation = generation;
             let records: Vec<_> = town.phone.store.0.keys().copied().collect();
@@ -433,8 +432,7 @@ impl Run {
             let done = self.is_done(which);
             let listed = self.town.described(which).is_some();
             let back = self.town.era > 0 || self.town.desks[which].went_back;
-            // Not seen, so far: a phone that went back, and has told as many as its desktop had shown when that joins anew.
-            if !done && !(self.town.unseen && self.town.desks[which].rejoined) {
+            if !done {
                 self.has_no_hole(which);
             } else if !back && self.town.desks[which].life.companion && listed {
                 self.companion_has_all(which);

@@ -44,8 +44,6 @@ pub(crate) struct Town {
     pub(crate) phone_moments: Vec<(Store, Generation, PhoneLife)>,
     /// How often the phone's store went back.
     pub(crate) era: u8,
-    /// It did so without `Recover`.
-    pub(crate) unseen: bool,
     pub(crate) peer: Device,
     pub(crate) desks: Vec<Desk>,
     pub(crate) directory: Directory,
@@ -87,7 +85,6 @@ impl Town {
             phone_life: PhoneLife::default(),
             phone_moments: Vec::new(),
             era: 0,
-            unseen: false,
             peer: office.peer,
             desks: vec![Desk::new(office.desk)],
             directory: Directory { bundles: office.server, ..Directory::default() },
