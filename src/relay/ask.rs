@@ -157,10 +157,9 @@ fn ask(relay: &mut Relay, line: &mut Line, context: &mut Context<'_>) -> Result<
     let (nonce, at, next, lacks) = (relay.asked, relay.asked_at, relay.number, relay.lacks);
     let first = first.max(next.saturating_sub(MAX_REQUESTS));
     // Where it joins, what was passed over is told again; what stands before that has no name.
-    let (shown, link) = match relay.phase {
-        Phase::Joining if relay.sure != relay.shown => (relay.sure, Link::default()),
-        _ => (relay.shown, relay.link),
-    };
+    let has_passed_over = relay.phase == Phase::Joining && relay.sure != relay.shown;
+    let (shown, link) =
+        if has_passed_over { (relay.sure, Link::default()) } else { (relay.shown, relay.link) };
     let frame = Up::Ask { nonce, at, first, next, link, lacks };
     line.seal(&frame.encode(shown), context)
 }

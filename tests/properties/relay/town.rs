@@ -230,7 +230,14 @@ impl Town {
                 let name = match &done.received.content {
                     Content::Message(_) => Name::One(done.received.message_id),
                     Content::ForAccount { id, .. } | Content::SentByOwn { id, .. } => Name::Shared(*id),
-                    other => panic!("{other:?}"),
+                    said @ (Content::Leaves
+                    | Content::Supply(_)
+                    | Content::SupplyTaken(_)
+                    | Content::HistoryAsked { .. }
+                    | Content::History(_)
+                    | Content::PassedOn { .. }
+                    | Content::Lost
+                    | _) => panic!("{said:?}"),
                 };
                 self.notes(name, &done.desktops, None);
                 self.tell(done.desktops);
@@ -325,7 +332,7 @@ impl Town {
                 (Some((desktop, request.0, text.to_vec())), None)
             }
             Wanted::Upgrade { consent, .. } => (None, Some(*consent)),
-            _ => (None, None),
+            Wanted::TakeOver | _ => (None, None),
         };
         if let Some(word) = key.as_ref().and_then(|key| self.phone_life.words.get(key)).copied() {
             return self.phone_takes(which, bytes, Some(word));

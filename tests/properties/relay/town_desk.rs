@@ -215,7 +215,14 @@ impl Desk {
                 Content::ForAccount { id, text } | Content::SentByOwn { id, text, .. } => {
                     (Name::Shared(id), text)
                 }
-                other => panic!("{other:?}"),
+                said @ (Content::Message(_)
+                | Content::Leaves
+                | Content::Supply(_)
+                | Content::SupplyTaken(_)
+                | Content::HistoryAsked { .. }
+                | Content::History(_)
+                | Content::Lost
+                | _) => panic!("{said:?}"),
             };
             return Some((name, text.to_vec()));
         }
