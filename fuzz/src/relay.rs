@@ -61,6 +61,8 @@ struct Held {
     /// What was told before a gap that it has shown.
     covered: BTreeSet<Vec<u8>>,
     states: BTreeMap<RequestId, RequestState>,
+    /// What a status has told of: an answer that was on its way may say the same once more.
+    by_status: BTreeSet<RequestId>,
     /// The acceptance made last, and whether something has come behind it that may be another offer, which has a number and does not say it.
     acceptance: Option<RequestId>,
     late: bool,
