@@ -18,7 +18,7 @@ use crate::{
 const SPOKEN_MUCH: u32 = 300;
 const SPOKEN_MORE: u32 = 360;
 /// As many as that comes to in the fourteen days of its time, and thirty more: of these frames the phone answers the asks.
-pub(super) const MAX_UNHEARD: u64 = 360 + 44 + 1;
+pub(super) const MAX_UNHEARD: u64 = SPOKEN_MORE as u64 + 14 + 30 + 1;
 
 /// How a relay stands at the desktop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(super) struct Relay {
     pub(super) sure: u64,
     /// Names the frame of the last number.
     pub(super) link: Link,
-    /// Whether the phone's store went back, and no frame has said yet that something is missing.
+    /// Whether the phone's store went back, and it has not answered in a new session since: something is missing that it may not know of.
     pub(super) lacks: bool,
     /// Frames since the phone was last told what was shown.
     pub(super) owed: u8,

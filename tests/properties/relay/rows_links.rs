@@ -2,21 +2,29 @@
 
 use outrigger::{AskPhone, DesktopConsent, FromPhone, RelayStanding, Suspension, Verdict};
 
-use super::{office::office, rows_phone::heard};
+use super::{
+    office::{Office, office},
+    rows_phone::heard,
+};
 
-/// A phone whose store went back tells another thing under a number that was shown: it is not shown.
-#[test]
-fn a_number_that_was_shown_is_shown_no_more() {
+/// The desktop has shown two frames, and the phone's store went back to before it told them. Its answers to two asks have taken the keys that the two frames had.
+fn went_back_behind_two() -> Office {
     let mut office = office(DesktopConsent::Always);
     let asks = [(); 2].map(|()| office.desk.run(&AskPhone).unwrap());
     let snapshot = office.phone.store.clone();
     let frames: Vec<_> = ["one", "two"].map(|text| office.frames(text)).concat();
     assert_eq!(office.desk.shows(&frames), ["one", "two"]);
     office.phone.store = snapshot;
-    // Its answers take the keys that the two frames had.
     for ask in &asks {
         heard(office.phone.from(&office.desk, ask));
     }
+    office
+}
+
+/// A phone whose store went back tells another thing under a number that was shown: it is not shown.
+#[test]
+fn a_number_that_was_shown_is_shown_no_more() {
+    let mut office = went_back_behind_two();
     let again = office.frames("three");
     let said = office.desk.take_frame(&again[0]).unwrap().said;
     assert!(matches!(said, FromPhone::Late), "{said:?}");
@@ -34,15 +42,7 @@ fn a_number_that_was_shown_is_shown_no_more() {
 /// A phone whose store went back tells just as many other things: the next status says so, and the gap comes though it is lost at first.
 #[test]
 fn a_status_behind_other_frames_suspends() {
-    let mut office = office(DesktopConsent::Always);
-    let asks = [(); 2].map(|()| office.desk.run(&AskPhone).unwrap());
-    let snapshot = office.phone.store.clone();
-    let frames: Vec<_> = ["one", "two"].map(|text| office.frames(text)).concat();
-    assert_eq!(office.desk.shows(&frames), ["one", "two"]);
-    office.phone.store = snapshot;
-    for ask in &asks {
-        heard(office.phone.from(&office.desk, ask));
-    }
+    let mut office = went_back_behind_two();
     for text in ["three", "four"] {
         office.frames(text);
     }
