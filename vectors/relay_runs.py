@@ -13,6 +13,19 @@ from relay_pairing import Pairing
 from sessions import FOURTEEN_DAYS, NAMED, TO_ACCOUNT, message_id
 
 
+def notes_as_read(run, at, event, name, number):
+    """A request to note an event as read, which is done without a word of the user's, and its answer."""
+    peer, of_message = run.peer, message_id(event["envelope"])
+    noted = run.request(at, AS_READ, relay_addr(peer.account, 0) + of_message, name)
+    run.step("request", time=at, what="as read", account_id=peer.account, device_id=0, message_id=of_message, **noted | {
+        "draws": [noted["request_id"], *noted["draws"]]})
+    frame = run.opens(run.phone, at, noted)
+    run.takes(frame)
+    answer = run.answer(at, number)
+    run.step("phone takes", time=at, envelope=noted["envelope"], said=frame, word=None, outcome="done", digest=noted["digest"], draws=answer["draws"], told=[answer])
+    run.at_desktop(at + 100, answer)
+
+
 def relay_run():
     """From the pairing to the end; and, on the way, what can be tried at both ends once the first request has gone out."""
     run = RelayRun(Pairing("run", 20))
@@ -88,15 +101,7 @@ def relay_run():
     # A request to note as read, and a query: with the first no user is asked.
     at += 1_000
     event = next(s for s in run.steps if s["op"] == "peer says" and s["told"])
-    body = relay_addr(peer.account, 0) + message_id(event["envelope"])
-    noted = run.request(at, AS_READ, body, "as read")
-    run.step("request", time=at, what="as read", account_id=peer.account, device_id=0, message_id=message_id(event["envelope"]), **noted | {
-        "draws": [noted["request_id"], *noted["draws"]]})
-    frame = run.opens(phone, at, noted)
-    run.takes(frame)
-    answer = run.answer(at, 2)
-    run.step("phone takes", time=at, envelope=noted["envelope"], said=frame, word=None, outcome="done", digest=noted["digest"], draws=answer["draws"], told=[answer])
-    run.at_desktop(at + 100, answer)
+    notes_as_read(run, at, event, "as read", 2)
 
     at += 1_000
     asked = run.request(at, QUERY, b"what was said before", "query", not_after=at + 60_000)
@@ -194,15 +199,7 @@ def relay_run():
 
     # Numbers go on. Detached, with the outcomes of what was taken, while a request is under way.
     at += 1_000
-    body = relay_addr(peer.account, 0) + message_id(event["envelope"])
-    noted = run.request(at, AS_READ, body, "as read again")
-    run.step("request", time=at, what="as read", account_id=peer.account, device_id=0, message_id=message_id(event["envelope"]), **noted | {
-        "draws": [noted["request_id"], *noted["draws"]]})
-    frame = run.opens(phone, at, noted)
-    run.takes(frame)
-    answer = run.answer(at, 5)
-    run.step("phone takes", time=at, envelope=noted["envelope"], said=frame, word=None, outcome="done", digest=noted["digest"], draws=answer["draws"], told=[answer])
-    run.at_desktop(at + 100, answer)
+    notes_as_read(run, at, event, "as read again", 5)
     at += 1_000
     never = run.request(at, QUERY, b"it is never done", "never done")
     run.step("request", time=at, what="query", text=b"it is never done", **never | {"draws": [never["request_id"], *never["draws"]]})
