@@ -14,7 +14,7 @@ from sessions import FOURTEEN_DAYS, NAMED, TO_ACCOUNT, message_id
 
 
 def notes_as_read(run, at, event, name, number):
-    """A request to note an event as read, which is done without a word of the user's, and its answer."""
+    """A request to note an event as read, which is done without a word of the user's; the answer."""
     peer, of_message = run.peer, message_id(event["envelope"])
     noted = run.request(at, AS_READ, relay_addr(peer.account, 0) + of_message, name)
     run.step("request", time=at, what="as read", account_id=peer.account, device_id=0, message_id=of_message, **noted | {
@@ -23,7 +23,7 @@ def notes_as_read(run, at, event, name, number):
     run.takes(frame)
     answer = run.answer(at, number)
     run.step("phone takes", time=at, envelope=noted["envelope"], said=frame, word=None, outcome="done", digest=noted["digest"], draws=answer["draws"], told=[answer])
-    run.at_desktop(at + 100, answer)
+    return answer
 
 
 def relay_run():
@@ -101,7 +101,7 @@ def relay_run():
     # A request to note as read, and a query: with the first no user is asked.
     at += 1_000
     event = next(s for s in run.steps if s["op"] == "peer says" and s["told"])
-    notes_as_read(run, at, event, "as read", 2)
+    run.at_desktop(at + 100, notes_as_read(run, at, event, "as read", 2))
 
     at += 1_000
     asked = run.request(at, QUERY, b"what was said before", "query", not_after=at + 60_000)
@@ -199,7 +199,7 @@ def relay_run():
 
     # Numbers go on. Detached, with the outcomes of what was taken, while a request is under way.
     at += 1_000
-    notes_as_read(run, at, event, "as read again", 5)
+    run.at_desktop(at + 100, notes_as_read(run, at, event, "as read again", 5))
     at += 1_000
     never = run.request(at, QUERY, b"it is never done", "never done")
     run.step("request", time=at, what="query", text=b"it is never done", **never | {"draws": [never["request_id"], *never["draws"]]})
@@ -246,13 +246,7 @@ def relay_went_back():
     # A status with an outcome; it waits for the answer before it.
     at += 1_000
     first = next(s for s in run.steps if s["op"] == "peer says" and s["told"])
-    noted = run.request(at, AS_READ, relay_addr(peer.account, 0) + message_id(first["envelope"]), "as read")
-    run.step("request", time=at, what="as read", account_id=peer.account, device_id=0, message_id=message_id(first["envelope"]), **noted | {
-        "draws": [noted["request_id"], *noted["draws"]]})
-    frame = run.opens(phone, at, noted)
-    run.takes(frame)
-    answer = run.answer(at, 1)
-    run.step("phone takes", time=at, envelope=noted["envelope"], said=frame, word=None, outcome="done", digest=noted["digest"], draws=answer["draws"], told=[answer])
+    answer = notes_as_read(run, at, first, "as read", 1)
     ask = run.ask(at + 100)
     run.step("ask", time=at + 100, **ask)
     at += 200

@@ -131,32 +131,42 @@ fn a_query_waits_for_the_users_word() {
     assert!(matches!(done, FromDesktop::Query { request: RequestNumber(1), .. }), "{done:?}");
 }
 
+impl Office {
+    /// A desktop that keeps to no bound: what it queued is changed in its store, and goes out. The phone refuses it.
+    fn asks_too_much(&mut self, request: Request<'_>, change: impl FnOnce(&mut Vec<u8>)) {
+        for _ in 0..2 {
+            self.desk.run(&AskPhone).unwrap();
+        }
+        self.desk.run(&RelayRequest { request, not_after: EVER, while_away: WhileAway::Queue }).unwrap();
+        let record = self.desk.store.of(RecordKind::RelayAsked).next();
+        let (key, mut bytes) = record.map(|(key, bytes)| (*key, bytes.clone())).unwrap();
+        change(&mut bytes);
+        self.desk.store.tamper(&key, bytes);
+        let frames = self.desk.run(&FlushRequests).unwrap();
+        let refused = self.phone.from(&self.desk, &frames[0]).unwrap();
+        let FromDesktop::Refused { request: RequestNumber(1), why: RefusedRequest::TooLong, frames } =
+            refused
+        else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(self.desk.shows(&frames), ["Refused(TooLong)"]);
+    }
+}
+
 /// A desktop that keeps to no bound asks for a message that is longer than one can be.
 #[test]
 fn a_request_that_is_too_long_for_a_message_is_refused() {
     let mut office = office(DesktopConsent::Always);
     // With a list on record a message has a stamp, which takes what a frame leaves.
     Directory::default().link(&mut office.phone, "sibling");
-    for _ in 0..2 {
-        office.desk.run(&AskPhone).unwrap();
-    }
     let text = vec![b'x'; 1_036_288];
     let to = office.peer.address.account;
     let request = Request::Send { to, plaintext: &text, associated_data: &[] };
-    office.desk.run(&RelayRequest { request, not_after: EVER, while_away: WhileAway::Queue }).unwrap();
-    let record = office.desk.store.of(RecordKind::RelayAsked).next();
-    let (key, mut bytes) = record.map(|(key, bytes)| (*key, bytes.clone())).unwrap();
-    bytes.extend([b'x'; 8_125]);
-    let len = u32::try_from(bytes.len() - HEAD).unwrap();
-    bytes[HEAD - 4..HEAD].copy_from_slice(&len.to_be_bytes());
-    office.desk.store.tamper(&key, bytes);
-    let frames = office.desk.run(&FlushRequests).unwrap();
-    let refused = office.phone.from(&office.desk, &frames[0]).unwrap();
-    let FromDesktop::Refused { request: RequestNumber(1), why: RefusedRequest::TooLong, frames } = refused
-    else {
-        panic!("{refused:?}")
-    };
-    assert_eq!(office.desk.shows(&frames), ["Refused(TooLong)"]);
+    office.asks_too_much(request, |bytes| {
+        bytes.extend([b'x'; 8_125]);
+        let len = u32::try_from(bytes.len() - HEAD).unwrap();
+        bytes[HEAD - 4..HEAD].copy_from_slice(&len.to_be_bytes());
+    });
     assert_eq!(office.phone.store.count(RecordKind::RelaySeen), 1);
 }
 
@@ -164,24 +174,12 @@ fn a_request_that_is_too_long_for_a_message_is_refused() {
 #[test]
 fn a_request_that_binds_more_than_a_message_can_is_refused() {
     let mut office = office(DesktopConsent::Always);
-    for _ in 0..2 {
-        office.desk.run(&AskPhone).unwrap();
-    }
     let to = office.peer.address.account;
     let request = Request::Send { to, plaintext: &[b'x'; 5_000], associated_data: &[] };
-    office.desk.run(&RelayRequest { request, not_after: EVER, while_away: WhileAway::Queue }).unwrap();
-    let record = office.desk.store.of(RecordKind::RelayAsked).next();
-    let (key, mut bytes) = record.map(|(key, bytes)| (*key, bytes.clone())).unwrap();
-    // Behind the id, the stage, the kind, the time and the account: how much of the rest is bound.
-    let place = HEAD + 16 + 1 + 1 + 8 + 2 + to.as_bytes().len();
-    assert_eq!(bytes[place..place + 3], [0, 0, b'x']);
-    bytes[place..place + 2].copy_from_slice(&4_097_u16.to_be_bytes());
-    office.desk.store.tamper(&key, bytes);
-    let frames = office.desk.run(&FlushRequests).unwrap();
-    let refused = office.phone.from(&office.desk, &frames[0]).unwrap();
-    let FromDesktop::Refused { request: RequestNumber(1), why: RefusedRequest::TooLong, frames } = refused
-    else {
-        panic!("{refused:?}")
-    };
-    assert_eq!(office.desk.shows(&frames), ["Refused(TooLong)"]);
+    office.asks_too_much(request, |bytes| {
+        // Behind the id, the stage, the kind, the time and the account: how much of the rest is bound.
+        let place = HEAD + 16 + 1 + 1 + 8 + 2 + to.as_bytes().len();
+        assert_eq!(bytes[place..place + 3], [0, 0, b'x']);
+        bytes[place..place + 2].copy_from_slice(&4_097_u16.to_be_bytes());
+    });
 }
